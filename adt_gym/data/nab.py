@@ -1,0 +1,103 @@
+"""The Numenta Anomaly Benchmark (NAB): one CSV per series, and one JSON of anomaly windows for all of them."""
+
+import json
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adt_gym.series import InputError, Series
+
+
+def nab(root: str | Path) -> list[Series]:
+    """Read every series of a copy of NAB (Lavin and Ahmad, 2015; https://github.com/numenta/NAB).
+
+    Args:
+        root: The folder that holds ``data/*/*.csv`` and ``labels/combined_windows.json``.
+
+    Returns:
+        One labelled series per CSV file, sorted by file name.
+
+    Raises:
+        FileNotFoundError: If the folder, the CSV files or the windows are missing.
+        InputError: If a file is not as NAB writes it, or has no entry among the windows.
+    """
+    from adt_gym.data.table import table  # which itself reads windows with this module
+
+    root = Path(root)
+    windows = root / "labels" / "combined_windows.json"
+    files = sorted((root / "data").glob("*/*.csv"), key=lambda path: path.name)
+    if not files:
+        raise FileNotFoundError(
+            f"no NAB series at {root / 'data'}/*/*.csv; give the folder of a checkout of https://github.com/numenta/NAB"
+        )
+    return [
+        series
+        for path in files
+        for series in table(path, time_column="timestamp", value_columns="value", windows=windows)
+    ]
+
+
+def window_labels(
+    index: NDArray[np.datetime64] | None, source_name: str, windows_path: str | Path
+) -> NDArray[np.bool_]:
+    """Label the points of a series by the anomaly windows of NAB's JSON, both ends of a window included.
+
+    Args:
+        index: Shape ``(n,)``: the time of each point.
+        source_name: The path or name of the series. Its entry is the longest key with which this path ends, else
+            the only key with the same last part.
+        windows_path: A JSON object ``{"folder/file.csv": [[start, end], ...], ...}``.
+
+    Returns:
+        Shape ``(n,)``, True inside a window.
+
+    Raises:
+        FileNotFoundError: If there is no such JSON file.
+        InputError: If the series has no times or no entry, or the JSON is not of that form.
+    """
+    import pandas as pd
+
+    if index is None:
+        raise InputError(f"{source_name} has no times to hold against {windows_path}; name its time_column")
+    entries = _read_windows(Path(windows_path))
+    key = _matching_key(source_name, list(entries), windows_path)
+    labels = np.zeros(len(index), dtype=bool)
+    for window in entries[key]:
+        try:
+            start, end = pd.to_datetime(window, format="ISO8601", utc=True).tz_localize(None).to_numpy()
+            if not start <= end:
+                raise ValueError("the window ends before it starts")
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{windows_path}, {key!r}: {window} is not [start, end] ({error})") from error
+        labels |= (start <= index) & (index <= end)
+    return labels
+
+
+def _read_windows(path: Path) -> dict[str, list[Any]]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no anomaly windows at {path}; NAB keeps them in labels/combined_windows.json")
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}") from error
+    if not isinstance(entries, dict) or not all(isinstance(windows, list) for windows in entries.values()):
+        raise InputError(f'{path} is not of the form {{"folder/file.csv": [[start, end], ...], ...}}')
+    return entries
+
+
+def _matching_key(source_name: str, keys: list[str], windows_path: str | Path) -> str:
+    source = Path(source_name).as_posix()
+    whole = [key for key in keys if f"/{source}".endswith(f"/{key}")]
+    if whole:
+        return max(whole, key=len)
+    file = Path(source).name
+    same = [key for key in keys if Path(key).name == file]
+    if len(same) == 1:
+        return same[0]
+    if same:
+        raise InputError(f"{windows_path} has several windows for {file!r}: {same}; read the file from its folder")
+    close = get_close_matches(source, keys, n=3, cutoff=0.3) or keys[:3]
+    raise InputError(f"{windows_path} has no windows for {source!r}; its closest keys are {close}")

@@ -1,0 +1,120 @@
+"""What the ``series`` argument of the environments may name, and which part of it an episode covers."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adt_gym.series import InputError, ScoredSeries, load_scored
+
+PACKAGED = Path(__file__).parents[1] / "data"
+DEFAULT = "yahoo_like"
+
+Source = None | str | Path | ScoredSeries | Sequence[ScoredSeries]
+
+
+def resolve(source: Source) -> tuple[ScoredSeries, ...]:
+    """Return the scored series that ``source`` stands for.
+
+    Args:
+        source: None for the packaged ``yahoo_like``, the name of a packaged set or of one series in it,
+            the path of an ``.npz`` file or of a folder of them, a ScoredSeries, or a sequence of them.
+
+    Raises:
+        InputError: If a name is unknown or a file is not one of scored series.
+        FileNotFoundError: If a path leads nowhere.
+    """
+    if isinstance(source, ScoredSeries):
+        return (source,)
+    if source is None or isinstance(source, str | Path):
+        return _named(str(source or DEFAULT))
+    series = tuple(source)
+    wrong = [one for one in series if not isinstance(one, ScoredSeries)]
+    if wrong or not series:
+        raise InputError(f"series must be ScoredSeries, a name or a path; got {wrong[0] if wrong else 'none'!r}")
+    return series
+
+
+@lru_cache(maxsize=8)
+def _named(name: str) -> tuple[ScoredSeries, ...]:
+    path = Path(name)
+    if path.is_dir():
+        files = sorted(path.glob("*.npz"))
+        if not files:
+            raise FileNotFoundError(f"no .npz files of scored series in {path}")
+        return tuple(one for file in files for one in load_scored(file))
+    if path.suffix == ".npz":
+        return tuple(load_scored(path))
+    packaged = {file.stem: file for file in PACKAGED.glob("*.npz")}
+    if name in packaged:
+        return tuple(load_scored(packaged[name]))
+    if name.rpartition("_")[0] in packaged:
+        for one in load_scored(packaged[name.rpartition("_")[0]]):
+            if one.name == name:
+                return (one,)
+    raise InputError(
+        f"unknown series {name!r}: neither a packaged name ({', '.join(sorted(packaged))}, or one of its series such "
+        f"as {DEFAULT}_1) nor an .npz file nor a folder of them"
+    )
+
+
+class Episode(NamedTuple):
+    """Windows ``start`` to ``stop`` (exclusive) of series number ``series``."""
+
+    series: int
+    start: int
+    stop: int
+
+
+def draw_episode(
+    random: np.random.Generator,
+    names: Sequence[str],
+    lengths: NDArray[np.int64],
+    k: int,
+    episode_windows: int | None,
+    options: dict[str, Any] | None,
+) -> Episode:
+    """Pick what an episode covers: from ``options`` where given, from ``random`` otherwise.
+
+    Nothing is drawn where there is nothing to choose.
+
+    Raises:
+        InputError: If ``options`` holds an unknown key, series or start.
+    """
+    options = options or {}
+    unknown = set(options) - {"series", "start"}
+    if unknown:
+        raise InputError(f"unknown reset option {sorted(unknown)[0]!r}; known: 'series', 'start'")
+    if options.get("series") is not None:
+        series = _index(options["series"], names)
+    else:
+        series = int(random.integers(len(names))) if len(names) > 1 else 0
+    windows = int(lengths[series])
+    length = min(episode_windows or windows, windows)
+    if options.get("start") is not None:
+        start = int(options["start"])
+        if not 0 <= start <= windows - k - 1:
+            raise InputError(
+                f"start {start} is outside series {names[series]!r}: 0 to {windows - k - 1} leave a window to judge"
+            )
+    else:
+        start = int(random.integers(windows - length + 1)) if length < windows else 0
+    stop = min(start + length, windows) if episode_windows else windows
+    return Episode(series, start, stop)
+
+
+def _index(series: Any, names: Sequence[str]) -> int:
+    if isinstance(series, str):
+        if series not in names:
+            raise InputError(f"unknown series {series!r}; the environment has {_listing(names)}")
+        return names.index(series)
+    if not 0 <= int(series) < len(names):
+        raise InputError(f"series index {series} is outside 0 to {len(names) - 1}")
+    return int(series)
+
+
+def _listing(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

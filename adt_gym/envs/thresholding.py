@@ -1,0 +1,244 @@
+"""ADT-v0: an agent sets the threshold of an anomaly detector, window by window."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import InvalidAction, ResetNeeded
+from numpy.typing import NDArray
+
+from adt_gym.envs.rendering import Frame, Screen, ansi
+from adt_gym.envs.sources import Source, draw_episode, resolve
+from adt_gym.mdp import OUTCOME_OF, PASSIVE, mdp_of, reward
+from adt_gym.series import InputError
+
+THRESHOLDS = (0.0, PASSIVE)
+"""The threshold of each action: action 0 is the active mode, action 1 the passive mode (equation 7)."""
+
+RENDERED_WINDOWS = 120
+
+
+def check_episode(k: int, hold: int, episode_windows: int | None) -> None:
+    """Refuse episode settings that leave nothing to judge."""
+    if hold < 1:
+        raise InputError(f"hold must be at least 1, got {hold}")
+    if episode_windows is not None and episode_windows < k + 2:
+        raise InputError(f"episode_windows must be at least k + 2 = {k + 2}, got {episode_windows}")
+
+
+def empty_info(*shape: int) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an info of that shape, every entry saying that no window was judged."""
+    return {
+        "t": np.full(shape, -1),
+        "threshold": np.full(shape, np.nan),
+        "decision": np.zeros(shape, dtype=bool),
+        "label": np.zeros(shape, dtype=bool),
+        "outcome": np.full(shape, "", dtype="<U2"),
+    }
+
+
+class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
+    """The thresholding MDP of Yang, Howley and Schukat (ALA 2023, section 3.3).
+
+    ## Description
+    A detector has given every window of a time series an anomaly score in [0, 1]. Before each window the agent
+    chooses the threshold; the window is flagged if its score is above it. Labels tell afterwards which of the
+    four outcomes (TP, TN, FP, FN) that was.
+
+    **Read this before trusting a good result:** the observation holds the label of the window before, and with
+    thresholds 0 and 1 the score of the judged window plays no part in the decision. The optimal policy copies the
+    last label.
+
+    ## Action Space
+    `Discrete(2)`: 0 = active mode, threshold 0, flags the window; 1 = passive mode, threshold 1, flags nothing
+    (equation 7).
+
+    ## Observation Space
+    `Box(0, 1, (6,), float32)`: mean and sample variance of the scores of the last k windows (equation 5), then the
+    shares of TP, TN, FP and FN among their outcomes (equation 6).
+
+    ## Rewards
+    `alpha (nTP - nFP - nFN) + beta nTN`, counted over the last k windows, the one just judged included
+    (equation 8). With `hold` above 1 a step returns the sum over the windows it judged.
+
+    ## Starting State
+    A series and, for cropped episodes, a start are drawn uniformly. The first k windows are judged in passive
+    mode, fill the first observation and earn no reward.
+    `reset(options={"series": index or name, "start": window})` picks instead of drawing.
+
+    ## Episode End
+    The end of the series terminates. An episode of `episode_windows` windows that ends before it is truncated.
+
+    ## Information
+    `reset` returns `series` (its index) and `start`, the episode's first window. `step` returns `t`, `threshold`,
+    `decision`, `label` and `outcome` of the window it judged; with `hold` above 1 arrays of shape `(hold,)`, whose
+    entries past the episode's end have `t` = -1, `threshold` NaN and an empty `outcome`.
+
+    ## Arguments
+    - `series`: None (the packaged `yahoo_like`), a packaged name, the path of an `.npz` file of scored series or of
+      a folder of them, a `ScoredSeries`, or a sequence of them. Names and paths keep the EnvSpec JSON-serialisable.
+    - `k` (2): how many windows observation and reward look back on.
+    - `alpha` (0.9), `beta` (0.1): the weights of the reward; they add up to 1.
+    - `hold` (1): for how many windows a step keeps its threshold (l).
+    - `episode_windows` (None): windows of an episode, the first k included; None for whole series.
+    - `render_mode`: None, "ansi", "rgb_array" or "human".
+
+    Bad arguments and data raise `adt_gym.series.InputError`; an action outside the space raises
+    `gymnasium.error.InvalidAction`, a step after the end `gymnasium.error.ResetNeeded`.
+
+    ## Vectorized environment
+    `gym.make_vec("ADT-v0", num_envs=1024)` is native: see `adt_gym.envs.vector.ThresholdingVectorEnv`.
+
+    ## Version History
+    - v0: initial version
+
+    ## Credits
+    Yang, Howley, Schukat: "ADT: Agent-based Dynamic Thresholding for Anomaly Detection", ALA workshop, 2023.
+    """
+
+    metadata = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": 30}  # noqa: RUF012
+
+    def __init__(
+        self,
+        series: Source = None,
+        k: int = 2,
+        alpha: float = 0.9,
+        beta: float = 0.1,
+        hold: int = 1,
+        episode_windows: int | None = None,
+        render_mode: str | None = None,
+    ):
+        check_episode(k, hold, episode_windows)
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise InputError(f"unknown render_mode {render_mode!r}; known: {', '.join(self.metadata['render_modes'])}")
+        self.mdp = mdp_of(resolve(series), k, alpha, beta)
+        self.hold, self.episode_windows, self.render_mode = hold, episode_windows, render_mode
+        self.action_space = spaces.Discrete(len(THRESHOLDS))
+        self.observation_space = spaces.Box(0.0, 1.0, (6,), np.float32)
+        self._threshold_of = dict(enumerate(THRESHOLDS))
+        self._names = [one.name for one in self.mdp.series]
+        self._mask = (1 << k) - 1
+        self._position = self._stop = 0  # until reset() there is nothing to judge
+        self._screen: Any = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Start an episode; see "Starting State" in the class docstring."""
+        super().reset(seed=seed)
+        mdp = self.mdp
+        episode = draw_episode(self.np_random, self._names, mdp.lengths, mdp.k, self.episode_windows, options)
+        self.episode = episode
+        self._offset = int(mdp.offsets[episode.series])
+        self._end = self._offset + int(mdp.lengths[episode.series])
+        self._stop = self._offset + episode.stop
+        self._position = self._offset + episode.start + mdp.k
+        self._history = 0
+        _, _, mu, sigma, positives, _ = mdp.windows[self._position - 1]
+        self._outputs = (mu, sigma, 0, mdp.k - positives, 0, positives)
+        self._thresholds = [PASSIVE] * mdp.k
+        self._last_reward = self._return = 0.0
+        if self.render_mode == "human":
+            self.render()
+        return self._observe(), {"series": episode.series, "start": episode.start}
+
+    def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        """Judge the next window, or the next ``hold`` windows, with the action's threshold."""
+        try:
+            threshold = self._threshold_of[action]
+        except (KeyError, TypeError):
+            threshold = self._threshold(action)
+        if self._position >= self._stop:
+            raise ResetNeeded("the episode is over or was never begun: call reset() before step()")
+        earned, info = self._judge(threshold) if self.hold == 1 else self._judge_held(threshold)
+        terminated = self._position == self._end
+        truncated = not terminated and self._position == self._stop
+        if self.render_mode is not None:
+            self._last_reward, self._return = earned, self._return + earned
+            if self.render_mode == "human":
+                self.render()
+        return self._observe(), earned, terminated, truncated, info
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The MDP's positions from which and up to which the agent judges in this episode."""
+        return self._offset + self.episode.start + self.mdp.k, self._stop
+
+    @property
+    def end(self) -> int:
+        """The MDP's position at which the episode's series ends."""
+        return self._end
+
+    def render(self) -> Any:
+        """Return text ("ansi") or an image of shape ``(400, 600, 3)`` ("rgb_array"), or show a window ("human")."""
+        if self.render_mode is None:
+            gym.logger.warn('nothing to render: choose one with gym.make("ADT-v0", render_mode="rgb_array")')
+            return None
+        if self.render_mode == "ansi":
+            return ansi(self._frame())
+        if self._screen is None:
+            self._screen = Screen(self.render_mode, self.metadata["render_fps"])
+        return self._screen.draw(self._frame())
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._screen is not None:
+            self._screen.close()
+            self._screen = None
+
+    def _threshold(self, action: Any) -> float:
+        if not self.action_space.contains(action):
+            raise InvalidAction(f"action {action!r} is outside {self.action_space}")
+        return THRESHOLDS[int(action)]
+
+    def _observe(self) -> NDArray[np.float32]:
+        mu, sigma, tp, tn, fp, fn = self._outputs
+        k = self.mdp.k
+        return np.array((mu, sigma, tp / k, tn / k, fp / k, fn / k), dtype=np.float32)
+
+    def _judge(self, threshold: float) -> tuple[float, dict[str, Any]]:
+        mdp, position = self.mdp, self._position
+        score, label, mu, sigma, positives, recent_labels = mdp.windows[position]
+        decision = score > threshold
+        self._history = history = (self._history << 1 | decision) & self._mask
+        self._position = position + 1
+        tp = (history & recent_labels).bit_count()
+        fp = history.bit_count() - tp
+        self._outputs = (mu, sigma, tp, mdp.k - positives - fp, fp, positives - tp)
+        if self.render_mode is not None:
+            self._thresholds.append(threshold)
+        return reward(tp, fp, positives, mdp.k, mdp.alpha, mdp.beta), {
+            "t": position - self._offset,
+            "threshold": threshold,
+            "decision": decision,
+            "label": label,
+            "outcome": OUTCOME_OF[label][decision],
+        }
+
+    def _judge_held(self, threshold: float) -> tuple[float, dict[str, Any]]:
+        total = 0.0
+        info: dict[str, Any] = empty_info(self.hold)
+        for i in range(min(self.hold, self._stop - self._position)):
+            earned, judged = self._judge(threshold)
+            total += earned
+            for key, value in judged.items():
+                info[key][i] = value
+        return total, info
+
+    def _frame(self) -> Frame:
+        series = self.mdp.series[self.episode.series]
+        stop = self._position - self._offset
+        shown = slice(max(self.episode.start, stop - RENDERED_WINDOWS), stop)
+        thresholds = np.array(self._thresholds[shown.start - stop :], dtype=np.float32)
+        return Frame(
+            scores=series.scores[shown],
+            thresholds=thresholds,
+            labels=series.labels[shown],
+            decisions=series.scores[shown] > thresholds,
+            t=stop - 1,
+            total=len(series),
+            name=series.name,
+            reward=self._last_reward,
+            episode_return=self._return,
+        )

@@ -1,0 +1,263 @@
+"""The native vector environment of ADT-v0: N episodes as arrays, no loop over environments."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import InvalidAction, ResetNeeded
+from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from adt_gym.envs.sources import Source, draw_episode, resolve
+from adt_gym.envs.thresholding import THRESHOLDS, check_episode, empty_info
+from adt_gym.mdp import OUTCOME_OF, ThresholdingMDP, mdp_of
+from adt_gym.series import InputError
+
+Array = NDArray[Any]
+Envs = slice | Array
+ALL = slice(None)
+
+
+class Tabulated:
+    """What N episodes remember of their last k decisions: rows of the MDP's table (small k)."""
+
+    def __init__(self, mdp: ThresholdingMDP, num_envs: int):
+        assert mdp.table is not None
+        self._k, self._mask = mdp.k, (1 << mdp.k) - 1
+        self._observations, self._rewards = mdp.table.observations, mdp.table.rewards
+        self._row = np.zeros(num_envs, dtype=np.int64)
+
+    def restart(self, envs: Array, position: Array) -> None:
+        """Begin at ``position`` with k windows judged in passive mode."""
+        self._row[envs] = position << self._k
+
+    def push(self, envs: Envs, position: Array, decision: Array, label: Array) -> Array:
+        """Remember the decisions on the windows at ``position``; return the rewards."""
+        history = (self._row[envs] << 1 | decision) & self._mask
+        row = (position + 1) << self._k | history
+        self._row[envs] = row
+        return self._rewards.take(row)
+
+    def observe(self, position: Array) -> NDArray[np.float32]:
+        """Return the observations of all episodes."""
+        return self._observations.take(self._row, axis=0)
+
+
+class Counted:
+    """The same with running counts and a ring of decisions, for a k whose states are too many to tabulate."""
+
+    def __init__(self, mdp: ThresholdingMDP, num_envs: int):
+        self._mdp = mdp
+        self._ring = np.zeros((num_envs, mdp.k), dtype=bool)
+        self._tp = np.zeros(num_envs, dtype=np.int64)
+        self._fp = np.zeros(num_envs, dtype=np.int64)
+
+    def restart(self, envs: Array, position: Array) -> None:
+        """Begin at ``position`` with k windows judged in passive mode."""
+        self._ring[envs] = False
+        self._tp[envs] = self._fp[envs] = 0
+
+    def push(self, envs: Envs, position: Array, decision: Array, label: Array) -> Array:
+        """Remember the decisions on the windows at ``position``; return the rewards."""
+        env = np.arange(len(self._ring))[envs]
+        slot = position % self._mdp.k
+        leaving, left_label = self._ring[env, slot], self._mdp.labels[position - self._mdp.k]
+        self._ring[env, slot] = decision
+        tp = self._tp[envs] + (decision & label) - (leaving & left_label)
+        fp = self._fp[envs] + (decision & ~label) - (leaving & ~left_label)
+        self._tp[envs], self._fp[envs] = tp, fp
+        return self._mdp.reward(position + 1, tp, fp)
+
+    def observe(self, position: Array) -> NDArray[np.float32]:
+        """Return the observations of all episodes."""
+        return self._mdp.observe(position, self._tp, self._fp)
+
+
+class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
+    """N independent episodes of ADT-v0 stepped at once; see `ThresholdingEnv` for the MDP and its arguments.
+
+    Environment i, seeded with ``seed + i``, draws the series and starts that a scalar environment with that seed
+    draws. Infos have the layout of Gymnasium's ``SyncVectorEnv``: an array per key and a mask ``_key`` of the
+    environments for which it holds; with ``hold`` above 1 arrays have the shape ``(num_envs, hold)``.
+
+    Args:
+        num_envs: N, how many episodes run side by side.
+        autoreset_mode: "NextStep" (a finished episode restarts in the next step, whose action it ignores), "SameStep"
+            (it restarts at once; ``final_obs`` and ``final_info`` stand in the info) or "Disabled" (restart it
+            with ``reset(options={"reset_mask": mask})``). Gymnasium's ``AutoresetMode`` or its values.
+        render_mode: Must be None: render a scalar environment instead.
+    """
+
+    metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        series: Source = None,
+        k: int = 2,
+        alpha: float = 0.9,
+        beta: float = 0.1,
+        hold: int = 1,
+        episode_windows: int | None = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        render_mode: None = None,
+    ):
+        check_episode(k, hold, episode_windows)
+        if num_envs < 1:
+            raise InputError(f"num_envs must be at least 1, got {num_envs}")
+        if render_mode is not None:
+            raise InputError('the vector environment does not render; use gym.make("ADT-v0", render_mode=...)')
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
+        self.mdp = mdp_of(resolve(series), k, alpha, beta)
+        self.num_envs, self.hold, self.episode_windows = num_envs, hold, episode_windows
+        self.single_action_space = spaces.Discrete(len(THRESHOLDS))
+        self.single_observation_space = spaces.Box(0.0, 1.0, (6,), np.float32)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self._levels = np.array(THRESHOLDS)
+        self._names = [one.name for one in self.mdp.series]
+        self._memory = (Tabulated if self.mdp.table else Counted)(self.mdp, num_envs)
+        self._randoms: list[np.random.Generator | None] = [None] * num_envs
+        self._series, self._offset, self._position, self._stop, self._end = np.zeros((5, num_envs), dtype=np.int64)
+        self._done: Array | None = None
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        """Start an episode in every environment, or in those of ``options["reset_mask"]``.
+
+        Args:
+            seed: An int (environment i gets ``seed + i``), one per environment, or None to go on drawing.
+            options: ``series`` and ``start``, the same for every environment, and ``reset_mask``, bool of shape
+                ``(num_envs,)``.
+        """
+        if seed is None or isinstance(seed, int | np.integer):
+            seeds = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
+        else:
+            seeds = list(seed)
+        if len(seeds) != self.num_envs:
+            raise InputError(f"{len(seeds)} seeds for {self.num_envs} environments")
+        options = dict(options or {})
+        mask = options.pop("reset_mask", None)
+        if mask is None:
+            mask = np.ones(self.num_envs, dtype=bool)
+        elif getattr(mask, "dtype", None) != np.bool_ or mask.shape != (self.num_envs,) or not mask.any():
+            raise InputError(f"reset_mask must be a bool array of shape ({self.num_envs},) with a True in it")
+        if self._done is None and not mask.all():
+            raise ResetNeeded("the first reset() must start every environment: leave reset_mask out")
+        for i in np.flatnonzero(mask):
+            if seeds[i] is not None or self._randoms[i] is None:
+                self._randoms[i] = seeding.np_random(seeds[i])[0]
+        self._restart(np.flatnonzero(mask), options)
+        self._done = self._position == self._stop
+        return self._memory.observe(self._position), self._begun(mask)
+
+    def step(
+        self, actions: Array
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Judge the next window, or the next ``hold`` windows, of every episode."""
+        levels = self._thresholds(actions)
+        if self._done is None:
+            raise ResetNeeded("call reset() before step()")
+        waiting = self._done
+        restarting = bool(waiting.any())
+        if restarting and self.autoreset_mode is AutoresetMode.DISABLED:
+            raise ResetNeeded(f"the episode of environment {waiting.argmax()} is over: reset it with a reset_mask")
+        rewards, judged = self._judge(levels) if self.hold == 1 else self._judge_held(levels)
+        info = _masked(judged, ~waiting)
+        if restarting:
+            rewards[waiting] = 0.0
+            self._restart(np.flatnonzero(waiting))
+            info |= self._begun(waiting)
+        self._done = over = self._position == self._stop
+        terminated = self._position == self._end
+        truncated = over & ~terminated
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and over.any():
+            info = self._restart_same_step(judged, over)
+        return self._memory.observe(self._position), rewards, terminated, truncated, info
+
+    def _thresholds(self, actions: Array) -> Array:
+        actions = np.asarray(actions)
+        if (
+            actions.shape != (self.num_envs,)
+            or actions.dtype.kind not in "iu"
+            or actions.astype(np.uint64).max() >= len(self._levels)
+        ):
+            raise InvalidAction(f"actions {actions!r} are outside {self.action_space}")
+        return self._levels.take(actions)
+
+    def _restart(self, envs: Array, options: dict[str, Any] | None = None) -> None:
+        mdp = self.mdp
+        for i in envs:
+            random = self._randoms[i]
+            assert random is not None
+            episode = draw_episode(random, self._names, mdp.lengths, mdp.k, self.episode_windows, options)
+            offset = mdp.offsets[episode.series]
+            self._series[i], self._offset[i] = episode.series, offset
+            self._position[i] = offset + episode.start + mdp.k
+            self._stop[i], self._end[i] = offset + episode.stop, offset + mdp.lengths[episode.series]
+        self._memory.restart(envs, self._position[envs])
+
+    def _begun(self, mask: Array) -> dict[str, Any]:
+        start = self._position - self._offset - self.mdp.k
+        return _masked({"series": self._series.copy(), "start": start}, mask)
+
+    def _judge(self, levels: Array) -> tuple[Array, dict[str, Array]]:
+        # Stepping all is faster than picking: an episode that waits for its restart judges its last window again.
+        self._position -= self._done
+        return self._judge_once(ALL, levels)
+
+    def _judge_held(self, levels: Array) -> tuple[Array, dict[str, Array]]:
+        all_rewards, info = np.zeros(self.num_envs), empty_info(self.num_envs, self.hold)
+        for i in range(self.hold):
+            running = np.flatnonzero(self._position < self._stop)
+            rewards, judged = self._judge_once(running, levels[running])
+            all_rewards[running] += rewards
+            for key, values in judged.items():
+                info[key][running, i] = values
+        return all_rewards, info
+
+    def _judge_once(self, envs: Envs, threshold: Array) -> tuple[Array, dict[str, Array]]:
+        position = self._position[envs]
+        label = self.mdp.labels.take(position)
+        decision = self.mdp.scores.take(position) > threshold
+        judged = {
+            "t": position - self._offset[envs],
+            "threshold": threshold,
+            "decision": decision,
+            "label": label,
+            "outcome": _OUTCOMES.take(label << 1 | decision),
+        }
+        rewards = self._memory.push(envs, position, decision, label)
+        self._position[envs] += 1
+        return rewards, judged
+
+    def _restart_same_step(self, judged: dict[str, Array], over: Array) -> dict[str, Any]:
+        envs = np.flatnonzero(over)
+        last = self._memory.observe(self._position)
+        final_obs = np.full(self.num_envs, None, dtype=object)
+        for i in envs:
+            final_obs[i] = last[i].copy()
+        final_info = _masked(judged, over)
+        self._restart(envs)
+        self._done = np.zeros(self.num_envs, dtype=bool)
+        info = _masked(judged, ~over) | self._begun(over)
+        return {
+            **info,
+            "final_obs": final_obs,
+            "_final_obs": over,
+            "final_info": final_info,
+            "_final_info": over,
+        }
+
+
+_OUTCOMES = np.array(OUTCOME_OF).ravel()
+
+
+def _masked(info: dict[str, Array], mask: Array) -> dict[str, Any]:
+    """Add to every key its mask of the environments for which it holds."""
+    return {**info, **{f"_{key}": mask for key in info}}

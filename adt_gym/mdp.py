@@ -1,0 +1,185 @@
+"""The thresholding MDP in plain functions over arrays (Yang et al., ALA 2023, section 3.3).
+
+Given its series the MDP is finite: what has happened is known from the position (how many windows of
+the series are judged) and the decisions on the last k of them. Observation and reward are functions
+of that state, and only through two counts: the true and the false positives among the k windows. Both
+environments, the reference agent's plan and the exact solution read them from here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adt_gym.series import InputError, ScoredSeries
+
+OUTCOMES = ("TP", "TN", "FP", "FN")
+"""The four outcomes, in the order in which observations hold their shares."""
+
+OUTCOME_OF = (("TN", "FP"), ("FN", "TP"))
+"""``OUTCOME_OF[label][decision]`` names the outcome."""
+
+PASSIVE = 1.0
+"""The threshold of the passive mode, which flags nothing; the first k windows are judged in it."""
+
+MAX_TABLE_ROWS = 1 << 22
+"""States are tabulated up to this many, about 140 MB; beyond, their outputs are computed as needed."""
+
+Counts = NDArray[np.int64]
+
+
+def reward(tp: Any, fp: Any, positives: Any, k: int, alpha: float, beta: float) -> Any:
+    """Return r = alpha (nTP - nFP - nFN) + beta nTN (equation 8).
+
+    Args:
+        tp: True positives among the k windows, a number or an array of any shape.
+        fp: False positives among them, same shape.
+        positives: Anomalous windows among them, same shape.
+        k: How many windows are counted.
+        alpha: Weight of anomalous and flagged windows.
+        beta: Weight of true negatives.
+    """
+    return alpha * (tp - fp - (positives - tp)) + beta * (k - positives - fp)
+
+
+def trailing_count(flags: NDArray[np.bool_], k: int) -> Counts:
+    """Return shape ``(T + 1,)``: how many of the k entries before each of 0 .. T are True."""
+    total = np.zeros(len(flags) + 1, dtype=np.int64)
+    np.cumsum(flags, out=total[1:])
+    count = total.copy()
+    count[k:] -= total[:-k]
+    return count
+
+
+def trailing_statistics(scores: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    """Return shape ``(T + 1, 2)``: mu and sigma of the k scores before each of 0 .. T (equations 5 and 6).
+
+    sigma is the sample variance (divisor k - 1; 0 when k = 1). Rows before k are 0: nothing is observed there.
+    """
+    statistics = np.zeros((len(scores) + 1, 2), dtype=np.float32)
+    shifted = [scores[i : len(scores) - k + 1 + i].astype(np.float64) for i in range(k)]
+    mean = sum(shifted) / k
+    squares = sum((s - mean) ** 2 for s in shifted)
+    statistics[k:, 0] = mean
+    statistics[k:, 1] = squares / max(k - 1, 1)
+    return statistics
+
+
+@dataclass(frozen=True)
+class Table:
+    """Observation and reward of every state; the row of a state is ``position << k | history``.
+
+    ``history`` holds the decisions on the last k windows as bits, the newest lowest.
+    """
+
+    observations: NDArray[np.float32]
+    rewards: NDArray[np.float64]
+
+
+class ThresholdingMDP:
+    """The MDP of one or more scored series, laid end to end.
+
+    A series of T windows takes T + 1 positions: at its position t its first t windows are judged, and
+    window t comes next. Attributes are arrays over positions: ``scores`` and ``labels`` of the window that
+    comes next (0 and False at a series's end), ``positives``, the number of anomalous windows among the
+    last k, and ``statistics``, their mu and sigma. ``offsets[i]`` is the first position of series i.
+
+    Args:
+        series: What the agent thresholds, each of at least k + 2 windows.
+        k: Windows that an observation and a reward look back on.
+        alpha: Weight of TP, FP and FN in the reward.
+        beta: Weight of TN in the reward; alpha + beta = 1.
+
+    Raises:
+        InputError: If there is no series, one is too short, k < 1, or alpha and beta do not add up to 1.
+    """
+
+    def __init__(self, series: Sequence[ScoredSeries], k: int = 2, alpha: float = 0.9, beta: float = 0.1):
+        if k < 1:
+            raise InputError(f"k must be at least 1, got {k}")
+        if not (0 <= alpha <= 1 and abs(alpha + beta - 1) < 1e-9):
+            raise InputError(f"alpha and beta must be in [0, 1] and add up to 1, got {alpha} and {beta}")
+        if not series:
+            raise InputError("no series given")
+        for one in series:
+            if len(one) < k + 2:
+                raise InputError(f"series {one.name!r} has {len(one)} windows; with k={k} at least {k + 2} are needed")
+        self.series = tuple(series)
+        self.k, self.alpha, self.beta = k, alpha, beta
+        self.lengths = np.array([len(one) for one in series])
+        self.offsets = np.concatenate(([0], np.cumsum(self.lengths + 1)))
+        self.scores = np.concatenate([np.append(one.scores, np.float32(0)) for one in series])
+        self.labels = np.concatenate([np.append(one.labels, False) for one in series])
+        self.positives = np.concatenate([trailing_count(one.labels, k) for one in series])
+        self.statistics = np.concatenate([trailing_statistics(one.scores, k) for one in series])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the arguments only: the arrays follow from them."""
+        return mdp_of, (self.series, self.k, self.alpha, self.beta)
+
+    def observe(self, position: Counts, tp: Counts, fp: Counts) -> NDArray[np.float32]:
+        """Return the observations at n states, shape ``(n, 6)``: mu, sigma and the shares of TP, TN, FP and FN."""
+        positives = self.positives[position]
+        observations = np.empty((len(position), 6), dtype=np.float32)
+        observations[:, :2] = self.statistics[position]
+        for column, count in enumerate((tp, self.k - positives - fp, fp, positives - tp), start=2):
+            observations[:, column] = count / self.k
+        return observations
+
+    def reward(self, position: Counts, tp: Counts, fp: Counts) -> NDArray[np.float64]:
+        """Return shape ``(n,)``: the rewards for having come to n states."""
+        return reward(tp, fp, self.positives[position], self.k, self.alpha, self.beta)
+
+    @cached_property
+    def recent_labels(self) -> list[int]:
+        """Per position, the labels of the last k windows as bits, the newest lowest."""
+        mask = (1 << self.k) - 1
+        bits, recent = 0, []
+        starts = set(self.offsets.tolist())
+        for position, label in enumerate(self.labels.tolist()):
+            if position in starts:
+                bits = 0
+            recent.append(bits)
+            bits = (bits << 1 | label) & mask
+        return recent
+
+    @cached_property
+    def score_list(self) -> list[float]:
+        """``scores`` as Python numbers."""
+        return self.scores.tolist()
+
+    @cached_property
+    def windows(self) -> list[tuple[float, bool, float, float, int, int]]:
+        """Per position, all that stepping needs in one look-up, as Python numbers.
+
+        Score and label of the window that comes next; then mu, sigma, ``positives`` and ``recent_labels`` of the
+        position after it. (None of it means anything at a series's end, where no window comes next.)
+        """
+        after = [np.append(a[1:], a[:1]).tolist() for a in (*self.statistics.T, self.positives)]
+        recent = self.recent_labels[1:] + self.recent_labels[:1]
+        return list(zip(self.score_list, self.labels.tolist(), *after, recent, strict=True))
+
+    @property
+    def rows(self) -> int:
+        """How many rows the table has, or would have."""
+        return len(self.labels) << self.k
+
+    @cached_property
+    def table(self) -> Table | None:
+        """Every state's observation and reward, or None where there are more than ``MAX_TABLE_ROWS``."""
+        if self.rows > MAX_TABLE_ROWS:
+            return None
+        row = np.arange(self.rows)
+        position, history = row >> self.k, row & ((1 << self.k) - 1)
+        tp = np.bitwise_count(history & np.array(self.recent_labels)[position]).astype(np.int64)
+        fp = np.bitwise_count(history).astype(np.int64) - tp
+        return Table(self.observe(position, tp, fp), self.reward(position, tp, fp))
+
+
+@lru_cache(maxsize=4)
+def mdp_of(series: tuple[ScoredSeries, ...], k: int, alpha: float, beta: float) -> ThresholdingMDP:
+    """Return the MDP of the given series; environments of the same series share one."""
+    return ThresholdingMDP(series, k, alpha, beta)

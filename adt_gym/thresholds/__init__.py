@@ -1,0 +1,72 @@
+"""Thresholders: what sets the threshold of a scored series, by rule or by policy.
+
+A thresholder has ``fit(train) -> self``, ``detect(series) -> Detection``, a ``name`` and ``sees_labels``, and is
+causal: its threshold for window t depends on the scores up to t and on labels already released, on nothing later.
+"""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+
+from adt_gym.series import Detection, InputError, ScoredSeries
+
+if TYPE_CHECKING:
+    from adt_gym.thresholds.policy import Policy
+
+__all__ = ["Policy", "Thresholder", "make", "names"]
+
+
+@runtime_checkable
+class Thresholder(Protocol):
+    """Sets one threshold per window of a scored series."""
+
+    @property
+    def name(self) -> str:
+        """What tables call the method."""
+
+    @property
+    def sees_labels(self) -> bool:
+        """Whether ``detect`` reads labels of the series it is given (at test time)."""
+
+    def fit(self, train: Sequence[ScoredSeries]) -> Self:
+        """Learn from labelled series; return self."""
+
+    def detect(self, series: ScoredSeries) -> Detection:
+        """Return a threshold and a decision for every window."""
+
+
+_WHERE = {
+    "static": "adt_gym.thresholds.static:Static",
+    "always": "adt_gym.thresholds.static:Always",
+    "never": "adt_gym.thresholds.static:Never",
+    "persistence": "adt_gym.thresholds.persistence:Persistence",
+}
+
+
+def names() -> list[str]:
+    """Return the names that `make` knows."""
+    return sorted(_WHERE)
+
+
+def make(name: str, **options: Any) -> Thresholder:
+    """Return the thresholder of that name, made with ``options``.
+
+    Raises:
+        InputError: If there is no such name or it does not take such an option.
+    """
+    if name not in _WHERE:
+        raise InputError(f"unknown thresholder {name!r}; known: {', '.join(names())}")
+    module, _, attribute = _WHERE[name].partition(":")
+    factory: Callable[..., Thresholder] = getattr(import_module(module), attribute)
+    try:
+        return factory(**options)
+    except TypeError as error:
+        raise InputError(f"thresholder {name!r}: {error}") from error
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Policy":
+        from adt_gym.thresholds.policy import Policy
+
+        return Policy
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,74 @@
+"""Thresholds that never change: the best fixed one, and the two ends of the scale."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+
+from adt_gym.series import Detection, InputError, ScoredSeries
+
+
+def best_f1_threshold(series: Sequence[ScoredSeries]) -> float:
+    """Return the fixed threshold with the highest F1 over all windows of ``series``; the highest of equal ones.
+
+    A threshold that flags the scores from s upwards lies halfway between s and the score below it.
+
+    Raises:
+        InputError: If there is no anomalous window to learn from.
+    """
+    scores = np.concatenate([one.scores for one in series])
+    labels = np.concatenate([one.labels for one in series])
+    if not labels.any():
+        raise InputError(f"no anomalous window in {', '.join(one.name for one in series)}: a threshold needs some")
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order].astype(np.float64)
+    flagged = np.arange(1, len(ranked) + 1)
+    f1 = 2 * np.cumsum(labels[order]) / (flagged + labels.sum())
+    below = np.append(ranked[1:], 0.0)
+    f1[ranked == below] = -1.0  # equal scores are flagged together
+    best = int(np.argmax(f1))
+    return float((ranked[best] + below[best]) / 2)
+
+
+class Static:
+    """One fixed threshold, the one with the best F1 on the training part.
+
+    Args:
+        on: "train" for the labels of the series it is fitted on; "test" for those of the series it is applied to,
+            which no one has in practice: the paper's "optimal static" threshold. ``fit`` then expects the test series.
+    """
+
+    def __init__(self, on: str = "train"):
+        if on not in ("train", "test"):
+            raise InputError(f"static: on must be 'train' or 'test', got {on!r}")
+        self.sees_labels = on == "test"
+        self.name = "static (test labels)" if self.sees_labels else "static"
+
+    def fit(self, train: Sequence[ScoredSeries]) -> Self:
+        """Choose the threshold on the labels of ``train``."""
+        self.threshold = best_f1_threshold(train)
+        return self
+
+    def detect(self, series: ScoredSeries) -> Detection:
+        """Hold every score against the threshold."""
+        return Detection.at(self.threshold, series)
+
+
+class Always:
+    """A threshold of 0: flags every window."""
+
+    name, sees_labels, threshold = "always", False, 0.0
+
+    def fit(self, train: Sequence[ScoredSeries]) -> Self:
+        """Learn nothing."""
+        return self
+
+    def detect(self, series: ScoredSeries) -> Detection:
+        """Hold every score against the threshold."""
+        return Detection.at(self.threshold, series)
+
+
+class Never(Always):
+    """A threshold of 1: flags nothing."""
+
+    name, threshold = "never", 1.0

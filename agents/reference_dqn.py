@@ -1,0 +1,283 @@
+"""The reference agent: Algorithm 1 of the ADT paper (Yang, Howley and Schukat, ALA 2023), in one file.
+
+The paper updates the network once per episode, with one minibatch. So the policy is fixed within an episode, and
+an episode can be planned (adt_gym.plan) instead of stepped: the same transitions, many times faster.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from adt_gym.envs.thresholding import THRESHOLDS, ThresholdingEnv
+from adt_gym.files import replacing
+from adt_gym.plan import MAX_STATES_PER_DECISION, outputs, roll_out, states_per_decision
+from adt_gym.series import InputError
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """Settings of the reference DQN under SB3's names; the defaults are those of the authors' public code.
+
+    Args:
+        learning_rate: Of Adam.
+        buffer_size: Transitions kept in the replay memory.
+        batch_size: Transitions of the one minibatch per episode.
+        gamma: Discount factor.
+        target_update_interval: C, the episodes between two copies to the target network.
+        exploration_initial_eps: Epsilon in the first episode.
+        exploration_final_eps: Epsilon at the end.
+        exploration_fraction: Share of the episodes over which epsilon falls linearly.
+        net_arch: Widths of the hidden layers.
+        hold: l, for how many windows the agent keeps an action; every window is a transition.
+        loss: "mse" (the paper) or "huber" (what SB3 uses).
+        plan: Plan episodes where that is possible and faster; False steps through every one.
+    """
+
+    learning_rate: float = 1e-4
+    buffer_size: int = 20_000
+    batch_size: int = 256
+    gamma: float = 0.99
+    target_update_interval: int = 100
+    exploration_initial_eps: float = 1.0
+    exploration_final_eps: float = 0.001
+    exploration_fraction: float = 0.99
+    net_arch: tuple[int, ...] = (32, 32, 16)
+    hold: int = 1
+    loss: str = "mse"
+    plan: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "net_arch", tuple(self.net_arch))
+        if self.hold < 1 or self.batch_size < 1 or self.buffer_size < self.batch_size:
+            raise InputError(f"hold and batch_size must be at least 1, buffer_size at least batch_size: {self}")
+        if self.loss not in ("mse", "huber"):
+            raise InputError(f"unknown loss {self.loss!r}; known: mse, huber")
+
+    def epsilon(self, progress: float) -> float:
+        """Return epsilon after the share ``progress`` of the episodes."""
+        start, end = self.exploration_initial_eps, self.exploration_final_eps
+        if progress >= self.exploration_fraction:
+            return end
+        return start + (end - start) * progress / self.exploration_fraction
+
+
+@dataclass(frozen=True)
+class EpisodeReport:
+    """What one training episode came to."""
+
+    episode: int
+    reward: float
+    epsilon: float
+    loss: float | None
+    transitions: int
+
+
+class ReplayMemory:
+    """The newest ``size`` transitions, in arrays that are overwritten in a ring."""
+
+    def __init__(self, size: int, observation_shape: tuple[int, ...]):
+        self.observations = np.zeros((size, *observation_shape), dtype=np.float32)
+        self.next_observations = np.zeros_like(self.observations)
+        self.actions = np.zeros(size, dtype=np.int64)
+        self.rewards = np.zeros(size, dtype=np.float32)
+        self.terminated = np.zeros(size, dtype=np.float32)
+        self.added = 0
+
+    def __len__(self) -> int:
+        return min(self.added, len(self.actions))
+
+    def add(self, observations: Any, actions: Any, rewards: Any, terminated: bool) -> None:
+        """Append the n transitions between n + 1 successive observations; only the last can terminate."""
+        size, n = len(self.actions), len(actions)
+        kept = slice(max(n - size, 0), n)
+        slots = np.arange(self.added + kept.start, self.added + n) % size
+        self.observations[slots] = observations[:-1][kept]
+        self.next_observations[slots] = observations[1:][kept]
+        self.actions[slots] = actions[kept]
+        self.rewards[slots] = rewards[kept]
+        self.terminated[slots] = 0.0
+        self.terminated[slots[-1]] = terminated
+        self.added += n
+
+    def sample(self, rows: NDArray[np.int64]) -> list[torch.Tensor]:
+        """Return observations, actions, rewards, next observations and terminations of the given rows."""
+        arrays = (self.observations, self.actions, self.rewards, self.next_observations, self.terminated)
+        return [torch.from_numpy(array[rows]) for array in arrays]
+
+
+class ReferenceDQN:
+    """Deep Q-network on ADT-v0, or on any environment with a flat Box observation and a Discrete action space.
+
+    Args:
+        env: Where it learns; None for an agent that only predicts.
+        seed: Of the network, the exploration, the replay and the environment.
+        hyperparameters: Fields of `Hyperparameters`.
+
+    Raises:
+        InputError: If a hyper-parameter is unknown or out of range, or the environment's spaces do not fit.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any] | None, seed: int = 0, **hyperparameters: Any):
+        known = {f.name for f in fields(Hyperparameters)}
+        if unknown := sorted(set(hyperparameters) - known):
+            raise InputError(f"unknown hyper-parameter {unknown[0]!r}; known: {', '.join(sorted(known))}")
+        self.settings = Hyperparameters(**hyperparameters)
+        self.env, self.seed, self.episodes = env, seed, 0
+        if env is not None:
+            self._build(env.observation_space, env.action_space)
+
+    def learn(self, episodes: int, on_episode: Callable[[EpisodeReport], object] | None = None) -> "ReferenceDQN":
+        """Algorithm 1: play ``episodes`` episodes with a falling epsilon, one minibatch update after each."""
+        if self.env is None:
+            raise InputError("this agent has no environment to learn in: pass one to ReferenceDQN or load()")
+        settings, play = self.settings, self._play_planned if self._can_plan() else self._play
+        for episode in range(episodes):
+            epsilon = settings.epsilon(episode / episodes)
+            observation, _ = self.env.reset(seed=self.seed if self.episodes == 0 else None)
+            observations, actions, rewards, terminated = play(observation, epsilon)
+            self.memory.add(observations, actions, rewards, terminated)
+            loss = self._update() if len(self.memory) >= settings.batch_size else None
+            self.episodes += 1
+            if self.episodes % settings.target_update_interval == 0:
+                self.target.load_state_dict(self.network.state_dict())
+            if on_episode is not None:
+                on_episode(EpisodeReport(self.episodes, float(np.sum(rewards)), epsilon, loss, len(actions)))
+        return self
+
+    def _play(self, observation: NDArray[np.float32], epsilon: float) -> tuple[Any, Any, Any, bool]:
+        """Play one episode step by step; return its observations, actions, rewards and whether it terminated."""
+        assert self.env is not None
+        observations, actions, rewards = [observation], [], []
+        terminated = truncated = False
+        while not (terminated or truncated):
+            if len(actions) % self.settings.hold == 0:
+                action = self._explore(self.random.random(), epsilon)
+                if action < 0:
+                    action = int(self._greedy(observation[None])[0])
+            observation, reward, terminated, truncated, _ = self.env.step(action)
+            observations.append(observation)
+            actions.append(action)
+            rewards.append(float(reward))
+        return np.array(observations), np.array(actions), np.array(rewards), terminated
+
+    def _play_planned(self, observation: NDArray[np.float32], epsilon: float) -> tuple[Any, Any, Any, bool]:
+        """Do the same without stepping: the greedy action of every state in one batch, then look-ups."""
+        env = self.env
+        assert isinstance(env, ThresholdingEnv)
+        mdp, hold, (start, stop) = env.mdp, self.settings.hold, env.span
+        explored = self._explore(self.random.random(-(-(stop - start) // hold)), epsilon)
+        actions = roll_out(mdp, start, stop, self._greedy, THRESHOLDS, hold, explored)
+        decisions = mdp.scores[start:stop] > np.array(THRESHOLDS)[actions]
+        observations, rewards = outputs(mdp, start, decisions)
+        return observations, actions, rewards, stop == env.end
+
+    def _can_plan(self) -> bool:
+        env = self.env
+        return (
+            self.settings.plan
+            and isinstance(env, ThresholdingEnv)  # any wrapper may change what an agent sees
+            and env.hold == 1
+            and states_per_decision(env.mdp) <= MAX_STATES_PER_DECISION
+        )
+
+    def _explore(self, uniform: Any, epsilon: float) -> Any:
+        """Return a random action where ``uniform`` falls below epsilon, else -1: one draw serves both."""
+        return np.where(uniform < epsilon, np.floor(uniform / max(epsilon, 1e-12) * self.n_actions), -1).astype(
+            np.int64
+        )
+
+    def _greedy(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
+        with torch.inference_mode():
+            return self.network(torch.from_numpy(observations)).argmax(dim=1).numpy()
+
+    def _update(self) -> float:
+        rows = self.random.integers(len(self.memory), size=self.settings.batch_size)
+        observations, actions, rewards, next_observations, terminated = self.memory.sample(rows)
+        with torch.no_grad():
+            best_next = self.target(next_observations).max(dim=1).values
+            targets = rewards + self.settings.gamma * (1.0 - terminated) * best_next
+        values = self.network(observations).gather(1, actions[:, None])[:, 0]
+        loss = (nn.functional.mse_loss if self.settings.loss == "mse" else nn.functional.smooth_l1_loss)(
+            values, targets
+        )
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return float(loss.detach())
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[NDArray[np.int64], None]:
+        """Return the actions for one observation ``(6,)`` or a batch ``(n, 6)``, and None for the state (SB3's API).
+
+        Not deterministic means epsilon-greedy with the final epsilon.
+        """
+        observations = np.asarray(observation, dtype=np.float32)
+        actions = self._greedy(np.atleast_2d(observations))
+        if not deterministic:
+            explored = self._explore(self.random.random(len(actions)), self.settings.exploration_final_eps)
+            actions = np.where(explored >= 0, explored, actions)
+        return actions.reshape(observations.shape[:-1]), None
+
+    def save(self, path: str | Path) -> None:
+        """Write the policy, its weights and settings, to an ``.npz`` file without pickle."""
+        config = {"settings": asdict(self.settings), "seed": self.seed, "episodes": self.episodes}
+        config |= {"observations": self.network[0].in_features, "actions": self.n_actions}
+        weights = {name: tensor.numpy() for name, tensor in self.network.state_dict().items()}
+        with replacing(path) as temporary:
+            np.savez(temporary, config=np.array(json.dumps(config)), **weights)
+
+    @classmethod
+    def load(cls, path: str | Path, env: gym.Env[Any, Any] | None = None) -> "ReferenceDQN":
+        """Read a policy that `save` wrote.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            InputError: If the file does not hold such a policy.
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no policy at {path}")
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                config = json.loads(str(arrays["config"]))
+                weights = {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != "config"}
+            agent = cls(None, config["seed"], **config["settings"])
+            agent._build(
+                gym.spaces.Box(0.0, 1.0, (config["observations"],), np.float32), gym.spaces.Discrete(config["actions"])
+            )
+            agent.network.load_state_dict(weights)
+        except (ValueError, KeyError, OSError, RuntimeError) as error:
+            raise InputError(f"{path} is not a policy that ReferenceDQN.save wrote: {error}") from error
+        agent.target.load_state_dict(weights)
+        agent.env, agent.episodes = env, config["episodes"]
+        return agent
+
+    def _build(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> None:
+        if not isinstance(action_space, gym.spaces.Discrete) or len(observation_space.shape or ()) != 1:
+            raise InputError(f"a DQN needs a Box observation of one dimension and Discrete actions, got {self.env}")
+        torch.set_num_threads(1)  # more threads than cores make these small networks many times slower
+        self.n_actions = int(action_space.n)
+        self.random = np.random.default_rng(self.seed)
+        widths = [observation_space.shape[0], *self.settings.net_arch]
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            self.network, self.target = (_network(widths, self.n_actions) for _ in range(2))
+        self.target.load_state_dict(self.network.state_dict())
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate, fused=True)
+        self.memory = ReplayMemory(self.settings.buffer_size, observation_space.shape)
+
+
+def _network(widths: list[int], n_actions: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for width, next_width in pairwise(widths):
+        layers += [nn.Linear(width, next_width), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], n_actions))
