@@ -165,25 +165,18 @@ def _read(path: Path, delimiter: str | None, key_column: str | None) -> pd.DataF
 def _read_csv(path: Path, delimiter: str, key_column: str | None) -> pd.DataFrame:
     import pandas as pd
 
-    header = list(pd.read_csv(path, sep=delimiter, engine="c", encoding="utf-8-sig", nrows=0).columns)
+    options: dict[str, Any] = {"sep": delimiter, "engine": "c", "encoding": "utf-8-sig", "index_col": False}
+    options |= {"skipinitialspace": True}
+    header = list(pd.read_csv(path, nrows=0, **options).columns)
     if len(header) == 1:
-        for other in {",", ";", "\t", "|"} - {delimiter}:
-            if other in header[0]:
+        for other in (",", ";", "\t", "|"):
+            if other != delimiter and other in header[0]:
                 raise InputError(f"{path} has one column, {header[0]!r}; give delimiter={other!r}")
     # As a converter, str keeps the key as it is written: 007 is no number and NA is not missing.
     keys = [column for column in header if column.strip() == key_column]
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)
-        return pd.read_csv(
-            path,
-            sep=delimiter,
-            engine="c",
-            encoding="utf-8-sig",
-            index_col=False,
-            skipinitialspace=True,
-            low_memory=False,
-            converters=dict.fromkeys(keys, str),
-        )
+        return pd.read_csv(path, low_memory=False, converters=dict.fromkeys(keys, str), **options)
 
 
 def _roles(
@@ -353,9 +346,9 @@ def _fill(
 
 def _warn_counts(counts: dict[str, int], what: str) -> None:
     """Say once, for all series, how many rows or values were put right."""
-    counts = {name: count for name, count in counts.items() if count}
-    if counts:
-        _warn("; ".join(f"series {name!r}: {count} {what}" for name, count in counts.items()))
+    parts = [f"{count} in series {name!r}" for name, count in counts.items() if count]
+    if parts:
+        _warn(f"{what}: {', '.join(parts)}")
 
 
 def _warn(message: str) -> None:
