@@ -16,3 +16,12 @@ if "ADT-v0" not in registry:
         disable_env_checker=True,
         order_enforce=False,
     )
+
+if "ADT-Samples-v0" not in registry:
+    register(
+        id="ADT-Samples-v0",
+        entry_point="adt_gym.envs.samples:SamplesEnv",
+        vector_entry_point="adt_gym.envs.samples_vector:SamplesVectorEnv",
+        disable_env_checker=True,
+        order_enforce=False,
+    )

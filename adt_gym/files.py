@@ -1,6 +1,7 @@
 """Writing files so that nothing half written is ever left behind."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,3 +21,26 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: str | Path, marker: str) -> Iterator[Path]:
+    """Yield an empty temporary folder that becomes ``path`` when the block ends without an error.
+
+    A folder that is already there is replaced only if it holds the file ``marker``, which says that we wrote it.
+
+    Raises:
+        FileExistsError: If something else is there.
+    """
+    path = Path(path)
+    if path.exists() and not (path / marker).is_file() and not (path.is_dir() and not any(path.iterdir())):
+        raise FileExistsError(f"{path} exists and holds no {marker}, so it is not ours to replace; choose another")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

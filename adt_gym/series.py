@@ -102,7 +102,7 @@ class Series:
         self._require_window(length)
         if self.labels is None:
             raise InputError(f"series {self.name!r} has no labels")
-        return sliding_window_view(self.labels, length).any(axis=1)
+        return np.asarray(sliding_window_view(self.labels, length).any(axis=1))
 
     def window_index(self, length: int) -> NDArray[np.datetime64] | None:
         """Return the time of each window's last point, when its score can first be known."""

@@ -1,0 +1,1 @@
+"""Agents that learn to set thresholds in ADT-v0."""

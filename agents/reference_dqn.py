@@ -156,7 +156,9 @@ class ReferenceDQN:
     def _play(self, observation: NDArray[np.float32], epsilon: float) -> tuple[Any, Any, Any, bool]:
         """Play one episode step by step; return its observations, actions, rewards and whether it terminated."""
         assert self.env is not None
-        observations, actions, rewards = [observation], [], []
+        observations = [observation]
+        actions: list[int] = []
+        rewards: list[float] = []
         terminated = truncated = False
         while not (terminated or truncated):
             if len(actions) % self.settings.hold == 0:
@@ -262,18 +264,19 @@ class ReferenceDQN:
         return agent
 
     def _build(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> None:
-        if not isinstance(action_space, gym.spaces.Discrete) or len(observation_space.shape or ()) != 1:
+        shape = observation_space.shape or ()
+        if not isinstance(action_space, gym.spaces.Discrete) or len(shape) != 1:
             raise InputError(f"a DQN needs a Box observation of one dimension and Discrete actions, got {self.env}")
         torch.set_num_threads(1)  # more threads than cores make these small networks many times slower
         self.n_actions = int(action_space.n)
         self.random = np.random.default_rng(self.seed)
-        widths = [observation_space.shape[0], *self.settings.net_arch]
+        widths = [shape[0], *self.settings.net_arch]
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             self.network, self.target = (_network(widths, self.n_actions) for _ in range(2))
         self.target.load_state_dict(self.network.state_dict())
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate, fused=True)
-        self.memory = ReplayMemory(self.settings.buffer_size, observation_space.shape)
+        self.memory = ReplayMemory(self.settings.buffer_size, shape)
 
 
 def _network(widths: list[int], n_actions: int) -> nn.Sequential:

@@ -1,0 +1,1 @@
+"""The console command `adt`: one file per subcommand."""

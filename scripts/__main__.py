@@ -1,1 +1,45 @@
 """The console command `adt`."""
+
+import sys
+import warnings
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from typer.core import TyperGroup
+
+from adt_gym.scripts.run import run
+from adt_gym.scripts.score import score
+from adt_gym.series import InputError
+
+
+class Commands(TyperGroup):
+    """Commands whose expected errors are one line, not a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; say what is wrong with its input and how to mend it, and exit with 2."""
+        warnings.showwarning = lambda message, *_, **__: _say("yellow", "Warning", message)
+        try:
+            return super().invoke(ctx)
+        except (InputError, FileNotFoundError, FileExistsError) as error:
+            _say("red", "Error", error)
+            sys.exit(2)
+
+
+def _say(colour: str, kind: str, message: object) -> None:
+    stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+    stderr.print(f"[bold {colour}]{kind}:[/] {escape(str(message))}")
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Thresholds for anomaly detection: train agents, compare methods, tell who saw labels.",
+)
+app.command()(run)
+app.command()(score)
+
+if __name__ == "__main__":
+    app()

@@ -53,7 +53,7 @@ def table(
     Args:
         source: The path of a .csv, .csv.gz (UTF-8) or .parquet file, or a DataFrame.
         value_columns: The metrics. By default every column of numbers that is not a time, label or key;
-            a column of which more than half are numbers counts, so that a bad cell is reported.
+            a text column counts if more than half of its filled cells are numbers, so that a bad cell is reported.
         time_column: By default the only column named like a time (timestamp, time, date, datetime, ds) or
             the DataFrame's DatetimeIndex; without one the rows are in order. Dates in ISO 8601 or a common format
             (month first where 03/04/2015 could be either), or seconds to nanoseconds since 1970.
@@ -166,7 +166,6 @@ def _read_csv(path: Path, delimiter: str, key_column: str | None) -> pd.DataFram
     import pandas as pd
 
     options: dict[str, Any] = {"sep": delimiter, "engine": "c", "encoding": "utf-8-sig", "index_col": False}
-    options |= {"skipinitialspace": True}
     header = list(pd.read_csv(path, nrows=0, **options).columns)
     if len(header) == 1:
         for other in (",", ";", "\t", "|"):
@@ -218,11 +217,14 @@ def _floats(column: pd.Series) -> NDArray[np.float64]:
 
 
 def _is_numeric(column: pd.Series) -> bool:
+    """Return whether this is a column of numbers: by its type, or because more than half of its cells are."""
     import pandas as pd
 
     if pd.api.types.is_bool_dtype(column):
         return False
-    return pd.api.types.is_numeric_dtype(column) or bool(np.mean(~np.isnan(_floats(column))) > 0.5)
+    if pd.api.types.is_numeric_dtype(column):
+        return True
+    return bool((~np.isnan(_floats(column))).sum() > (~_is_blank(column)).sum() / 2)
 
 
 def _require(valid: NDArray[np.bool_], column: pd.Series, where: str, problem: str) -> None:

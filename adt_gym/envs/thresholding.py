@@ -8,15 +8,13 @@ from gymnasium import spaces
 from gymnasium.error import InvalidAction, ResetNeeded
 from numpy.typing import NDArray
 
-from adt_gym.envs.rendering import Frame, Screen, ansi
+from adt_gym.envs.rendering import WINDOWS, Frame, Screen, ansi
 from adt_gym.envs.sources import Source, draw_episode, resolve
 from adt_gym.mdp import OUTCOME_OF, PASSIVE, mdp_of, reward
 from adt_gym.series import InputError
 
 THRESHOLDS = (0.0, PASSIVE)
 """The threshold of each action: action 0 is the active mode, action 1 the passive mode (equation 7)."""
-
-RENDERED_WINDOWS = 120
 
 
 def check_episode(k: int, hold: int, episode_windows: int | None) -> None:
@@ -116,7 +114,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         self.hold, self.episode_windows, self.render_mode = hold, episode_windows, render_mode
         self.action_space = spaces.Discrete(len(THRESHOLDS))
         self.observation_space = spaces.Box(0.0, 1.0, (6,), np.float32)
-        self._threshold_of = dict(enumerate(THRESHOLDS))
+        self._threshold_of: dict[Any, float] = dict(enumerate(THRESHOLDS))
         self._names = [one.name for one in self.mdp.series]
         self._mask = (1 << k) - 1
         self._position = self._stop = 0  # until reset() there is nothing to judge
@@ -178,7 +176,8 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         if self.render_mode == "ansi":
             return ansi(self._frame())
         if self._screen is None:
-            self._screen = Screen(self.render_mode, self.metadata["render_fps"])
+            mode: Any = self.render_mode
+            self._screen = Screen(mode, self.metadata["render_fps"])
         return self._screen.draw(self._frame())
 
     def close(self) -> None:
@@ -229,7 +228,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
     def _frame(self) -> Frame:
         series = self.mdp.series[self.episode.series]
         stop = self._position - self._offset
-        shown = slice(max(self.episode.start, stop - RENDERED_WINDOWS), stop)
+        shown = slice(max(self.episode.start, stop - WINDOWS), stop)
         thresholds = np.array(self._thresholds[shown.start - stop :], dtype=np.float32)
         return Frame(
             scores=series.scores[shown],

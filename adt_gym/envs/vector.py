@@ -123,7 +123,8 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         self._memory = (Tabulated if self.mdp.table else Counted)(self.mdp, num_envs)
         self._randoms: list[np.random.Generator | None] = [None] * num_envs
         self._series, self._offset, self._position, self._stop, self._end = np.zeros((5, num_envs), dtype=np.int64)
-        self._done: Array | None = None
+        self._done = np.zeros(num_envs, dtype=bool)
+        self._begun_once = False
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -147,12 +148,13 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
             mask = np.ones(self.num_envs, dtype=bool)
         elif getattr(mask, "dtype", None) != np.bool_ or mask.shape != (self.num_envs,) or not mask.any():
             raise InputError(f"reset_mask must be a bool array of shape ({self.num_envs},) with a True in it")
-        if self._done is None and not mask.all():
+        if not self._begun_once and not mask.all():
             raise ResetNeeded("the first reset() must start every environment: leave reset_mask out")
         for i in np.flatnonzero(mask):
             if seeds[i] is not None or self._randoms[i] is None:
                 self._randoms[i] = seeding.np_random(seeds[i])[0]
         self._restart(np.flatnonzero(mask), options)
+        self._begun_once = True
         self._done = self._position == self._stop
         return self._memory.observe(self._position), self._begun(mask)
 
@@ -161,7 +163,7 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
     ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """Judge the next window, or the next ``hold`` windows, of every episode."""
         levels = self._thresholds(actions)
-        if self._done is None:
+        if not self._begun_once:
             raise ResetNeeded("call reset() before step()")
         waiting = self._done
         restarting = bool(waiting.any())

@@ -28,3 +28,23 @@ def precision_recall_f1(decisions: ArrayLike, labels: ArrayLike) -> tuple[float,
     if tp == 0:
         return (1.0, 1.0, 1.0) if fp == fn == 0 else (0.0, 0.0, 0.0)
     return tp / (tp + fp), tp / (tp + fn), 2 * tp / (2 * tp + fp + fn)
+
+
+def pointwise_precision_recall_f1(decisions: ArrayLike, point_labels: ArrayLike) -> tuple[float, float, float]:
+    """Return precision, recall and F1, each in [0, 1], over the points of a series.
+
+    A point is flagged if the window that ends at it is: that is when the decision is known. So the first tau - 1 of
+    the n points, where no window ends, are not flagged. The window length tau follows from the two lengths.
+
+    Args:
+        decisions: Shape ``(n - tau + 1,)``, True where a window was flagged.
+        point_labels: Shape ``(n,)``, True where a point is anomalous.
+
+    Raises:
+        InputError: If there are more windows than points.
+    """
+    decisions, point_labels = np.asarray(decisions, dtype=bool), np.asarray(point_labels, dtype=bool)
+    before = len(point_labels) - len(decisions)
+    if before < 0:
+        raise InputError(f"{len(decisions)} windows of {len(point_labels)} points: there cannot be more windows")
+    return precision_recall_f1(np.append(np.zeros(before, dtype=bool), decisions), point_labels)

@@ -1,10 +1,10 @@
 """Scorers: what turns a series into one anomaly score per window."""
 
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from typing import Any, Protocol, Self, runtime_checkable
 
-from adt_gym.series import InputError, ScoredSeries, Series
+from adt_gym.registry import build
+from adt_gym.series import ScoredSeries, Series
 
 __all__ = ["Scorer", "make", "names"]
 
@@ -34,11 +34,5 @@ def make(name: str, **options: Any) -> Scorer:
     Raises:
         InputError: If there is no such name or it does not take such an option.
     """
-    if name not in _WHERE:
-        raise InputError(f"unknown scorer {name!r}; known: {', '.join(names())}")
-    module, _, attribute = _WHERE[name].partition(":")
-    factory: Callable[..., Scorer] = getattr(import_module(module), attribute)
-    try:
-        return factory(**options)
-    except TypeError as error:
-        raise InputError(f"scorer {name!r}: {error}") from error
+    scorer: Scorer = build("scorer", _WHERE, name, options)
+    return scorer

@@ -4,12 +4,12 @@ import json
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import nn
 
@@ -17,6 +17,8 @@ from adt_gym.files import replacing
 from adt_gym.series import MIN_SCORE, InputError, MinMax, ScoredSeries, Series
 
 SCORING_BATCH = 4096
+Floats = NDArray[np.float32]
+
 POOLED = ""
 """Key of the scaling over all training series, for series that were not among them."""
 
@@ -33,6 +35,9 @@ class AutoEncoderSettings:
         learning_rate: Of Adam.
         validation: Share of each series's normal windows, the last ones, that only the loss curve sees.
         seed: Of the weights and the order of the windows.
+        candidates: Networks started. Narrow ReLU layers often die in the first updates and then reconstruct a constant;
+            after a tenth of the epochs only the one with the lowest training loss goes on. None for 8 with one
+            metric and 1 with several.
         double: Train in float64: slower, but other processors then agree to many more digits.
     """
 
@@ -43,11 +48,14 @@ class AutoEncoderSettings:
     learning_rate: float = 1e-3
     validation: float = 0.1
     seed: int = 0
+    candidates: int | None = None
     double: bool = False
 
     def __post_init__(self) -> None:
-        if self.window < 1 or self.epochs < 1 or self.batch_size < 1 or not 0 <= self.validation < 1:
-            raise InputError(f"window, epochs and batch_size must be at least 1, validation in [0, 1): {self}")
+        if min(self.window, self.epochs, self.batch_size, self.candidates or 1) < 1 or not 0 <= self.validation < 1:
+            raise InputError(
+                f"window, epochs, batch_size and candidates must be at least 1, validation in [0, 1): {self}"
+            )
 
 
 @dataclass(frozen=True)
@@ -111,7 +119,7 @@ class AutoEncoder:
         if not hasattr(self, "_outputs"):
             raise InputError("autoencoder: fit() or load() before score()")
         scaling = self._outputs.get(series.name, self._outputs[POOLED])
-        scores = np.clip(scaling(self._errors(series)), MIN_SCORE, 1.0)
+        scores = np.clip(scaling(self._errors(series)), MIN_SCORE, 1.0).astype(np.float32)
         window = self.settings.window
         labelled = series.labels is not None
         labels = series.window_labels(window) if labelled else np.zeros(len(scores), dtype=bool)
@@ -128,24 +136,36 @@ class AutoEncoder:
         training = np.concatenate([s + w[:n] for s, w, n in zip(starts, windows, kept, strict=True)])
         validation = np.concatenate([s + w[n:] for s, w, n in zip(starts, windows, kept, strict=True)])
 
+        metrics = values.shape[1]
+        candidates = settings.candidates or (8 if metrics == 1 else 1)
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
-            self._network = _network(settings, values.shape[1]).to(_device(), self._dtype)
-        optimizer = torch.optim.Adam(self._network.parameters(), lr=settings.learning_rate)
-        random = np.random.default_rng(settings.seed)
+            networks = [_network(settings, metrics).to(_device(), self._dtype) for _ in range(candidates)]
+        runs = [self._epochs(network, values, training, validation) for network in networks]
+        curves = [list(islice(run, max(settings.epochs // 10, 1))) for run in runs]
+        best = int(np.argmin([curve[-1].training for curve in curves]))
+        self._network = networks[best]
         self.curve = []
-        for epoch in range(1, settings.epochs + 1):
+        for epoch in chain(curves[best], runs[best]):
+            self.curve.append(epoch)
+            if on_epoch is not None:
+                on_epoch(epoch)
+
+    def _epochs(
+        self, network: nn.Module, values: Floats, training: NDArray[np.int64], validation: NDArray[np.int64]
+    ) -> Iterator[Epoch]:
+        """Train the network epoch by epoch."""
+        optimizer = torch.optim.Adam(network.parameters(), lr=self.settings.learning_rate)
+        random = np.random.default_rng(self.settings.seed)
+        for epoch in range(1, self.settings.epochs + 1):
             total = 0.0
-            for batch in self._batches(values, random.permutation(training), settings.batch_size):
-                loss = self._error(batch).mean()
+            for batch in self._batches(values, random.permutation(training), self.settings.batch_size):
+                loss = _error(network, batch).mean()
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
                 total += float(loss.detach()) * len(batch)
-            report = Epoch(epoch, total / len(training), self._mean_error(values, validation))
-            self.curve.append(report)
-            if on_epoch is not None:
-                on_epoch(report)
+            yield Epoch(epoch, total / len(training), self._mean_error(network, values, validation))
 
     def _batches(self, values: NDArray[np.float32], starts: NDArray[np.int64], size: int) -> Iterator[torch.Tensor]:
         """Yield the windows at ``starts``, flattened, ``size`` at a time: all of them at once could fill the memory."""
@@ -154,15 +174,12 @@ class AutoEncoder:
             windows = values[starts[i : i + size, None] + offsets]
             yield torch.from_numpy(windows.reshape(len(windows), -1)).to(_device(), self._dtype)
 
-    def _error(self, batch: torch.Tensor) -> torch.Tensor:
-        return (self._network(batch) - batch).square().mean(dim=1)
-
-    def _mean_error(self, values: NDArray[np.float32], starts: NDArray[np.int64]) -> float | None:
+    def _mean_error(self, network: nn.Module, values: Floats, starts: NDArray[np.int64]) -> float | None:
         if not len(starts):
             return None
         with torch.inference_mode():
-            total = sum(float(self._error(batch).sum()) for batch in self._batches(values, starts, SCORING_BATCH))
-        return total / len(starts)
+            batches = self._batches(values, starts, SCORING_BATCH)
+            return sum(float(_error(network, batch).sum()) for batch in batches) / len(starts)
 
     def _errors(self, series: Series) -> NDArray[np.float64]:
         """Return the unscaled error of every window."""
@@ -178,7 +195,7 @@ class AutoEncoder:
                 part = self._scaled(series, slice(i, min(i + SCORING_BATCH, count) + window - 1))
                 starts = np.arange(len(part) - window + 1)
                 for batch in self._batches(part, starts, SCORING_BATCH):
-                    errors[i : i + len(batch)] = self._error(batch).cpu().numpy()
+                    errors[i : i + len(batch)] = _error(self._network, batch).cpu().numpy()
         return errors
 
     def _scaled(self, series: Series, rows: slice = slice(None)) -> NDArray[np.float32]:
@@ -239,9 +256,15 @@ def _network(settings: AutoEncoderSettings, metrics: int) -> nn.Sequential:
     latent = settings.latent or (3 if metrics == 1 else 100)
     widths = [d, max(d // 2, 1), max(d // 4, 1), latent, max(d // 4, 1), max(d // 2, 1), d]
     layers: list[nn.Module] = []
-    for inputs, outputs in sliding_window_view(widths, 2).tolist():
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    for width, next_width in pairwise(widths):
+        layers += [nn.Linear(width, next_width), nn.ReLU()]
     return nn.Sequential(*layers[:-1], nn.Sigmoid())
+
+
+def _error(network: nn.Module, batch: torch.Tensor) -> torch.Tensor:
+    """Return the mean squared reconstruction error of each window of the batch."""
+    error: torch.Tensor = (network(batch) - batch).square().mean(dim=1)
+    return error
 
 
 def _device() -> torch.device:

@@ -5,6 +5,7 @@ causal: its threshold for window t depends on the scores up to t and on labels a
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
@@ -40,28 +41,44 @@ _WHERE = {
     "always": "adt_gym.thresholds.static:Always",
     "never": "adt_gym.thresholds.static:Never",
     "persistence": "adt_gym.thresholds.persistence:Persistence",
+    "quantile": "adt_gym.thresholds.quantile:Quantile",
+    "false_alarm_rate": "adt_gym.thresholds.quantile:FalseAlarmRate",
+    "rolling_quantile": "adt_gym.thresholds.quantile:RollingQuantile",
+    "spot": "adt_gym.thresholds.spot:SPOT",
+    "dspot": "adt_gym.thresholds.dspot:DSPOT",
+    "nonparametric": "adt_gym.thresholds.nonparametric:NonParametric",
 }
 
 
 def names() -> list[str]:
-    """Return the names that `make` knows."""
+    """Return the names that `make` knows, beside ``pythresh:NAME``."""
     return sorted(_WHERE)
 
 
 def make(name: str, **options: Any) -> Thresholder:
-    """Return the thresholder of that name, made with ``options``.
+    """Return the thresholder of that name, made with ``options``; ``pythresh:IQR`` is PyThresh's IQR.
 
     Raises:
         InputError: If there is no such name or it does not take such an option.
     """
-    if name not in _WHERE:
-        raise InputError(f"unknown thresholder {name!r}; known: {', '.join(names())}")
-    module, _, attribute = _WHERE[name].partition(":")
-    factory: Callable[..., Thresholder] = getattr(import_module(module), attribute)
+    factory = _factory(name)
     try:
         return factory(**options)
     except TypeError as error:
         raise InputError(f"thresholder {name!r}: {error}") from error
+
+
+def _factory(name: str) -> Callable[..., Thresholder]:
+    family, colon, method = name.partition(":")
+    if family == "pythresh" and colon:
+        from adt_gym.thresholds.pythresh import PyThresh
+
+        return partial(PyThresh, method)
+    if name not in _WHERE:
+        raise InputError(f"unknown thresholder {name!r}; known: {', '.join(names())}, pythresh:NAME")
+    module, _, attribute = _WHERE[name].partition(":")
+    factory: Callable[..., Thresholder] = getattr(import_module(module), attribute)
+    return factory
 
 
 def __getattr__(name: str) -> Any:

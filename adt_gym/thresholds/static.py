@@ -34,14 +34,14 @@ class Static:
     """One fixed threshold, the one with the best F1 on the training part.
 
     Args:
-        on: "train" for the labels of the series it is fitted on; "test" for those of the series it is applied to,
-            which no one has in practice: the paper's "optimal static" threshold. ``fit`` then expects the test series.
+        on: "train" for the labels of the training series; "test" for those of the series it is applied to, which no
+            one has in practice: the paper's "optimal static" threshold. ``fit`` then wants the test series.
     """
 
     def __init__(self, on: str = "train"):
         if on not in ("train", "test"):
             raise InputError(f"static: on must be 'train' or 'test', got {on!r}")
-        self.sees_labels = on == "test"
+        self.sees_labels = self.fits_on_test = on == "test"
         self.name = "static (test labels)" if self.sees_labels else "static"
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:

@@ -229,6 +229,7 @@ def test_gaps_are_not_filled_from_another_series(write: Write) -> None:
         ("time,v\n20240131235900,1\n", {}, ["column 'time', row 0", "20240131235900"]),
         ("a,v\n1,1\n2,oops\n3,3\n4,4\n", {}, ["column 'v', row 1", "'oops'"]),
         ("a,v\n1,1\n2,oops\n", {"value_columns": "v"}, ["column 'v', row 1", "'oops'"]),
+        ("a,v\n1, \n2, \n3, \n4,4\n", {}, ["column 'v', row 0"]),
         ("v\n1\nnan\n", {}, ["column 'v', row 1", "nan", "max_gap"]),
         ("v\n1\n-inf\n", {}, ["column 'v', row 1", "-inf", "max_gap"]),
         ("a,v\n1,1\n2,\n3,\n4,\n5,5\n", {"max_gap": 2}, ["column 'v', row 1", "max_gap=2"]),

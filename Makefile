@@ -1,0 +1,42 @@
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install demo test check format lint types benchmark clean
+
+help:  ## say what there is to make
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
+
+install: $(INSTALLED)  ## make .venv with everything, the command .venv/bin/adt included
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: install  ## score the packaged series, train an agent, print the table
+	$(BIN)/adt run yahoo_like
+
+test: install  ## run the tests
+	$(BIN)/python -m pytest
+
+check: format lint types test  ## everything that CI checks
+
+format: install
+	$(BIN)/ruff format --check .
+
+lint: install
+	$(BIN)/ruff check .
+
+# A type checker does not follow setuptools' package-dir: give it the package laid out as the wheel has it.
+types: install
+	@rm -rf build/types && mkdir -p build/types/adt_gym
+	@ln -s $(CURDIR)/adt_gym/* $(CURDIR)/agents $(CURDIR)/scripts build/types/adt_gym/
+	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p adt_gym
+
+benchmark: install  ## measure speed, as ratios side by side in one run
+	$(BIN)/adt benchmark
+
+clean:  ## remove everything made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,71 @@
+"""Bootstrap intervals over series and seeds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from adt_gym.series import InputError
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A measured value and its confidence interval; NaN at both ends where there was nothing to resample."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def bootstrap_interval(
+    values: ArrayLike,
+    statistic: Callable[[NDArray[Any]], float] = np.mean,
+    *,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Return the statistic of all values with its percentile bootstrap interval.
+
+    Series and seeds are drawn anew with replacement, each on its own, and all cells of the drawn rows and columns are
+    taken: the values of one series are not independent of each other, nor those of one seed (A. Owen, "The Pigeonhole
+    Bootstrap", Annals of Applied Statistics 1(2), 2007). An axis of length 1 is not resampled.
+
+    Args:
+        values: Shape ``(series, seeds)``, or ``(series, seeds, ...)`` for several numbers per cell, as counts are.
+        statistic: From an array of such a shape to a number.
+        confidence: Inside (0, 1).
+        resamples: How many.
+        seed: Of the resampling.
+
+    Raises:
+        InputError: If there are no values, or not two axes of them.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim < 2 or 0 in values.shape:
+        raise InputError(f"bootstrap: values must have shape (series, seeds, ...), none of them 0, got {values.shape}")
+    estimate = float(statistic(values))
+    axes = [axis for axis in (0, 1) if values.shape[axis] > 1]
+    if not axes:
+        return Interval(estimate, float("nan"), float("nan"))
+
+    def of_drawn(*drawn: NDArray[np.int_]) -> float:
+        cells = values
+        for axis, places in zip(axes, drawn, strict=True):
+            cells = cells.take(places, axis=axis)
+        return float(statistic(cells))
+
+    from scipy.stats import bootstrap
+
+    low, high = bootstrap(
+        [np.arange(values.shape[axis]) for axis in axes],
+        of_drawn,
+        n_resamples=resamples,
+        confidence_level=confidence,
+        method="percentile",
+        vectorized=False,
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Interval(estimate, float(low), float(high))

@@ -1,0 +1,102 @@
+"""Cutting labelled series into a training part and the rest, which alone is evaluated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adt_gym.series import InputError, ScoredSeries, Series
+
+
+@dataclass(frozen=True)
+class Split:
+    """The first rows of each series for training, the others for evaluation: no window crosses the cut."""
+
+    train: list[Series]
+    test: list[Series]
+
+
+def split_by_anomalies(series: Series, window: int, anomalies: int) -> Split:
+    """Cut after the shortest prefix that holds ``anomalies`` anomalous windows.
+
+    Raises:
+        InputError: If there are fewer, or what remains has no anomalous window to find.
+    """
+    labels = series.window_labels(window)
+    found = np.cumsum(labels)
+    if found[-1] < anomalies:
+        raise InputError(
+            f"series {series.name!r} has {found[-1]} anomalous windows, fewer than the {anomalies} to train on: "
+            "ask for fewer (--train-anomalies) or give the end of the training part (--train-until)"
+        )
+    return split_at(series, int(np.searchsorted(found, anomalies)) + window, window)
+
+
+def split_at(series: Series, row: int, window: int) -> Split:
+    """Cut before ``row``.
+
+    Raises:
+        InputError: If a part has no window, the first no normal or no anomalous one, or the second no anomalous one.
+    """
+    if not window <= row <= len(series) - window:
+        raise InputError(
+            f"series {series.name!r} has {len(series)} points: a cut before row {row} does not leave "
+            f"a window of {window} points on both sides"
+        )
+    train, test = series[:row], series[row:]
+    if train.window_labels(window).all() or not train.window_labels(window).any():
+        raise InputError(
+            f"series {series.name!r}: the training part, up to row {row}, needs both normal and anomalous windows; "
+            "move its end (--train-until)"
+        )
+    if not test.window_labels(window).any():
+        raise InputError(
+            f"series {series.name!r}: no anomalous window is left to evaluate after row {row}; "
+            "train on less (--train-anomalies or --train-until)"
+        )
+    return Split([train], [test])
+
+
+def split_by_share(series: Sequence[Series], share: float, window: int) -> Split:
+    """Cut every series after the same share of its points, or later, where the next window without an anomaly starts.
+
+    So no anomaly is cut in two, and a method's first windows are not at a loss for want of a past.
+
+    Raises:
+        InputError: If the share is not inside (0, 1), a part is shorter than a window, or nothing anomalous is left.
+    """
+    if not 0 < share < 1:
+        raise InputError(f"the training share must lie between 0 and 1, got {share}")
+    cuts = [_next_normal(one, int(len(one) * share), window) for one in series]
+    for one, cut in zip(series, cuts, strict=True):
+        if not window <= cut <= len(one) - window:
+            raise InputError(f"series {one.name!r}: {len(one)} points are too few to cut at a share of {share}")
+    split = Split(
+        [one[:cut] for one, cut in zip(series, cuts, strict=True)],
+        [one[cut:] for one, cut in zip(series, cuts, strict=True)],
+    )
+    if not any(one.window_labels(window).any() for one in split.test):
+        raise InputError(f"no anomalous window is left to evaluate after a training share of {share}")
+    return split
+
+
+def draw_labelled(train: Sequence[ScoredSeries], windows: int, seed: int) -> list[ScoredSeries]:
+    """Draw whole series with both kinds of windows until about ``windows`` windows are together (at least one series).
+
+    Raises:
+        InputError: If no series holds both kinds.
+    """
+    usable = [one for one in train if one.labels.any() and not one.labels.all()]
+    if not usable:
+        raise InputError("no training part holds both normal and anomalous windows; train on a larger share")
+    drawn: list[ScoredSeries] = []
+    for i in np.random.default_rng(seed).permutation(len(usable)):
+        if drawn and sum(map(len, drawn)) + len(usable[i]) / 2 > windows:
+            break
+        drawn.append(usable[i])
+    return drawn
+
+
+def _next_normal(series: Series, row: int, window: int) -> int:
+    normal = np.flatnonzero(~series.window_labels(window)[row:])
+    return row + int(normal[0]) if len(normal) else row

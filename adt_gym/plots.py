@@ -1,0 +1,62 @@
+"""Static pictures (matplotlib)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adt_gym.files import replacing
+from adt_gym.series import Detection, ScoredSeries
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ANOMALY, SCORE, THRESHOLD, FLAG = "#f4c7c3", "#3b6ea5", "#d1495b", "#1a1a1a"
+MAX_WINDOWS = 1500
+"""A panel shows at most this many windows: more cannot be told apart."""
+
+
+def detection_panels(path: str | Path, series: ScoredSeries, detections: dict[str, Detection]) -> None:
+    """Draw the scores, anomalous stretches coloured, one panel per method with its threshold (paper, Figure 5).
+
+    Args:
+        path: An image file; the ending chooses the format.
+        series: Whose windows are drawn; of a long one the stretch of ``MAX_WINDOWS`` around its first anomaly.
+        detections: By the method's name, of that series.
+    """
+    from matplotlib.figure import Figure
+
+    shown = _stretch(series)
+    x = np.arange(shown.start, shown.stop) if series.index is None else series.index[shown]
+    figure = Figure(figsize=(11, 1.5 * len(detections) + 0.8), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(len(detections), 1, sharex=True, sharey=True))
+    for axes, (name, detection) in zip(panels, detections.items(), strict=True):
+        _panel(axes, x, series, detection, shown)
+        axes.set_title(name, loc="left", fontsize=9)
+    panels[-1].set_xlabel("time" if series.index is not None else "window")
+    figure.suptitle(f"{series.name}: anomaly scores, anomalous windows (shaded), thresholds", fontsize=10)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+
+
+def _panel(axes: "Axes", x: np.ndarray, series: ScoredSeries, detection: Detection, shown: slice) -> None:
+    axes.fill_between(
+        x, -0.05, 1.05, where=series.labels[shown], color=ANOMALY, step="mid", linewidth=0, label="anomalous"
+    )
+    axes.plot(x, series.scores[shown], color=SCORE, linewidth=0.7, label="score")
+    axes.step(x, detection.thresholds[shown], color=THRESHOLD, linewidth=0.8, where="mid", label="threshold")
+    flagged = detection.decisions[shown]
+    axes.plot(x[flagged], np.full(flagged.sum(), 1.02), "|", color=FLAG, markersize=3, label="flagged")
+    axes.set_ylim(-0.05, 1.1)
+    axes.tick_params(labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _stretch(series: ScoredSeries) -> slice:
+    if len(series) <= MAX_WINDOWS:
+        return slice(0, len(series))
+    first = int(np.argmax(series.labels))
+    start = min(max(first - MAX_WINDOWS // 4, 0), len(series) - MAX_WINDOWS)
+    return slice(start, start + MAX_WINDOWS)

@@ -1,0 +1,299 @@
+"""The deep Q-learning classifier: a DQN that calls each sample of ADT-Samples-v0 normal or anomalous, in one file.
+
+Two things set it apart from the reference agent: the network learns within an episode, after every few samples, and
+epsilon decays by a factor per episode, so that training may be continued for any number of episodes.
+"""
+
+import json
+import pickle
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from adt_gym.agents.reference_dqn import EpisodeReport, ReplayMemory
+from adt_gym.files import replacing
+from adt_gym.series import InputError
+
+
+@dataclass(frozen=True)
+class SamplesSettings:
+    """Settings of the deep Q-learning classifier, under SB3's names where SB3 has them.
+
+    Args:
+        learning_rate: Of Adam.
+        buffer_size: Transitions kept in the replay memory.
+        learning_starts: Transitions gathered before the first update.
+        batch_size: Transitions of a minibatch.
+        gamma: Discount factor. What an agent calls a sample does not change the samples that follow, so anything above
+            0 adds to every target a term that no action can influence (docs/samples.md measures what that costs).
+        train_freq: Transitions between two updates; the policy is fixed in between.
+        target_update_interval: Transitions between two copies to the target network.
+        exploration_initial_eps: Epsilon in the first episode.
+        exploration_final_eps: Epsilon never falls below this.
+        exploration_decay: Factor by which epsilon falls from one episode to the next.
+        net_arch: Widths of the hidden layers.
+        double: Let the network choose the next action that the target network values (van Hasselt, Guez and
+            Silver, "Deep Reinforcement Learning with Double Q-learning", AAAI 2016).
+    """
+
+    learning_rate: float = 3e-4
+    buffer_size: int = 10_000
+    learning_starts: int = 100
+    batch_size: int = 64
+    gamma: float = 0.95
+    train_freq: int = 4
+    target_update_interval: int = 500
+    exploration_initial_eps: float = 1.0
+    exploration_final_eps: float = 0.01
+    exploration_decay: float = 0.95
+    net_arch: tuple[int, ...] = (64, 64)
+    double: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "net_arch", tuple(self.net_arch))
+        if min(self.batch_size, self.train_freq, self.target_update_interval) < 1:
+            raise InputError(f"batch_size, train_freq and target_update_interval must be at least 1: {self}")
+        if self.buffer_size < max(self.batch_size, self.learning_starts):
+            raise InputError(f"buffer_size must be at least batch_size and learning_starts: {self}")
+        if not 0 <= self.gamma <= 1:
+            raise InputError(f"gamma must be in [0, 1], got {self.gamma}")
+
+    def epsilon(self, episode: int) -> float:
+        """Return epsilon in episode number ``episode``, counted from 0."""
+        return max(self.exploration_final_eps, self.exploration_initial_eps * self.exploration_decay**episode)
+
+
+class SamplesDQN:
+    """Deep Q-network on ADT-Samples-v0, or on any environment with a flat Box observation and Discrete actions.
+
+    Args:
+        env: Where it learns; None for an agent that only predicts.
+        seed: Of the network, the exploration, the replay and the environment.
+        hyperparameters: Fields of `SamplesSettings`.
+
+    Raises:
+        InputError: If a hyper-parameter is unknown or out of range, or the environment's spaces do not fit.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any] | None, seed: int = 0, **hyperparameters: Any):
+        known = {f.name for f in fields(SamplesSettings)}
+        if unknown := sorted(set(hyperparameters) - known):
+            raise InputError(f"unknown hyper-parameter {unknown[0]!r}; known: {', '.join(sorted(known))}")
+        self.settings = SamplesSettings(**hyperparameters)
+        self.env, self.seed, self.episodes, self.steps = env, seed, 0, 0
+        if env is not None:
+            shape = env.observation_space.shape or ()
+            if not isinstance(env.action_space, gym.spaces.Discrete) or len(shape) != 1:
+                raise InputError(f"a DQN needs a Box observation of one dimension and Discrete actions, got {env}")
+            self._build(shape[0], int(env.action_space.n))
+            env.reset(seed=seed)
+
+    def learn(self, episodes: int, on_episode: Callable[[EpisodeReport], object] | None = None) -> "SamplesDQN":
+        """Play ``episodes`` more episodes, epsilon-greedily, and learn from the replay memory all along."""
+        if self.env is None:
+            raise InputError("this agent has no environment to learn in: pass one to SamplesDQN")
+        for _ in range(episodes):
+            epsilon, begun = self.settings.epsilon(self.episodes), self.steps
+            earned, losses = self._play(epsilon)
+            self.episodes += 1
+            if on_episode is not None:
+                loss = float(np.mean(losses)) if losses else None
+                on_episode(EpisodeReport(self.episodes, earned, epsilon, loss, self.steps - begun))
+        return self
+
+    def _play(self, epsilon: float) -> tuple[float, list[float]]:
+        """Play one episode in stretches of ``train_freq`` samples, with an update after each."""
+        assert self.env is not None
+        settings, losses, earned = self.settings, [], 0.0
+        observation, _ = self.env.reset()
+        terminated = truncated = False
+        while not (terminated or truncated):
+            observations, actions, rewards = [observation], list[int](), list[float]()
+            while len(actions) < settings.train_freq and not (terminated or truncated):
+                action = self._act(observation, epsilon)
+                observation, reward, terminated, truncated, _ = self.env.step(action)
+                observations.append(observation)
+                actions.append(action)
+                rewards.append(float(reward))
+            self.memory.add(np.array(observations), np.array(actions), np.array(rewards), terminated)
+            earned += sum(rewards)
+            if self.memory.added >= max(settings.learning_starts, settings.batch_size):
+                losses.append(self._update())
+            copies = self.steps // settings.target_update_interval
+            self.steps += len(actions)
+            if self.steps // settings.target_update_interval > copies:
+                self.target.load_state_dict(self.network.state_dict())
+        return earned, losses
+
+    def _act(self, observation: NDArray[np.float32], epsilon: float) -> int:
+        if self.random.random() < epsilon:
+            return int(self.random.integers(self.n_actions))
+        return int(self.q_values(observation).argmax())
+
+    def _update(self) -> float:
+        settings = self.settings
+        rows = self.random.integers(len(self.memory), size=settings.batch_size)
+        observations, actions, rewards, next_observations, terminated = self.memory.sample(rows)
+        with torch.no_grad():
+            next_values = self.target(next_observations)
+            chosen = (self.network(next_observations) if settings.double else next_values).argmax(dim=1, keepdim=True)
+            targets = rewards + settings.gamma * (1.0 - terminated) * next_values.gather(1, chosen)[:, 0]
+        values = self.network(observations).gather(1, actions[:, None])[:, 0]
+        loss = nn.functional.smooth_l1_loss(values, targets)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return float(loss.detach())
+
+    def q_values(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return Q of every action, shape ``(n_actions,)`` or ``(n, n_actions)``, for one observation or n."""
+        with torch.inference_mode():
+            return self.network(torch.from_numpy(observations)).numpy()
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = True
+    ) -> tuple[NDArray[np.int64], None]:
+        """Return the greedy actions for one observation ``(d,)`` or n ``(n, d)``, and None for the state (SB3's API).
+
+        The policy is always greedy: ``state``, ``episode_start`` and ``deterministic`` are there for SB3's callers.
+        """
+        return self.q_values(np.asarray(observation, dtype=np.float32)).argmax(axis=-1), None
+
+    def save(self, path: str | Path) -> None:
+        """Write the policy, its weights and settings, to an ``.npz`` file without pickle."""
+        config = {"settings": asdict(self.settings), "seed": self.seed, "episodes": self.episodes}
+        config |= {"observations": self.network[0].in_features, "actions": self.n_actions}
+        weights = {name: tensor.numpy() for name, tensor in self.network.state_dict().items()}
+        with replacing(path) as temporary:
+            np.savez(temporary, config=np.array(json.dumps(config)), **weights)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "SamplesDQN":
+        """Read a policy that `save` wrote; it predicts, a checkpoint is what learns on.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            InputError: If the file does not hold such a policy.
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no policy at {path}")
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                config = json.loads(str(arrays["config"]))
+                weights = {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != "config"}
+            agent = cls(None, config["seed"], **config["settings"])
+            agent._build(config["observations"], config["actions"])
+            agent.network.load_state_dict(weights)
+            agent.target.load_state_dict(weights)
+        except (ValueError, KeyError, TypeError, OSError, RuntimeError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path} is not a policy that SamplesDQN.save wrote: {error}") from error
+        agent.episodes = config["episodes"]
+        return agent
+
+    def save_checkpoint(self, path: str | Path) -> None:
+        """Write all that learning on bit for bit needs, between two episodes; epsilon follows from the episodes."""
+        assert self.env is not None
+        generators = {"agent": self.random, "env": self.env.unwrapped.np_random}
+        state = {
+            "settings": json.dumps(asdict(self.settings)),
+            "generators": json.dumps({name: one.bit_generator.state for name, one in generators.items()}),
+            "seed": self.seed,
+            "episodes": self.episodes,
+            "steps": self.steps,
+            "network": self.network.state_dict(),
+            "target": self.target.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "memory": {name: torch.from_numpy(getattr(self.memory, name)) for name in _MEMORY},
+            "added": self.memory.added,
+        }
+        with replacing(path) as temporary:
+            torch.save(state, temporary)
+
+    @classmethod
+    def resume(cls, path: str | Path, env: gym.Env[Any, Any]) -> "SamplesDQN":
+        """Return the agent of a checkpoint, ready to learn on in ``env``, an environment like the one it learned in.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            InputError: If the file is not such a checkpoint, or ``env`` has other spaces.
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no checkpoint at {path}")
+        try:
+            state = torch.load(path, weights_only=True)
+            agent = cls(env, state["seed"], **json.loads(state["settings"]))
+            agent.network.load_state_dict(state["network"])
+            agent.target.load_state_dict(state["target"])
+            agent.optimizer.load_state_dict(state["optimizer"])
+            for name in _MEMORY:
+                getattr(agent.memory, name)[:] = state["memory"][name].numpy()
+            agent.memory.added, agent.episodes, agent.steps = state["added"], state["episodes"], state["steps"]
+            generators = json.loads(state["generators"])
+            agent.random.bit_generator.state = generators["agent"]
+            env.unwrapped.np_random.bit_generator.state = generators["env"]
+        except (ValueError, KeyError, TypeError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+            raise InputError(f"{path} is not a checkpoint of SamplesDQN for this environment: {error}") from error
+        return agent
+
+    def _build(self, n_features: int, n_actions: int) -> None:
+        torch.set_num_threads(1)  # more threads than cores make these small networks many times slower
+        self.n_actions = n_actions
+        self.random = np.random.default_rng(self.seed)
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            self.network, self.target = (_network([n_features, *self.settings.net_arch], n_actions) for _ in range(2))
+        self.target.load_state_dict(self.network.state_dict())
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate, fused=True)
+        self.memory = ReplayMemory(self.settings.buffer_size, (n_features,))
+
+
+_MEMORY = ("observations", "next_observations", "actions", "rewards", "terminated")
+
+
+def _network(widths: list[int], n_actions: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for width, next_width in pairwise(widths):
+        layers += [nn.Linear(width, next_width), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], n_actions))
+
+
+def make_sb3_dqn(env: gym.Env[Any, Any], settings: SamplesSettings, seed: int = 0) -> Any:
+    """Return SB3's DQN with the same settings.
+
+    What differs: its epsilon falls linearly over the first half of training instead of by a factor per episode, it
+    clips gradients at norm 10, and it knows no double Q-learning.
+
+    Raises:
+        InputError: If ``settings`` asks for double Q-learning.
+    """
+    from stable_baselines3 import DQN
+
+    if settings.double:
+        raise InputError("SB3's DQN knows no double Q-learning; leave double or sb3 out")
+    torch.set_num_threads(1)
+    return DQN(
+        "MlpPolicy",
+        env,
+        learning_rate=settings.learning_rate,
+        buffer_size=settings.buffer_size,
+        learning_starts=settings.learning_starts,
+        batch_size=settings.batch_size,
+        gamma=settings.gamma,
+        train_freq=settings.train_freq,
+        target_update_interval=settings.target_update_interval,
+        exploration_fraction=0.5,
+        exploration_initial_eps=settings.exploration_initial_eps,
+        exploration_final_eps=settings.exploration_final_eps,
+        policy_kwargs={"net_arch": list(settings.net_arch)},
+        seed=seed,
+        device="cpu",
+    )

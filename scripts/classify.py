@@ -1,0 +1,342 @@
+"""`adt classify SOURCE`: the deep Q-learning classifier, and beside it what a user would pick instead."""
+
+import json
+import platform
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import gymnasium as gym
+import numpy as np
+import typer
+from rich import box
+from rich.table import Table
+
+import adt_gym
+from adt_gym.agents.reference_dqn import EpisodeReport
+from adt_gym.agents.samples_dqn import SamplesDQN, SamplesSettings, make_sb3_dqn
+from adt_gym.data.samples import read_samples
+from adt_gym.envs.samples import reward_table
+from adt_gym.evaluation import classification
+from adt_gym.evaluation.classification import Summary, Verdicts
+from adt_gym.files import replacing
+from adt_gym.samples import GENERATORS, Samples, Split, Standardiser
+from adt_gym.scripts.progress import bar, console
+from adt_gym.series import InputError
+
+CHECKPOINT_EVERY = 10
+"""Episodes."""
+
+PRESET_REWARDS = {"blobs": "imbalanced"}
+"""The reward of a source where none is given; "symmetric" for all others."""
+
+MAY_CHANGE = {"episodes", "seeds", "sb3"}
+"""What a resumed run may be asked for anew: it trains on, takes more seeds, or adds a row."""
+
+
+@dataclass(frozen=True)
+class ClassifySettings:
+    """Everything a run depends on; written to its config.json.
+
+    Args:
+        source: A packaged set or the path of a CSV or Parquet file.
+        label_column, features: See `adt_gym.data.samples.read_samples`.
+        split, train_share: See `adt_gym.samples.Samples.split`.
+        reward, shuffle, episode_samples: See ADT-Samples-v0.
+        episodes: Of the training.
+        gamma, double: See the agent's settings.
+        seed, seeds: The first seed and their number. A seed settles a packaged set, the split and every method.
+        sb3: Whether SB3's DQN is trained too.
+    """
+
+    source: str
+    label_column: str | None
+    features: tuple[str, ...]
+    split: str
+    train_share: float
+    reward: str | tuple[float, ...]
+    shuffle: bool
+    episode_samples: int | None
+    episodes: int
+    gamma: float
+    double: bool
+    seed: int
+    seeds: int
+    sb3: bool
+
+    def __post_init__(self) -> None:
+        reward_table(self.reward)
+        if self.episodes < 1 or self.seeds < 1:
+            raise InputError(f"episodes and seeds must be at least 1, got {self.episodes} and {self.seeds}")
+        if self.source in GENERATORS and (self.label_column or self.features):
+            raise InputError(f"{self.source} has its own columns; leave --label-column and --features out")
+
+    @property
+    def name(self) -> str:
+        """What the run is called."""
+        return Path(self.source).name.split(".")[0]
+
+
+@dataclass(frozen=True)
+class SeedResult:
+    """What every method made of the test part of one seed."""
+
+    test: Samples
+    verdicts: list[Verdicts]
+    advantage_error: float
+    """Of the DQN, on the test part; see `advantage_error`."""
+    trained: int
+    """Episodes that were trained now: 0 where the checkpoint had them all."""
+
+
+def classify(
+    source: Annotated[str, typer.Argument(help="kubernetes_samples, blobs, or a CSV or Parquet file")],
+    label_column: Annotated[str | None, typer.Option(help="1 or true where anomalous")] = None,
+    features: Annotated[list[str] | None, typer.Option(help="the columns the agent sees; repeat the option")] = None,
+    split: Annotated[str, typer.Option(help="stratified, or chronological: train on the first rows")] = "stratified",
+    train_share: Annotated[float, typer.Option(help="share of the rows to train on")] = 0.7,
+    reward: Annotated[
+        str | None, typer.Option(help="symmetric, imbalanced, or four numbers for TP,TN,FP,FN: 1,0.1,-0.5,-1")
+    ] = None,
+    stream: Annotated[bool, typer.Option(help="train in the order of the rows instead of shuffled")] = False,
+    episode_samples: Annotated[int | None, typer.Option(help="samples of an episode; all by default")] = None,
+    episodes: int = 100,
+    gamma: Annotated[float, typer.Option(help="discount factor")] = SamplesSettings.gamma,
+    double: Annotated[bool, typer.Option(help="double Q-learning")] = False,
+    seed: Annotated[int, typer.Option(help="the first seed")] = 0,
+    seeds: Annotated[int, typer.Option(help="how many; above 1 the table holds mean and standard deviation")] = 1,
+    sb3: Annotated[bool, typer.Option(help="train SB3's DQN too")] = False,
+    resume: Annotated[bool, typer.Option(help="continue the run in the folder from its last checkpoint")] = False,
+    out: Annotated[Path | None, typer.Option(help="folder of the results; runs/classify-NAME by default")] = None,
+) -> None:
+    """Train a DQN to call each sample normal or anomalous, and compare it with other methods on a held-out part."""
+    settings = ClassifySettings(
+        source, label_column, tuple(features or ()), split, train_share, parse_reward(reward, source), not stream,
+        episode_samples, episodes, gamma, double, seed, seeds, sb3,
+    )  # fmt: skip
+    folder = out or Path("runs") / f"classify-{settings.name}"
+    parts = {s: load(settings, s).split(cast(Split, split), train_share, s) for s in range(seed, seed + seeds)}
+    open_folder(folder, settings, resume)
+    results = [run_seed(settings, s, *parts[s], folder / f"seed-{s}", resume) for s in parts]
+
+    rows = summarise(results)
+    classification.write_table(folder / "table.csv", rows, deviations=seeds > 1)
+    show(settings, results, rows, folder)
+    if not any(result.trained for result in results):
+        console.print(f"this run had already finished its {episodes} episodes: nothing was trained", soft_wrap=True)
+    console.print(f"table, policies and pictures are in {folder}", soft_wrap=True)
+
+
+def parse_reward(reward: str | None, source: str) -> str | tuple[float, ...]:
+    """Return the preset's name or the four numbers that the option stands for."""
+    if reward is None:
+        return PRESET_REWARDS.get(source, "symmetric")
+    if "," not in reward:
+        return reward
+    try:
+        return tuple(float(number) for number in reward.split(","))
+    except ValueError:
+        raise InputError(f"reward {reward!r} is neither a preset nor four numbers for TP,TN,FP,FN") from None
+
+
+def load(settings: ClassifySettings, seed: int) -> Samples:
+    """Return the samples: a packaged set is made anew for every seed, a file is what it is."""
+    if settings.source in GENERATORS:
+        return GENERATORS[settings.source](seed)
+    path = Path(settings.source)
+    if not path.suffix:
+        known = ", ".join(GENERATORS)
+        raise InputError(f"unknown source {settings.source!r}; give {known} or the path of a .csv or .parquet file")
+    return read_samples(path, label_column=settings.label_column, features=list(settings.features) or None)
+
+
+def open_folder(folder: Path, settings: ClassifySettings, resume: bool) -> None:
+    """Write config.json; check that a folder that is there is such a run and, to resume it, one of these settings.
+
+    Raises:
+        FileExistsError: If the folder holds something else.
+        FileNotFoundError: If there is no run to resume.
+        InputError: If the run to resume had other settings.
+    """
+    config = folder / "config.json"
+    if not config.is_file():
+        if resume:
+            raise FileNotFoundError(f"no run to resume in {folder}: it holds no config.json")
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise FileExistsError(f"{folder} exists and holds no config.json, so it is not ours to replace")
+    given = as_json(settings)
+    if not resume:
+        for stale in folder.glob("seed-*"):
+            shutil.rmtree(stale)
+    else:
+        before = json.loads(config.read_text())["settings"]
+        for name in sorted(set(given) - MAY_CHANGE):
+            if before.get(name) != given[name]:
+                raise InputError(
+                    f"the run in {folder} had {name}={before.get(name)!r}, not {given[name]!r}; "
+                    "resume it with the same settings or choose another --out"
+                )
+        if before["episodes"] > given["episodes"]:
+            raise InputError(f"the run in {folder} had {before['episodes']} episodes; resume it with no fewer")
+    with replacing(config) as temporary:
+        temporary.write_text(json.dumps({"settings": given, **versions()}, indent=2) + "\n")
+
+
+def run_seed(
+    settings: ClassifySettings, seed: int, train: Samples, test: Samples, folder: Path, resume: bool
+) -> SeedResult:
+    """Train the agents of one seed, write policy and scaling, and judge the test part with every method."""
+    env = gym.make(
+        "ADT-Samples-v0",
+        features=train,
+        reward=settings.reward,
+        shuffle=settings.shuffle,
+        episode_samples=settings.episode_samples,
+    )
+    scale = Standardiser.fit(train)
+    write_scaling(folder / "standardiser.json", scale, resume)
+    agent, trained = train_agent(env, settings, seed, folder / "checkpoint.pt", resume)
+    agent.save(folder / "policy.npz")
+    values = agent.q_values(scale(test))
+    verdicts = [Verdicts("dqn", values.argmax(axis=1) == 1, values[:, 1] - values[:, 0])]
+    if settings.sb3:
+        verdicts.append(sb3_verdicts(env, agent.settings, settings.episodes, seed, scale(test)))
+    verdicts += classification.classical_verdicts(train, test, seed)
+    return SeedResult(test, verdicts, advantage_error(values, reward_table(settings.reward), test.labels), trained)
+
+
+def write_scaling(path: Path, scale: Standardiser, resume: bool) -> None:
+    """Write the scaling that the policy needs; a resumed run must find the one it had."""
+    given = as_json(scale)
+    if resume and path.is_file() and json.loads(path.read_text()) != given:
+        raise InputError(f"the training part is not the one of {path}: the table has changed; start a new run")
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(given, indent=2) + "\n")
+
+
+def advantage_error(values: np.ndarray, rewards: np.ndarray, labels: np.ndarray) -> float:
+    """Return by how much Q(anomalous) - Q(normal) misses the difference of the two rewards, as a root mean square.
+
+    That difference is what the verdict rests on, and its true value is the same for every gamma: whatever comes next
+    comes after both actions alike.
+
+    Args:
+        values: Q of both actions, shape ``(n, 2)``.
+        rewards: By label and action, shape ``(2, 2)``.
+        labels: Shape ``(n,)``.
+    """
+    missed = np.diff(values)[:, 0] - np.diff(rewards)[labels.astype(int), 0]
+    return float(np.sqrt(np.mean(missed**2)))
+
+
+def train_agent(
+    env: gym.Env[Any, Any], settings: ClassifySettings, seed: int, checkpoint: Path, resume: bool
+) -> tuple[SamplesDQN, int]:
+    """Train under a progress bar, from the checkpoint if asked to; return the agent and the episodes trained now."""
+    if resume and checkpoint.is_file():
+        agent = SamplesDQN.resume(checkpoint, env)
+    else:
+        agent = SamplesDQN(env, seed, gamma=settings.gamma, double=settings.double)
+    begun = agent.episodes
+    with bar(f"dqn, seed {seed}", settings.episodes - begun) as advance:
+
+        def show_episode(report: EpisodeReport) -> None:
+            advance(f"reward {report.reward / report.transitions:.2f}  epsilon {report.epsilon:.2f}")
+
+        while agent.episodes < settings.episodes:
+            agent.learn(min(CHECKPOINT_EVERY, settings.episodes - agent.episodes), show_episode)
+            agent.save_checkpoint(checkpoint)
+    return agent, agent.episodes - begun
+
+
+def sb3_verdicts(
+    env: gym.Env[Any, Any], settings: SamplesSettings, episodes: int, seed: int, test: np.ndarray
+) -> Verdicts:
+    """Train SB3's DQN for as many samples; it always starts anew, because its own files need unpickling."""
+    import torch
+
+    model = make_sb3_dqn(env, settings, seed)
+    unwrapped: Any = env.unwrapped
+    length = min(unwrapped.episode_samples or len(unwrapped.samples), len(unwrapped.samples))
+    with console.status(f"sb3-dqn, seed {seed}"):
+        model.learn(episodes * length)
+    with torch.inference_mode():
+        values = model.q_net(torch.from_numpy(test)).numpy()
+    return Verdicts("sb3-dqn", values.argmax(axis=1) == 1, values[:, 1] - values[:, 0])
+
+
+def summarise(results: Sequence[SeedResult]) -> list[Summary]:
+    """Return a row per method, in the order in which they judged."""
+    by_method = zip(*(result.verdicts for result in results), strict=True)
+    labels = [result.test.labels for result in results]
+    return [
+        classification.summarise([classification.score(v, y) for v, y in zip(verdicts, labels, strict=True)])
+        for verdicts in by_method
+    ]
+
+
+def show(settings: ClassifySettings, results: Sequence[SeedResult], rows: Sequence[Summary], folder: Path) -> None:
+    """Print the report of the DQN and the table, draw the pictures."""
+    decisions = np.concatenate([result.verdicts[0].decisions for result in results])
+    labels = np.concatenate([result.test.labels for result in results])
+    first = results[0]
+    console.print(f"dqn on {describe(settings)}\n", style="bold", highlight=False)
+    console.print(classification.report(decisions, labels), highlight=False)
+    console.print(table(settings, rows))
+    error = np.mean([result.advantage_error for result in results])
+    console.print(
+        f"dqn: Q(anomalous) - Q(normal) misses the difference of the two rewards by {error:.3f} "
+        "(root mean square over the test part)\n",
+        soft_wrap=True,
+        highlight=False,
+    )
+    classification.draw_confusion(folder / "confusion.png", decisions, labels, f"dqn on {describe(settings)}")
+    title = f"{settings.name}, test part of seed {settings.seed} ({len(first.test)} samples)"
+    classification.draw_precision_recall(folder / "precision_recall.png", first.verdicts, first.test.labels, title)
+
+
+def describe(settings: ClassifySettings) -> str:
+    """Say what the decisions are on."""
+    parts = "the test part" if settings.seeds == 1 else f"the test parts of {settings.seeds} seeds together"
+    return f"{settings.name}: {parts}"
+
+
+def table(settings: ClassifySettings, rows: Sequence[Summary]) -> Table:
+    """Return the rows as a table to print."""
+    over = f"seed {settings.seed}" if settings.seeds == 1 else f"mean ± deviation over {settings.seeds} seeds"
+    shown = Table(
+        title=f"{settings.name}, {settings.split} split, gamma {settings.gamma:g}, {over}",
+        box=box.SIMPLE_HEAD,
+        caption="P, R and F1 of the anomalous class on the test part, whose labels no method saw",
+    )
+    for column in ("method", "P", "R", "F1", "macro F1"):
+        shown.add_column(column, justify="left" if column == "method" else "right", no_wrap=True)
+    for row in rows:
+        cells = [f"{getattr(row.mean, metric):.3f}" for metric in classification.METRICS]
+        if settings.seeds > 1:
+            deviations = [getattr(row, f"{metric}_std") for metric in classification.METRICS]
+            cells = [f"{cell}±{deviation:.3f}" for cell, deviation in zip(cells, deviations, strict=True)]
+        shown.add_row(row.mean.method, *cells)
+    return shown
+
+
+def as_json(value: Any) -> Any:
+    """Return a dataclass as JSON would give it back."""
+    return json.loads(json.dumps(asdict(value)))
+
+
+def versions() -> dict[str, object]:
+    """Return the command and the versions it ran with."""
+    names = ("numpy", "torch", "gymnasium", "scikit-learn")
+    return {
+        "command": ["adt", *sys.argv[1:]],
+        "versions": {
+            "python": platform.python_version(),
+            "adt_gym": adt_gym.__version__,
+            **{name: version(name) for name in names},
+        },
+    }

@@ -1,0 +1,190 @@
+"""`adt run SOURCE`: the whole road, from a file of values to a table of methods."""
+
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import gymnasium as gym
+import numpy as np
+import typer
+from rich import box
+from rich.table import Table
+
+import adt_gym
+from adt_gym import plots, thresholds
+from adt_gym.agents.reference_dqn import EpisodeReport, ReferenceDQN
+from adt_gym.evaluation.compare import Row, compare, write_table
+from adt_gym.evaluation.split import draw_labelled
+from adt_gym.files import replacing_folder
+from adt_gym.scoring.autoencoder import AutoEncoder
+from adt_gym.scripts import source as sources
+from adt_gym.scripts.progress import bar, console
+from adt_gym.scripts.score import train_scorer
+from adt_gym.series import ScoredSeries, save_scored
+
+SMOOTHED = 30
+"""Episodes that the reward behind the progress bar is averaged over."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Everything a run depends on; written to its config.json.
+
+    Args:
+        source: The series and how they are cut.
+        epochs: Of the auto-encoder.
+        labelled_windows: About how many windows of the training part the agent and the static threshold learn on.
+        episodes: Of the agent's training.
+        k, hold, alpha, learning_rate: See ADT-v0 and the reference DQN; beta is 1 - alpha.
+        seed: Of everything that is drawn.
+    """
+
+    source: sources.SourceSettings
+    epochs: int
+    labelled_windows: int
+    episodes: int
+    k: int
+    hold: int
+    alpha: float
+    learning_rate: float
+    seed: int
+
+
+def run(
+    source: Annotated[str, typer.Argument(help="yahoo_like, or a CSV or Parquet file")],
+    value_columns: Annotated[list[str] | None, typer.Option(help="the metrics; repeat the option")] = None,
+    time_column: str | None = None,
+    label_column: Annotated[str | None, typer.Option(help="1 or true where anomalous")] = None,
+    key_column: Annotated[str | None, typer.Option(help="tells several series in one file apart")] = None,
+    windows: Annotated[str | None, typer.Option(help="anomalous windows in NAB's JSON format")] = None,
+    delimiter: str | None = None,
+    window: Annotated[int, typer.Option(help="points of a window (tau)")] = 10,
+    train_anomalies: Annotated[
+        int, typer.Option(help="one series: train on the shortest prefix with so many anomalous windows")
+    ] = 20,
+    train_until: Annotated[str | None, typer.Option(help="one series: train up to this time or row instead")] = None,
+    train_share: Annotated[float, typer.Option(help="many series: train on this share of each")] = 0.25,
+    epochs: Annotated[int, typer.Option(help="passes of the auto-encoder over its windows")] = 30,
+    labelled_windows: Annotated[int, typer.Option(help="windows of the training part that the agent learns on")] = 1000,
+    episodes: int = 5000,
+    k: Annotated[int, typer.Option(help="windows the agent looks back on")] = 2,
+    hold: Annotated[int, typer.Option(help="windows it keeps a threshold for (l)")] = 1,
+    alpha: Annotated[float, typer.Option(help="weight of TP, FP and FN in the reward")] = 0.9,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+    out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME by default")] = None,
+) -> None:
+    """Score a series, train an agent on a small labelled part, and compare it with other methods on the rest."""
+    settings = RunSettings(
+        sources.SourceSettings(
+            source, tuple(value_columns or ()), time_column, label_column, key_column, windows, delimiter,
+            window, train_anomalies, train_until, train_share,
+        ),
+        epochs, labelled_windows, episodes, k, hold, alpha, learning_rate, seed,
+    )  # fmt: skip
+    folder = out or Path("runs") / settings.source.name
+    with replacing_folder(folder, marker="config.json") as temporary:
+        _run(settings, temporary)
+    console.print(f"scores, policy, table and picture are in {folder}", soft_wrap=True)
+
+
+def _run(settings: RunSettings, folder: Path) -> None:
+    split = sources.split(settings.source, sources.load(settings.source))
+    scorer = AutoEncoder(window=settings.source.window, epochs=settings.epochs, seed=settings.seed)
+    train_scorer(scorer, split.train)
+    train, test = [[scorer.score(one) for one in part] for part in (split.train, split.test)]
+    labelled = choose_labelled(train, settings.labelled_windows, settings.seed)
+    agent = train_agent(labelled, settings)
+    rows = compare(methods(agent, settings), labelled, test)
+
+    (folder / "config.json").write_text(json.dumps(configuration(settings), indent=2) + "\n")
+    scorer.save(folder / "scorer.npz")
+    save_scored(folder / "scores-train.npz", train)
+    save_scored(folder / "scores-test.npz", test)
+    agent.save(folder / "policy.npz")
+    write_table(folder / "table.csv", rows)
+    shown = int(np.argmax([one.labels.sum() for one in test]))
+    plots.detection_panels(folder / "detections.png", test[shown], {r.method: r.detections[shown] for r in rows})
+    console.print(table(rows, f"{settings.source.name}: {sum(map(len, test)):,} windows that no training saw"))
+    console.print(copying(rows), soft_wrap=True)
+
+
+def choose_labelled(train: Sequence[ScoredSeries], windows: int, seed: int) -> list[ScoredSeries]:
+    """Return what the agent learns on: of one series its last windows, of many a few whole training parts."""
+    if len(train) == 1:
+        return [train[0][-windows:]]
+    return draw_labelled(train, windows, seed)
+
+
+def train_agent(labelled: Sequence[ScoredSeries], settings: RunSettings) -> ReferenceDQN:
+    """Train the reference DQN under a progress bar."""
+    alpha = settings.alpha
+    env = gym.make("ADT-v0", series=tuple(labelled), k=settings.k, alpha=alpha, beta=1 - alpha)
+    agent = ReferenceDQN(env, settings.seed, hold=settings.hold, learning_rate=settings.learning_rate)
+    rewards: list[float] = []
+    with bar("agent", settings.episodes) as advance:
+
+        def show(report: EpisodeReport) -> None:
+            rewards.append(report.reward)
+            advance(f"reward {np.mean(rewards[-SMOOTHED:]):.0f}  epsilon {report.epsilon:.2f}")
+
+        agent.learn(settings.episodes, show)
+    return agent
+
+
+def methods(agent: ReferenceDQN, settings: RunSettings) -> list[thresholds.Thresholder]:
+    """Return the rows of the table: the agent and what it must be held against."""
+    return [
+        thresholds.Policy(agent, hold=settings.hold, k=settings.k, alpha=settings.alpha, beta=1 - settings.alpha),
+        thresholds.make("static"),
+        thresholds.make("static", on="test"),
+        thresholds.make("persistence", delay=1),
+        thresholds.make("persistence", delay=10),
+        thresholds.make("always"),
+        thresholds.make("never"),
+    ]
+
+
+def table(rows: Sequence[Row], title: str) -> Table:
+    """Return the rows as a table to print."""
+    columns = ("method", "saw labels", "P", "R", "F1", "alarms/1k", "seconds")
+    shown = Table(
+        title=title,
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        caption="P, R, F1 and alarms per 1,000 are over windows",
+    )
+    for column in columns:
+        shown.add_column(column, justify="left" if column in columns[:2] else "right", no_wrap=True)
+    for row in rows:
+        numbers = [f"{value:.3f}" for value in (row.precision, row.recall, row.f1)]
+        saw = "yes" if row.saw_labels else "no"
+        shown.add_row(row.method, saw, *numbers, f"{row.alarms_per_1000:.1f}", f"{row.seconds:.2f}")
+    return shown
+
+
+def copying(rows: Sequence[Row]) -> str:
+    """Say how often the agent did what copying the last label does."""
+    agent, copy = (next(r for r in rows if r.method == name) for name in ("adt", "persistence(1)"))
+    pairs = zip(agent.detections, copy.detections, strict=True)
+    equal = np.concatenate([a.decisions == b.decisions for a, b in pairs])
+    return f"the agent's decision equals the label of the window before on {equal.mean():.2%} of the windows"
+
+
+def configuration(settings: RunSettings) -> dict[str, object]:
+    """Return what it takes to run this again."""
+    return {
+        "settings": asdict(settings),
+        "command": ["adt", *sys.argv[1:]],
+        "versions": {
+            "python": platform.python_version(),
+            "adt_gym": adt_gym.__version__,
+            **{name: version(name) for name in ("numpy", "torch", "gymnasium")},
+        },
+    }

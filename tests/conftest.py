@@ -1,0 +1,42 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from adt_gym import ScoredSeries
+
+
+@pytest.fixture(scope="session")
+def make_series() -> Callable[..., ScoredSeries]:
+    """Random scores, and labels that come in runs, as anomalies do."""
+
+    def make(windows: int = 40, seed: int = 0, share: float = 0.3) -> ScoredSeries:
+        random = np.random.default_rng(seed)
+        flips = random.random(windows) < 2 * share * (1 - share)
+        labels = (np.cumsum(flips) + (random.random() < share)) % 2 == 1
+        return ScoredSeries(random.random(windows), labels, f"random_{seed}")
+
+    return make
+
+
+@pytest.fixture
+def several(make_series: Callable[..., ScoredSeries]) -> list[ScoredSeries]:
+    return [make_series(windows, seed) for seed, windows in enumerate((23, 17, 40))]
+
+
+@pytest.fixture(scope="session")
+def make_policy() -> Callable[[int], Callable[[NDArray[np.float32]], NDArray[np.integer]]]:
+    """Memoryless policies that take both actions often, and depend on every column of the observation."""
+
+    def make(seed: int) -> Callable[[NDArray[np.float32]], NDArray[np.integer]]:
+        random = np.random.default_rng(seed)
+        factors, cuts = random.integers(1, 100, size=4), random.random(2) * (1.0, 0.1)
+
+        def choose(observations: NDArray[np.float32]) -> NDArray[np.integer]:
+            code = np.rint(observations[:, 2:] * 840).astype(np.int64) @ factors
+            return (code // 7 + (observations[:, :2] > cuts).sum(axis=1)) % 2
+
+        return choose
+
+    return make

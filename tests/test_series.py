@@ -1,0 +1,295 @@
+import os
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as nps
+from sklearn.preprocessing import MinMaxScaler
+
+from adt_gym import Detection, InputError, ScoredSeries, Series
+from adt_gym.files import replacing
+from adt_gym.series import MIN_SCORE, MinMax, load_scored, save_scored
+
+HOURS = np.datetime64("2015-03-29T00", "h") + np.arange(6)
+
+
+# Series and windows
+
+
+def test_one_metric_may_be_given_flat() -> None:
+    series = Series([1, 2, 3], [0, 1, 0], "flat")
+    assert series.values.shape == (3, 1)
+    assert series.values.dtype == np.float32
+    assert series.labels is not None
+    assert series.labels.dtype == bool
+    assert series.columns == ("value",)
+    assert len(series) == 3
+
+
+def test_the_values_that_flow_cannot_be_reassigned() -> None:
+    series = Series(np.zeros(3))
+    with pytest.raises(FrozenInstanceError):
+        series.values = np.ones((3, 1), np.float32)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+@pytest.mark.parametrize("length", [1, 4, 10])
+def test_windows_are_views_of_the_values(columns: int, length: int) -> None:
+    series = Series(np.random.default_rng(0).random((10, columns)))
+    windows = series.windows(length)
+    assert windows.shape == (10 - length + 1, length, columns)
+    assert np.shares_memory(windows, series.values)
+    for t, window in enumerate(windows):
+        np.testing.assert_array_equal(window, series.values[t : t + length])
+
+
+@given(labels=nps.arrays(bool, st.integers(1, 40)), data=st.data())
+def test_a_window_is_anomalous_if_any_of_its_points_is(labels: np.ndarray, data: st.DataObject) -> None:
+    length = data.draw(st.integers(1, len(labels)))
+    computed = Series(np.zeros(len(labels)), labels).window_labels(length)
+    points = labels.tolist()
+    assert computed.tolist() == [any(points[t : t + length]) for t in range(len(points) - length + 1)]
+
+
+def test_a_window_has_the_time_of_its_last_point() -> None:
+    series = Series(np.zeros(6), index=HOURS)
+    index = series.window_index(4)
+    assert index is not None
+    np.testing.assert_array_equal(index, HOURS[[3, 4, 5]])
+    assert len(index) == len(series.windows(4))
+    assert Series(np.zeros(6)).window_index(4) is None
+
+
+def test_a_slice_keeps_everything_that_belongs_to_its_rows() -> None:
+    part = Series(np.arange(12).reshape(6, 2), [0, 0, 1, 1, 0, 0], "name", HOURS, ("a", "b"))[2:5]
+    assert (part.name, part.columns, len(part)) == ("name", ("a", "b"), 3)
+    assert part.values.tolist() == [[4, 5], [6, 7], [8, 9]]
+    assert part.labels is not None
+    assert part.labels.tolist() == [True, True, False]
+    np.testing.assert_array_equal(part.index, HOURS[2:5])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"values": [1.0, np.nan, 2.0]}, "'pump', column 'value', row 1: nan"),
+        ({"values": [[1, 2], [3, np.inf]], "columns": ("heat", "load")}, "'pump', column 'load', row 1: inf"),
+        ({"values": [[1, 2], [-np.inf, 0]]}, "'pump', column 'value_0', row 1: -inf"),
+        ({"values": [1, 2, 3], "labels": [0, 2, 1]}, r"'pump', label 1: .*2"),
+        ({"values": [1, 2, 3], "labels": [0, np.nan, 1]}, r"'pump', label 1: .*nan"),
+        ({"values": [1, 2, 3], "labels": [0, 1]}, r"'pump'.*\(2,\).*\(3,\)"),
+        ({"values": [1, 2, 3], "index": HOURS}, r"'pump'.*index.*\(6,\).*\(3,\)"),
+        ({"values": [1, 2, 3], "index": ["a", "b", "c"]}, "'pump'.*index must be datetime64"),
+        ({"values": ["one", "two"]}, "'pump': values must be numbers"),
+        ({"values": []}, "'pump' has no points"),
+        ({"values": np.zeros((2, 2, 2))}, "'pump'.*(2, 2, 2)"),
+        ({"values": [[1, 2]], "columns": ("only",)}, "'pump': 1 column names for 2"),
+    ],
+)
+def test_bad_series(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Series(name="pump", **arguments)
+
+
+@pytest.mark.parametrize("method", [Series.windows, Series.window_labels, Series.window_index])
+def test_bad_windows(method: Callable[[Series, int], object]) -> None:
+    series = Series(np.zeros(5), np.zeros(5), "pump")
+    with pytest.raises(InputError, match=r"'pump' has 5 points.*6"):
+        method(series, 6)
+    with pytest.raises(InputError, match="at least 1 point, got 0"):
+        method(series, 0)
+
+
+def test_no_window_labels_without_labels() -> None:
+    with pytest.raises(InputError, match="'pump' has no labels"):
+        Series(np.zeros(5), name="pump").window_labels(2)
+
+
+# Scored series
+
+
+def test_scores_leave_room_for_the_threshold_that_flags_all() -> None:
+    series = ScoredSeries([0.0, 1e-9, 0.5, 1.0], [0, 0, 1, 1])
+    assert series.scores.dtype == np.float32
+    np.testing.assert_allclose(series.scores, [MIN_SCORE, MIN_SCORE, 0.5, 1.0])
+    assert Detection.at(0.0, series).decisions.all()
+    assert not Detection.at(1.0, series).decisions.any()
+
+
+def test_scores_given_are_not_written_to() -> None:
+    given = np.zeros(3, dtype=np.float32)
+    ScoredSeries(given, np.zeros(3))
+    assert (given == 0).all()
+
+
+def test_detection_flags_what_is_above_the_threshold_of_its_window() -> None:
+    series = ScoredSeries([0.5, 0.5, 0.5], [0, 1, 0], "name")
+    detection = Detection.at([0.4, 0.5, 0.6], series)
+    assert detection.decisions.tolist() == [True, False, False]
+    assert detection.thresholds.dtype == np.float32
+    assert detection.labels.tolist() == [False, True, False]
+    assert detection.name == "name"
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels", "message"),
+    [
+        ([0.1, np.nan], [0, 1], "'pump', window 1: score nan"),
+        ([np.inf, 0.1], [0, 1], "'pump', window 0: score inf"),
+        ([0.1, 0.2, 1.5], [0, 1, 0], r"'pump', window 2: score 1\.5"),
+        ([-0.5, 0.2], [0, 1], r"'pump', window 0: score -0\.5"),
+        ([0.1, 0.2], [0, 3], "'pump', label 1: .*3"),
+        ([0.1, 0.2], [0.5, 0], r"'pump', label 0: .*0\.5"),
+        ([0.1, 0.2], [0, 1, 0], r"'pump'.*\(3,\).*\(2,\)"),
+        ([0.1, 0.2], None, "'pump'.*labels"),
+        ([[0.1], [0.2]], [0, 1], r"'pump'.*\(2, 1\)"),
+        ([], [], "'pump'"),
+        (["a", "b"], [0, 1], "'pump': scores must be numbers"),
+    ],
+)
+def test_bad_scored_series(scores: Any, labels: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ScoredSeries(scores, labels, "pump")
+
+
+# Scaling
+
+
+def test_min_max_is_scikit_learns_per_column() -> None:
+    random = np.random.default_rng(0)
+    train, test = random.normal(size=(50, 3)), 10 * random.normal(size=(20, 3))
+    expected = MinMaxScaler().fit(train).transform(test)
+    np.testing.assert_allclose(MinMax.fit(train)(test), expected)
+    np.testing.assert_allclose(MinMax.fit(train[:20], train[20:])(test), expected)
+    assert expected.min() < 0
+    assert expected.max() > 1
+
+
+def test_min_max_of_a_constant_column_is_zero() -> None:
+    scaled = MinMax.fit(np.full((4, 2), [3.0, 5.0]))(np.array([[3.0, 6.0]]))
+    np.testing.assert_array_equal(scaled, [[0.0, 1.0]])
+
+
+def test_min_max_of_one_metric_is_a_number() -> None:
+    scale = MinMax.fit(np.array([2.0, 4.0]), np.array([3.0, 6.0]))
+    np.testing.assert_allclose(scale(np.array([2.0, 5.0, 10.0])), [0.0, 0.75, 2.0])
+
+
+# Files
+
+
+def assert_equal_series(one: ScoredSeries, other: ScoredSeries) -> None:
+    np.testing.assert_array_equal(one.scores, other.scores)
+    np.testing.assert_array_equal(one.labels, other.labels)
+    assert one.scores.dtype == other.scores.dtype
+    assert one.labels.dtype == other.labels.dtype
+    assert (one.name, one.meta) == (other.name, other.meta)
+    assert (one.index is None) == (other.index is None)
+    if one.index is not None:
+        np.testing.assert_array_equal(one.index, other.index)
+
+
+def test_a_scored_series_survives_its_file(tmp_path: Path) -> None:
+    series = ScoredSeries(
+        np.random.default_rng(0).random(6), [0, 0, 1, 1, 0, 1], "päärm/1", HOURS, {"scorer": {"latent": 3, "on": None}}
+    )
+    series.save(tmp_path / "new" / "series.npz")
+    assert_equal_series(ScoredSeries.load(tmp_path / "new" / "series.npz"), series)
+
+
+def test_several_series_share_a_file(make_series: Callable[..., ScoredSeries], tmp_path: Path) -> None:
+    timed = ScoredSeries(np.full(6, 0.5), np.zeros(6), "timed", HOURS)
+    later = ScoredSeries(np.full(3, 0.5), np.zeros(3), "later", HOURS[:3] + 99, {"of": "timed"})
+    series = [make_series(9, 1), timed, make_series(17, 2), later]
+    save_scored(tmp_path / "all.npz", series)
+    for one, other in zip(load_scored(tmp_path / "all.npz"), series, strict=True):
+        assert_equal_series(one, other)
+    with pytest.raises(InputError, match=r"all\.npz holds 4 series"):
+        ScoredSeries.load(tmp_path / "all.npz")
+
+
+def test_what_is_not_written(make_series: Callable[..., ScoredSeries], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"series\.csv.*\.npz"):
+        make_series().save(tmp_path / "series.csv")
+    with pytest.raises(InputError, match="no series"):
+        save_scored(tmp_path / "none.npz", [])
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"missing\.npz"):
+        ScoredSeries.load(tmp_path / "missing.npz")
+
+
+class Explosive:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+def write_something_else(kind: str, path: Path) -> None:
+    if kind == "text":
+        path.write_text("t,score\n0,0.5\n")
+    elif kind == "empty":
+        path.touch()
+    elif kind == "array":
+        with path.open("wb") as file:
+            np.save(file, np.zeros(3))
+    elif kind == "other arrays":
+        np.savez(path, weights=np.zeros(3))
+    elif kind == "other header":
+        np.savez(path, header=np.array("[{}]"), scores=np.zeros(1), labels=np.zeros(1, np.uint8), index=np.zeros(0))
+    elif kind == "cut short":
+        ScoredSeries(np.random.default_rng(0).random(500), np.zeros(500)).save(path)
+        path.write_bytes(path.read_bytes()[:-200])
+    elif kind == "pickle":
+        np.savez(path, header=np.array([Explosive(path.with_suffix(".exploded"))], dtype=object))
+    elif kind == "bare pickle":
+        with path.open("wb") as file:
+            np.save(file, np.array([Explosive(path.with_suffix(".exploded"))], dtype=object))
+
+
+@pytest.mark.parametrize(
+    "kind", ["text", "empty", "array", "other arrays", "other header", "cut short", "pickle", "bare pickle"]
+)
+def test_a_file_of_something_else_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "other.npz"
+    write_something_else(kind, path)
+    with pytest.raises(InputError, match=r"other\.npz is not a file of scored series"):
+        ScoredSeries.load(path)
+    assert not path.with_suffix(".exploded").exists()
+
+
+def test_replacing_replaces_when_all_went_well(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "table.csv"
+    for text in ("old", "new"):
+        with replacing(path) as temporary:
+            assert temporary.suffix == ".csv"
+            temporary.write_text(text)
+        assert path.read_text() == text
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("old", ["old", None])
+def test_replacing_leaves_no_trace_of_a_failure(tmp_path: Path, old: str | None) -> None:
+    path = tmp_path / "table.csv"
+    if old is not None:
+        path.write_text(old)
+
+    def fail() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert [file.read_text() for file in tmp_path.iterdir()] == ([] if old is None else [old])

@@ -1,0 +1,142 @@
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from adt_gym import InputError, ScoredSeries
+from adt_gym.thresholds import Policy, Thresholder, make
+
+MakeSeries = Callable[..., ScoredSeries]
+Choose = Callable[[NDArray[np.float32]], NDArray[np.integer]]
+MakePolicy = Callable[[int], Choose]
+
+
+class Model:
+    """SB3's interface around a function; counts how often it is asked."""
+
+    def __init__(self, choose: Choose):
+        self.choose, self.calls = choose, 0
+
+    def predict(
+        self,
+        observation: NDArray[np.float32],
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = False,
+    ) -> tuple[NDArray[np.integer], Any]:
+        assert deterministic
+        self.calls += 1
+        return self.choose(np.atleast_2d(observation)).reshape(observation.shape[:-1]), state
+
+
+class LastLabel(Model):
+    """With k = 1 the observation tells the last label: its share of TP or of FN is 1."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda observations: 1 - np.rint(observations[:, 2] + observations[:, 5]).astype(np.int64))
+
+
+class Alternating:
+    """A recurrent policy: active on every other window, whatever it observes."""
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[NDArray[np.integer], Any]:
+        assert bool(episode_start[0]) == (state is None)
+        turn = 0 if state is None else state + 1
+        return np.array(turn % 2), turn
+
+
+def step_through(series: ScoredSeries, choose: Choose, hold: int = 1, **env_kwargs: Any) -> list[float]:
+    """Return the thresholds of a policy that keeps its action for ``hold`` windows, by stepping the environment."""
+    env = gym.make("ADT-v0", series=series, **env_kwargs)
+    observation, _ = env.reset()
+    thresholds = [1.0] * env.unwrapped.mdp.k  # type: ignore[attr-defined]
+    while len(thresholds) < len(series):
+        action = int(choose(observation[None])[0])
+        for _ in range(min(hold, len(series) - len(thresholds))):
+            observation, *_, info = env.step(action)
+            thresholds.append(info["threshold"])
+    return thresholds
+
+
+@pytest.mark.parametrize("k", [1, 2, 6])
+@pytest.mark.parametrize("hold", [1, 3, 50])
+@pytest.mark.parametrize("seed", range(4))
+def test_planned_and_stepped_policies_equal_the_environment(
+    make_series: MakeSeries, make_policy: MakePolicy, k: int, hold: int, seed: int
+) -> None:
+    series, choose = make_series(60, seed), make_policy(seed)
+    planned, stepped = Model(choose), Model(choose)
+    detection = Policy(planned, hold=hold, k=k).detect(series)
+    again = Policy(stepped, hold=hold, memoryless=False, k=k).detect(series)
+    expected = step_through(series, choose, hold, k=k)
+    assert detection.thresholds.tolist() == again.thresholds.tolist() == expected
+    np.testing.assert_array_equal(detection.decisions, series.scores > np.array(expected))
+    assert planned.calls == 1
+    assert stepped.calls == -(-(60 - k) // hold)
+
+
+def test_the_policies_of_these_tests_take_both_actions(make_series: MakeSeries, make_policy: MakePolicy) -> None:
+    for seed in range(4):
+        assert set(step_through(make_series(60, seed), make_policy(seed))) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("hold", [2, 7, 100])
+def test_hold_keeps_a_threshold_as_the_environments_hold_does(
+    make_series: MakeSeries, make_policy: MakePolicy, hold: int
+) -> None:
+    series, choose = make_series(60, 3), make_policy(3)
+    env = gym.make("ADT-v0", series=series, hold=hold)
+    observation, _ = env.reset()
+    expected, over = [1.0, 1.0], False
+    while not over:
+        observation, _, over, _, info = env.step(int(choose(observation[None])[0]))
+        expected += info["threshold"][info["t"] >= 0].tolist()
+    assert Policy(Model(choose), hold=hold).detect(series).thresholds.tolist() == expected
+
+
+@pytest.mark.parametrize("memoryless", [True, False])
+def test_a_large_k_is_judged_all_the_same(make_series: MakeSeries, make_policy: MakePolicy, memoryless: bool) -> None:
+    series, choose = make_series(120, 1), make_policy(1)
+    detection = Policy(Model(choose), memoryless=memoryless, k=40).detect(series)
+    assert detection.thresholds.tolist() == step_through(series, choose, k=40)
+
+
+def test_a_policy_that_copies_the_last_label_is_persistence(make_series: MakeSeries) -> None:
+    series = make_series(80, 5)
+    labels = series.labels.copy()
+    labels[0] = False
+    series = ScoredSeries(series.scores, labels)
+    copied = Policy(LastLabel(), k=1).detect(series)
+    np.testing.assert_array_equal(copied.decisions, make("persistence").detect(series).decisions)
+    assert copied.decisions.any()
+
+
+def test_a_recurrent_policy_keeps_its_state(make_series: MakeSeries) -> None:
+    detection = Policy(Alternating(), memoryless=False).detect(make_series(9))
+    assert detection.thresholds.tolist() == [1, 1, 0, 1, 0, 1, 0, 1, 0]
+    held = Policy(Alternating(), memoryless=False, hold=2).detect(make_series(9))
+    assert held.thresholds.tolist() == [1, 1, 0, 0, 1, 1, 0, 0, 1]
+
+
+def test_a_policy_is_a_thresholder_that_sees_labels(make_series: MakeSeries) -> None:
+    policy = Policy(LastLabel(), name="mine", k=1)
+    assert isinstance(policy, Thresholder)
+    assert policy.fit([]) is policy
+    assert (policy.name, policy.sees_labels) == ("mine", True)
+    detection = policy.detect(make_series())
+    assert detection.name == "random_0"
+    assert detection.thresholds.dtype == np.float32
+    assert detection.decisions.dtype == bool
+
+
+@pytest.mark.parametrize("memoryless", [True, False])
+def test_bad_policies(make_series: MakeSeries, memoryless: bool) -> None:
+    with pytest.raises(InputError, match="'random_0' has 40 windows"):
+        Policy(LastLabel(), memoryless=memoryless, k=39).detect(make_series(40))
+    with pytest.raises(InputError, match="hold must be at least 1, got 0"):
+        Policy(LastLabel(), memoryless=memoryless, hold=0).detect(make_series(40))

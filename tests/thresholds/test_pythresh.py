@@ -1,0 +1,80 @@
+import sys
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from adt_gym.series import InputError, ScoredSeries
+from adt_gym.thresholds import make
+from adt_gym.thresholds.pythresh import FAST_PYTHRESH, PyThresh, pythresh_methods
+
+
+@pytest.fixture(scope="module")
+def train() -> ScoredSeries:
+    random = np.random.default_rng(0)
+    labels = random.random(400) < 0.05
+    return ScoredSeries(np.clip(random.gamma(2, 0.03, 400) + 0.4 * labels, 0, 1), labels, "train")
+
+
+@pytest.mark.parametrize("method", FAST_PYTHRESH)
+def test_on_its_training_scores_it_decides_as_pythresh_does(method: str, train: ScoredSeries) -> None:
+    detection = make(f"pythresh:{method}").fit([train[:150], train[150:]]).detect(train)
+    fitted = getattr(import_module(f"pythresh.thresholds.{method.lower()}"), method)()
+    fitted.fit(train.scores.astype(np.float64))
+    np.testing.assert_array_equal(detection.decisions, np.asarray(fitted.labels_, dtype=bool))
+    assert len(np.unique(detection.thresholds)) == 1
+
+
+def test_iqr_is_the_quartile_rule(train: ScoredSeries) -> None:
+    low, high = np.percentile(train.scores.astype(np.float64), [25, 75], method="midpoint")
+    assert PyThresh("IQR").fit([train]).threshold == pytest.approx(high + 1.5 * (high - low), abs=1e-6)
+
+
+def test_other_scores_do_not_move_the_threshold(train: ScoredSeries) -> None:
+    thresholder = PyThresh("MAD").fit([train])
+    detection = thresholder.detect(ScoredSeries([0.9, 0.01, 0.9], [0, 0, 0]))
+    np.testing.assert_array_equal(detection.thresholds, np.float32(thresholder.threshold))
+
+
+def test_numpys_global_generator_is_left_alone(train: ScoredSeries) -> None:
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    PyThresh("FGD").fit([train])
+    np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_the_fast_methods_are_methods() -> None:
+    assert set(FAST_PYTHRESH) < set(pythresh_methods())
+    assert {"BOOT", "VAE"} < set(pythresh_methods())
+
+
+@pytest.mark.parametrize("method", ["NOPE", "iqr", "", "BASE", "THRESH_UTILITY"])
+def test_an_unknown_method_is_refused_with_the_list(method: str) -> None:
+    with pytest.raises(InputError, match=rf"no method '{method}'; it has AUCP, .*IQR"):
+        make(f"pythresh:{method}")
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pythresh.thresholds.clust", None)
+    with pytest.raises(InputError, match="pythresh:CLUST needs the package"):
+        make("pythresh:CLUST")
+
+
+def test_options_are_refused() -> None:
+    with pytest.raises(InputError, match="pythresh:IQR"):
+        make("pythresh:IQR", factor=3)
+
+
+def test_constant_training_scores_are_refused() -> None:
+    with pytest.raises(InputError, match="pythresh:IQR: all 20 training scores are equal"):
+        PyThresh("IQR").fit([ScoredSeries(np.full(20, 0.5), np.zeros(20))])
+
+
+def test_a_method_that_fails_says_so_in_one_error() -> None:
+    with pytest.raises(InputError, match="pythresh:COMB fails on 2 training scores"):
+        PyThresh("COMB").fit([ScoredSeries([0.1, 0.2], [0, 0])])
+
+
+def test_without_pythresh_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adt_gym.thresholds.pythresh.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="pythresh is not installed: pip install"):
+        make("pythresh:IQR")
