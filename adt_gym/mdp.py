@@ -135,13 +135,10 @@ class ThresholdingMDP:
 
     @cached_property
     def recent_labels(self) -> list[int]:
-        """Per position, the labels of the last k windows as bits, the newest lowest."""
+        """Per position t >= k of a series, the labels of the last k windows as bits, the newest lowest."""
         mask = (1 << self.k) - 1
         bits, recent = 0, []
-        starts = set(self.offsets.tolist())
-        for position, label in enumerate(self.labels.tolist()):
-            if position in starts:
-                bits = 0
+        for label in self.labels.tolist():
             recent.append(bits)
             bits = (bits << 1 | label) & mask
         return recent

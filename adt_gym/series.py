@@ -6,7 +6,7 @@
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -145,7 +145,7 @@ class ScoredSeries:
         bad = np.flatnonzero(~((scores >= 0) & (scores <= 1)))
         if len(bad):
             raise InputError(
-                f"series {self.name!r}, window {bad[0]}: score {scores[bad[0]]} is not in [0, 1] "
+                f"series {self.name!r}, window {bad[0]}: score {scores[bad[0]]!s} is not in [0, 1] "
                 f"({len(bad)} such scores); scale the scores by those of the training part first"
             )
         object.__setattr__(self, "scores", np.maximum(scores, np.float32(MIN_SCORE)))
@@ -260,13 +260,16 @@ def load_scored(path: str | Path) -> list[ScoredSeries]:
         raise FileNotFoundError(f"no file of scored series at {path}")
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            header = json.loads(str(arrays["header"]))
-            scores, index = arrays["scores"], arrays["index"]
-            labels = np.unpackbits(arrays["labels"], count=len(scores)).astype(bool)
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+            return _unpack(arrays)
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a file of scored series (ScoredSeries.save writes them): {error}") from error
+
+
+def _unpack(arrays: Mapping[str, NDArray[Any]]) -> list[ScoredSeries]:
+    scores, index = arrays["scores"], arrays["index"]
+    labels = np.unpackbits(arrays["labels"], count=len(scores)).astype(bool)
     series, start, time = [], 0, 0
-    for entry in header:
+    for entry in json.loads(str(arrays["header"])):
         stop = start + entry["windows"]
         times = None
         if entry["timed"]:

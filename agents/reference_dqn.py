@@ -232,6 +232,8 @@ class ReferenceDQN:
 
     def save(self, path: str | Path) -> None:
         """Write the policy, its weights and settings, to an ``.npz`` file without pickle."""
+        if Path(path).suffix != ".npz":
+            raise InputError(f"{path}: policies are kept in .npz files; give the file that ending")
         config = {"settings": asdict(self.settings), "seed": self.seed, "episodes": self.episodes}
         config |= {"observations": self.network[0].in_features, "actions": self.n_actions}
         weights = {name: tensor.numpy() for name, tensor in self.network.state_dict().items()}
@@ -257,7 +259,7 @@ class ReferenceDQN:
                 gym.spaces.Box(0.0, 1.0, (config["observations"],), np.float32), gym.spaces.Discrete(config["actions"])
             )
             agent.network.load_state_dict(weights)
-        except (ValueError, KeyError, OSError, RuntimeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, RuntimeError) as error:
             raise InputError(f"{path} is not a policy that ReferenceDQN.save wrote: {error}") from error
         agent.target.load_state_dict(weights)
         agent.env, agent.episodes = env, config["episodes"]

@@ -1,5 +1,6 @@
 """What the ``series`` argument of the environments may name, and which part of it an episode covers."""
 
+import operator
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -95,7 +96,7 @@ def draw_episode(
     windows = int(lengths[series])
     length = min(episode_windows or windows, windows)
     if options.get("start") is not None:
-        start = int(options["start"])
+        start = _whole("start", options["start"])
         if not 0 <= start <= windows - k - 1:
             raise InputError(
                 f"start {start} is outside series {names[series]!r}: 0 to {windows - k - 1} leave a window to judge"
@@ -111,9 +112,17 @@ def _index(series: Any, names: Sequence[str]) -> int:
         if series not in names:
             raise InputError(f"unknown series {series!r}; the environment has {_listing(names)}")
         return names.index(series)
-    if not 0 <= int(series) < len(names):
-        raise InputError(f"series index {series} is outside 0 to {len(names) - 1}")
-    return int(series)
+    index = _whole("series", series)
+    if not 0 <= index < len(names):
+        raise InputError(f"series index {index} is outside 0 to {len(names) - 1}")
+    return index
+
+
+def _whole(option: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise InputError(f"reset option {option!r} must be a whole number, got {value!r}") from error
 
 
 def _listing(names: Sequence[str]) -> str:

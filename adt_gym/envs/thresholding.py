@@ -17,6 +17,9 @@ THRESHOLDS = (0.0, PASSIVE)
 """The threshold of each action: action 0 is the active mode, action 1 the passive mode (equation 7)."""
 
 
+_THRESHOLD_OF: dict[Any, float] = dict(enumerate(THRESHOLDS))
+
+
 def check_episode(k: int, hold: int, episode_windows: int | None) -> None:
     """Refuse episode settings that leave nothing to judge."""
     if hold < 1:
@@ -29,10 +32,10 @@ def empty_info(*shape: int) -> dict[str, NDArray[Any]]:
     """Return the arrays of an info of that shape, every entry saying that no window was judged."""
     return {
         "t": np.full(shape, -1),
-        "threshold": np.full(shape, np.nan),
+        "threshold": np.full(shape, -1.0),
         "decision": np.zeros(shape, dtype=bool),
         "label": np.zeros(shape, dtype=bool),
-        "outcome": np.full(shape, "", dtype="<U2"),
+        "outcome": np.full(shape, "", dtype=object),  # Gymnasium's checker cannot compare arrays of text
     }
 
 
@@ -71,7 +74,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
     ## Information
     `reset` returns `series` (its index) and `start`, the episode's first window. `step` returns `t`, `threshold`,
     `decision`, `label` and `outcome` of the window it judged; with `hold` above 1 arrays of shape `(hold,)`, whose
-    entries past the episode's end have `t` = -1, `threshold` NaN and an empty `outcome`.
+    entries past the episode's end have `t` and `threshold` -1 and an empty `outcome`.
 
     ## Arguments
     - `series`: None (the packaged `yahoo_like`), a packaged name, the path of an `.npz` file of scored series or of
@@ -114,7 +117,6 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         self.hold, self.episode_windows, self.render_mode = hold, episode_windows, render_mode
         self.action_space = spaces.Discrete(len(THRESHOLDS))
         self.observation_space = spaces.Box(0.0, 1.0, (6,), np.float32)
-        self._threshold_of: dict[Any, float] = dict(enumerate(THRESHOLDS))
         self._names = [one.name for one in self.mdp.series]
         self._mask = (1 << k) - 1
         self._position = self._stop = 0  # until reset() there is nothing to judge
@@ -143,10 +145,12 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Judge the next window, or the next ``hold`` windows, with the action's threshold."""
-        try:
-            threshold = self._threshold_of[action]
-        except (KeyError, TypeError):
-            threshold = self._threshold(action)
+        # The space's own check takes as long as the rest of the step, so ask it only about unusual types.
+        threshold = _THRESHOLD_OF.get(action) if type(action) in (np.int64, int) else None
+        if threshold is None:
+            if not self.action_space.contains(action):
+                raise InvalidAction(f"action {action!r} is outside {self.action_space}")
+            threshold = THRESHOLDS[int(action)]
         if self._position >= self._stop:
             raise ResetNeeded("the episode is over or was never begun: call reset() before step()")
         earned, info = self._judge(threshold) if self.hold == 1 else self._judge_held(threshold)
@@ -173,6 +177,8 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         if self.render_mode is None:
             gym.logger.warn('nothing to render: choose one with gym.make("ADT-v0", render_mode="rgb_array")')
             return None
+        if self._stop == 0:
+            raise ResetNeeded("nothing to render yet: call reset() first")
         if self.render_mode == "ansi":
             return ansi(self._frame())
         if self._screen is None:
@@ -185,11 +191,6 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         if self._screen is not None:
             self._screen.close()
             self._screen = None
-
-    def _threshold(self, action: Any) -> float:
-        if not self.action_space.contains(action):
-            raise InvalidAction(f"action {action!r} is outside {self.action_space}")
-        return THRESHOLDS[int(action)]
 
     def _observe(self) -> NDArray[np.float32]:
         mu, sigma, tp, tn, fp, fn = self._outputs

@@ -143,7 +143,7 @@ def draw_precision_recall(
     from matplotlib.figure import Figure
     from sklearn.metrics import PrecisionRecallDisplay
 
-    figure = Figure(figsize=(5.5, 4.5), layout="constrained")
+    figure = Figure(figsize=(5.5, 5.5), layout="constrained")
     axes = figure.subplots()
     for one in verdicts:
         if one.scores is not None:
@@ -151,7 +151,10 @@ def draw_precision_recall(
             precision, recall, _ = precision_recall_f1(one.decisions, labels)
             axes.plot(recall, precision, "o", color=display.line_.get_color())
     axes.axhline(labels.mean(), color="grey", linestyle=":", label="always")
-    axes.legend(loc="lower left", fontsize=8)
+    axes.set(xlabel="recall", ylabel="precision")
+    handles, names = axes.get_legend_handles_labels()
+    axes.legend().remove()
+    figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=10)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)

@@ -1,7 +1,6 @@
 """The auto-encoder of the ADT paper: a window's score is its reconstruction error."""
 
 import json
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import chain, islice, pairwise
@@ -204,6 +203,8 @@ class AutoEncoder:
 
     def save(self, path: str | Path) -> None:
         """Write settings, weights and scalings to an ``.npz`` file without pickle."""
+        if Path(path).suffix != ".npz":
+            raise InputError(f"{path}: scorers are kept in .npz files; give the file that ending")
         arrays = {f"weights/{name}": tensor.cpu().numpy() for name, tensor in self._network.state_dict().items()}
         for kind, scalings in (("inputs", self._inputs), ("outputs", self._outputs)):
             arrays[f"{kind}/low"] = np.array([scaling.low for scaling in scalings.values()])
@@ -239,7 +240,7 @@ class AutoEncoder:
                 scorer._network = _network(scorer.settings, metrics).to(_device(), scorer._dtype)
                 weights = {n.removeprefix("weights/"): torch.from_numpy(arrays[n]) for n in arrays if n.startswith("w")}
                 scorer._network.load_state_dict(weights)
-        except (ValueError, KeyError, OSError, RuntimeError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, RuntimeError) as error:
             raise InputError(f"{path} is not a scorer that AutoEncoder.save wrote: {error}") from error
         return scorer
 

@@ -4,12 +4,11 @@ A thresholder has ``fit(train) -> self``, ``detect(series) -> Detection``, a ``n
 causal: its threshold for window t depends on the scores up to t and on labels already released, on nothing later.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from importlib import import_module
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.registry import build
+from adt_gym.series import Detection, ScoredSeries
 
 if TYPE_CHECKING:
     from adt_gym.thresholds.policy import Policy
@@ -48,6 +47,7 @@ _WHERE = {
     "dspot": "adt_gym.thresholds.dspot:DSPOT",
     "nonparametric": "adt_gym.thresholds.nonparametric:NonParametric",
 }
+_FAMILY = {"pythresh": "adt_gym.thresholds.pythresh:PyThresh"}
 
 
 def names() -> list[str]:
@@ -61,24 +61,11 @@ def make(name: str, **options: Any) -> Thresholder:
     Raises:
         InputError: If there is no such name or it does not take such an option.
     """
-    factory = _factory(name)
-    try:
-        return factory(**options)
-    except TypeError as error:
-        raise InputError(f"thresholder {name!r}: {error}") from error
-
-
-def _factory(name: str) -> Callable[..., Thresholder]:
     family, colon, method = name.partition(":")
     if family == "pythresh" and colon:
-        from adt_gym.thresholds.pythresh import PyThresh
-
-        return partial(PyThresh, method)
-    if name not in _WHERE:
-        raise InputError(f"unknown thresholder {name!r}; known: {', '.join(names())}, pythresh:NAME")
-    module, _, attribute = _WHERE[name].partition(":")
-    factory: Callable[..., Thresholder] = getattr(import_module(module), attribute)
-    return factory
+        name, options = family, {"method": method, **options}
+    thresholder: Thresholder = build("thresholder", _WHERE | _FAMILY, name, options)
+    return thresholder
 
 
 def __getattr__(name: str) -> Any:

@@ -1,14 +1,16 @@
 """A trained agent as a thresholder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import gymnasium as gym
 import numpy as np
+from numpy.typing import NDArray
 
 from adt_gym.envs.thresholding import THRESHOLDS, ThresholdingEnv
+from adt_gym.mdp import PASSIVE
 from adt_gym.plan import MAX_STATES_PER_DECISION, roll_out, states_per_decision
-from adt_gym.series import Detection, ScoredSeries
+from adt_gym.series import Detection, InputError, ScoredSeries
 
 
 class Policy:
@@ -21,11 +23,16 @@ class Policy:
         memoryless: Whether the action depends on the observation alone. Then ``predict`` gets all states that can
             occur in one batch where that is faster; otherwise it is called window by window.
         env_kwargs: Arguments of ADT-v0 (``k``, ...), as in the training.
+
+    Raises:
+        InputError: If ``hold`` is below 1.
     """
 
     sees_labels = True
 
     def __init__(self, model: Any, *, name: str = "adt", hold: int = 1, memoryless: bool = True, **env_kwargs: Any):
+        if hold < 1:
+            raise InputError(f"hold must be at least 1, got {hold}")
         self.model, self.name, self.hold, self.memoryless = model, name, hold, memoryless
         self.env_kwargs = env_kwargs
 
@@ -37,26 +44,25 @@ class Policy:
         """Run the greedy policy over the whole series; its first k windows are judged in passive mode."""
         env = gym.make("ADT-v0", series=series, **self.env_kwargs)
         assert isinstance(env, ThresholdingEnv)
-        states = states_per_decision(env.mdp) / self.hold
-        if self.memoryless and env.hold == 1 and states <= MAX_STATES_PER_DECISION:
-            start, stop = env.mdp.k, len(series)
-            actions = roll_out(env.mdp, start, stop, self._choose, THRESHOLDS, self.hold)
+        mdp = env.mdp
+        if self.memoryless and states_per_decision(mdp) <= MAX_STATES_PER_DECISION * self.hold:
+            actions = roll_out(mdp, mdp.k, len(series), self._choose, THRESHOLDS, self.hold)
             thresholds = np.array(THRESHOLDS)[actions]
         else:
-            thresholds = np.concatenate(list(self._step_through(env)))
-        return Detection.at(np.append(np.full(env.mdp.k, THRESHOLDS[1]), thresholds), series)
+            thresholds = np.array(list(self._step_through(env)))
+        return Detection.at(np.append(np.full(mdp.k, PASSIVE), thresholds), series)
 
-    def _choose(self, observations: Any) -> Any:
-        return self.model.predict(observations, deterministic=True)[0]
+    def _choose(self, observations: NDArray[np.float32]) -> NDArray[np.integer]:
+        actions: NDArray[np.integer] = self.model.predict(observations, deterministic=True)[0]
+        return actions
 
-    def _step_through(self, env: ThresholdingEnv) -> Any:
+    def _step_through(self, env: ThresholdingEnv) -> Iterator[float]:
         observation, _ = env.reset()
         state, over, steps = None, False, 0
         while not over:
             if steps % self.hold == 0:
-                start = np.array([steps == 0])
-                action, state = self.model.predict(observation, state=state, episode_start=start, deterministic=True)
+                first = np.array([steps == 0])
+                action, state = self.model.predict(observation, state=state, episode_start=first, deterministic=True)
             observation, _, over, _, info = env.step(action)
-            judged = np.atleast_1d(info["threshold"])
-            yield judged[~np.isnan(judged)]
+            yield info["threshold"]
             steps += 1

@@ -27,7 +27,8 @@ def best_f1_threshold(series: Sequence[ScoredSeries]) -> float:
     below = np.append(ranked[1:], 0.0)
     f1[ranked == below] = -1.0  # equal scores are flagged together
     best = int(np.argmax(f1))
-    return float((ranked[best] + below[best]) / 2)
+    halfway = np.float32((ranked[best] + below[best]) / 2)
+    return float(halfway if halfway < ranked[best] else below[best])  # between neighbours, rounding can reach the upper
 
 
 class Static:
