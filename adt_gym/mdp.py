@@ -149,15 +149,9 @@ class ThresholdingMDP:
         return self.scores.tolist()
 
     @cached_property
-    def windows(self) -> list[tuple[float, bool, float, float, int, int]]:
-        """Per position, all that stepping needs in one look-up, as Python numbers.
-
-        Score and label of the window that comes next; then mu, sigma, ``positives`` and ``recent_labels`` of the
-        position after it. (None of it means anything at a series's end, where no window comes next.)
-        """
-        after = [np.append(a[1:], a[:1]).tolist() for a in (*self.statistics.T, self.positives)]
-        recent = self.recent_labels[1:] + self.recent_labels[:1]
-        return list(zip(self.score_list, self.labels.tolist(), *after, recent, strict=True))
+    def label_list(self) -> list[bool]:
+        """``labels`` as Python numbers."""
+        return self.labels.tolist()
 
     @property
     def rows(self) -> int:
@@ -174,6 +168,11 @@ class ThresholdingMDP:
         tp = np.bitwise_count(history & np.array(self.recent_labels)[position]).astype(np.int64)
         fp = np.bitwise_count(history).astype(np.int64) - tp
         return Table(self.observe(position, tp, fp), self.reward(position, tp, fp))
+
+    @cached_property
+    def reward_list(self) -> list[float]:
+        """The table's rewards as Python numbers."""
+        return [] if self.table is None else self.table.rewards.tolist()
 
 
 @lru_cache(maxsize=4)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from adt_gym.scripts.classify import classify
 from adt_gym.scripts.run import run
 from adt_gym.scripts.score import score
 from adt_gym.series import InputError
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(score)
+app.command()(classify)
 
 if __name__ == "__main__":
     app()

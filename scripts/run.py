@@ -40,7 +40,7 @@ class RunSettings:
         epochs: Of the auto-encoder.
         labelled_windows: About how many windows of the training part the agent and the static threshold learn on.
         episodes: Of the agent's training.
-        k, hold, alpha, learning_rate: See ADT-v0 and the reference DQN; beta is 1 - alpha.
+        k, hold, alpha, learning_rate, gamma: See ADT-v0 and the reference DQN; beta is 1 - alpha.
         seed: Of everything that is drawn.
     """
 
@@ -52,6 +52,7 @@ class RunSettings:
     hold: int
     alpha: float
     learning_rate: float
+    gamma: float
     seed: int
 
 
@@ -75,7 +76,8 @@ def run(
     k: Annotated[int, typer.Option(help="windows the agent looks back on")] = 2,
     hold: Annotated[int, typer.Option(help="windows it keeps a threshold for (l)")] = 1,
     alpha: Annotated[float, typer.Option(help="weight of TP, FP and FN in the reward")] = 0.9,
-    learning_rate: float = 1e-3,
+    learning_rate: Annotated[float, typer.Option(help="ten times the authors', who train ten times as long")] = 1e-3,
+    gamma: Annotated[float, typer.Option(help="the authors' 0.99 needs more episodes to settle")] = 0.9,
     seed: int = 0,
     out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME by default")] = None,
 ) -> None:
@@ -85,7 +87,7 @@ def run(
             source, tuple(value_columns or ()), time_column, label_column, key_column, windows, delimiter,
             window, train_anomalies, train_until, train_share,
         ),
-        epochs, labelled_windows, episodes, k, hold, alpha, learning_rate, seed,
+        epochs, labelled_windows, episodes, k, hold, alpha, learning_rate, gamma, seed,
     )  # fmt: skip
     folder = out or Path("runs") / settings.source.name
     with replacing_folder(folder, marker="config.json") as temporary:
@@ -125,7 +127,9 @@ def train_agent(labelled: Sequence[ScoredSeries], settings: RunSettings) -> Refe
     """Train the reference DQN under a progress bar."""
     alpha = settings.alpha
     env = gym.make("ADT-v0", series=tuple(labelled), k=settings.k, alpha=alpha, beta=1 - alpha)
-    agent = ReferenceDQN(env, settings.seed, hold=settings.hold, learning_rate=settings.learning_rate)
+    agent = ReferenceDQN(
+        env, settings.seed, hold=settings.hold, learning_rate=settings.learning_rate, gamma=settings.gamma
+    )
     rewards: list[float] = []
     with bar("agent", settings.episodes) as advance:
 

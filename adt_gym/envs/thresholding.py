@@ -8,9 +8,10 @@ from gymnasium import spaces
 from gymnasium.error import InvalidAction, ResetNeeded
 from numpy.typing import NDArray
 
+from adt_gym.envs.memory import CountedEpisode, TabulatedEpisode
 from adt_gym.envs.rendering import WINDOWS, Frame, Screen, ansi
 from adt_gym.envs.sources import Source, draw_episode, resolve
-from adt_gym.mdp import OUTCOME_OF, PASSIVE, mdp_of, reward
+from adt_gym.mdp import OUTCOME_OF, PASSIVE, mdp_of
 from adt_gym.series import InputError
 
 THRESHOLDS = (0.0, PASSIVE)
@@ -118,7 +119,9 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         self.action_space = spaces.Discrete(len(THRESHOLDS))
         self.observation_space = spaces.Box(0.0, 1.0, (6,), np.float32)
         self._names = [one.name for one in self.mdp.series]
-        self._mask = (1 << k) - 1
+        self._lengths = self.mdp.lengths.tolist()
+        self._scores, self._labels = self.mdp.score_list, self.mdp.label_list
+        self._memory = (TabulatedEpisode if self.mdp.table else CountedEpisode)(self.mdp)
         self._position = self._stop = 0  # until reset() there is nothing to judge
         self._screen: Any = None
 
@@ -128,20 +131,18 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         """Start an episode; see "Starting State" in the class docstring."""
         super().reset(seed=seed)
         mdp = self.mdp
-        episode = draw_episode(self.np_random, self._names, mdp.lengths, mdp.k, self.episode_windows, options)
+        episode = draw_episode(self.np_random, self._names, self._lengths, mdp.k, self.episode_windows, options)
         self.episode = episode
         self._offset = int(mdp.offsets[episode.series])
         self._end = self._offset + int(mdp.lengths[episode.series])
         self._stop = self._offset + episode.stop
         self._position = self._offset + episode.start + mdp.k
-        self._history = 0
-        _, _, mu, sigma, positives, _ = mdp.windows[self._position - 1]
-        self._outputs = (mu, sigma, 0, mdp.k - positives, 0, positives)
+        self._memory.restart(self._position)
         self._thresholds = [PASSIVE] * mdp.k
         self._last_reward = self._return = 0.0
         if self.render_mode == "human":
             self.render()
-        return self._observe(), {"series": episode.series, "start": episode.start}
+        return self._memory.observe(), {"series": episode.series, "start": episode.start}
 
     def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Judge the next window, or the next ``hold`` windows, with the action's threshold."""
@@ -160,7 +161,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
             self._last_reward, self._return = earned, self._return + earned
             if self.render_mode == "human":
                 self.render()
-        return self._observe(), earned, terminated, truncated, info
+        return self._memory.observe(), earned, terminated, truncated, info
 
     @property
     def span(self) -> tuple[int, int]:
@@ -192,23 +193,14 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
             self._screen.close()
             self._screen = None
 
-    def _observe(self) -> NDArray[np.float32]:
-        mu, sigma, tp, tn, fp, fn = self._outputs
-        k = self.mdp.k
-        return np.array((mu, sigma, tp / k, tn / k, fp / k, fn / k), dtype=np.float32)
-
     def _judge(self, threshold: float) -> tuple[float, dict[str, Any]]:
-        mdp, position = self.mdp, self._position
-        score, label, mu, sigma, positives, recent_labels = mdp.windows[position]
-        decision = score > threshold
-        self._history = history = (self._history << 1 | decision) & self._mask
-        self._position = position + 1
-        tp = (history & recent_labels).bit_count()
-        fp = history.bit_count() - tp
-        self._outputs = (mu, sigma, tp, mdp.k - positives - fp, fp, positives - tp)
+        position = self._position
+        label = self._labels[position]
+        decision = self._scores[position] > threshold
+        self._position = after = position + 1
         if self.render_mode is not None:
             self._thresholds.append(threshold)
-        return reward(tp, fp, positives, mdp.k, mdp.alpha, mdp.beta), {
+        return self._memory.push(after, decision), {
             "t": position - self._offset,
             "threshold": threshold,
             "decision": decision,

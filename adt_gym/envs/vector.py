@@ -11,69 +11,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from adt_gym.envs.memory import Array, CountedEpisodes, Envs, TabulatedEpisodes
 from adt_gym.envs.sources import Source, draw_episode, resolve
 from adt_gym.envs.thresholding import THRESHOLDS, check_episode, empty_info
-from adt_gym.mdp import OUTCOME_OF, ThresholdingMDP, mdp_of
+from adt_gym.mdp import OUTCOME_OF, mdp_of
 from adt_gym.series import InputError
 
-Array = NDArray[Any]
-Envs = slice | Array
 ALL = slice(None)
-
-
-class Tabulated:
-    """What N episodes remember of their last k decisions: rows of the MDP's table (small k)."""
-
-    def __init__(self, mdp: ThresholdingMDP, num_envs: int):
-        assert mdp.table is not None
-        self._k, self._mask = mdp.k, (1 << mdp.k) - 1
-        self._observations, self._rewards = mdp.table.observations, mdp.table.rewards
-        self._row = np.zeros(num_envs, dtype=np.int64)
-
-    def restart(self, envs: Array, position: Array) -> None:
-        """Begin at ``position`` with k windows judged in passive mode."""
-        self._row[envs] = position << self._k
-
-    def push(self, envs: Envs, position: Array, decision: Array, label: Array) -> Array:
-        """Remember the decisions on the windows at ``position``; return the rewards."""
-        history = (self._row[envs] << 1 | decision) & self._mask
-        row = (position + 1) << self._k | history
-        self._row[envs] = row
-        return self._rewards.take(row)
-
-    def observe(self, position: Array) -> NDArray[np.float32]:
-        """Return the observations of all episodes."""
-        return self._observations.take(self._row, axis=0)
-
-
-class Counted:
-    """The same with running counts and a ring of decisions, for a k whose states are too many to tabulate."""
-
-    def __init__(self, mdp: ThresholdingMDP, num_envs: int):
-        self._mdp = mdp
-        self._ring = np.zeros((num_envs, mdp.k), dtype=bool)
-        self._tp = np.zeros(num_envs, dtype=np.int64)
-        self._fp = np.zeros(num_envs, dtype=np.int64)
-
-    def restart(self, envs: Array, position: Array) -> None:
-        """Begin at ``position`` with k windows judged in passive mode."""
-        self._ring[envs] = False
-        self._tp[envs] = self._fp[envs] = 0
-
-    def push(self, envs: Envs, position: Array, decision: Array, label: Array) -> Array:
-        """Remember the decisions on the windows at ``position``; return the rewards."""
-        env = np.arange(len(self._ring))[envs]
-        slot = position % self._mdp.k
-        leaving, left_label = self._ring[env, slot], self._mdp.labels[position - self._mdp.k]
-        self._ring[env, slot] = decision
-        tp = self._tp[envs] + (decision & label) - (leaving & left_label)
-        fp = self._fp[envs] + (decision & ~label) - (leaving & ~left_label)
-        self._tp[envs], self._fp[envs] = tp, fp
-        return self._mdp.reward(position + 1, tp, fp)
-
-    def observe(self, position: Array) -> NDArray[np.float32]:
-        """Return the observations of all episodes."""
-        return self._mdp.observe(position, self._tp, self._fp)
 
 
 class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
@@ -118,9 +62,10 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         self.single_observation_space = spaces.Box(0.0, 1.0, (6,), np.float32)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self._levels = np.array(THRESHOLDS)
+        self._levels = np.array(THRESHOLDS, dtype=np.float32)
         self._names = [one.name for one in self.mdp.series]
-        self._memory = (Tabulated if self.mdp.table else Counted)(self.mdp, num_envs)
+        self._lengths, self._offsets = self.mdp.lengths.tolist(), self.mdp.offsets.tolist()
+        self._memory = (TabulatedEpisodes if self.mdp.table else CountedEpisodes)(self.mdp, num_envs)
         self._randoms: list[np.random.Generator | None] = [None] * num_envs
         self._series, self._offset, self._position, self._stop, self._end = np.zeros((5, num_envs), dtype=np.int64)
         self._done = np.zeros(num_envs, dtype=bool)
@@ -166,7 +111,7 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         if not self._begun_once:
             raise ResetNeeded("call reset() before step()")
         waiting = self._done
-        restarting = bool(waiting.any())
+        restarting = bool(np.count_nonzero(waiting))
         if restarting and self.autoreset_mode is AutoresetMode.DISABLED:
             raise ResetNeeded(f"the episode of environment {waiting.argmax()} is over: reset it with a reset_mask")
         rewards, judged = self._judge(levels) if self.hold == 1 else self._judge_held(levels)
@@ -178,7 +123,7 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         self._done = over = self._position == self._stop
         terminated = self._position == self._end
         truncated = over & ~terminated
-        if self.autoreset_mode is AutoresetMode.SAME_STEP and over.any():
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and np.count_nonzero(over):
             info = self._restart_same_step(judged, over)
         return self._memory.observe(self._position), rewards, terminated, truncated, info
 
@@ -193,15 +138,15 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         return self._levels.take(actions)
 
     def _restart(self, envs: Array, options: dict[str, Any] | None = None) -> None:
-        mdp = self.mdp
-        for i in envs:
+        k = self.mdp.k
+        for i in envs.tolist():
             random = self._randoms[i]
             assert random is not None
-            episode = draw_episode(random, self._names, mdp.lengths, mdp.k, self.episode_windows, options)
-            offset = mdp.offsets[episode.series]
-            self._series[i], self._offset[i] = episode.series, offset
-            self._position[i] = offset + episode.start + mdp.k
-            self._stop[i], self._end[i] = offset + episode.stop, offset + mdp.lengths[episode.series]
+            series, start, stop = draw_episode(random, self._names, self._lengths, k, self.episode_windows, options)
+            offset = self._offsets[series]
+            self._series[i], self._offset[i] = series, offset
+            self._position[i], self._stop[i] = offset + start + k, offset + stop
+            self._end[i] = offset + self._lengths[series]
         self._memory.restart(envs, self._position[envs])
 
     def _begun(self, mask: Array) -> dict[str, Any]:
@@ -210,7 +155,8 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
 
     def _judge(self, levels: Array) -> tuple[Array, dict[str, Array]]:
         # Stepping all is faster than picking: an episode that waits for its restart judges its last window again.
-        self._position -= self._done
+        if np.count_nonzero(self._done):
+            self._position -= self._done
         return self._judge_once(ALL, levels)
 
     def _judge_held(self, levels: Array) -> tuple[Array, dict[str, Array]]:
@@ -224,19 +170,19 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         return all_rewards, info
 
     def _judge_once(self, envs: Envs, threshold: Array) -> tuple[Array, dict[str, Array]]:
-        position = self._position[envs]
-        label = self.mdp.labels.take(position)
-        decision = self.mdp.scores.take(position) > threshold
+        mdp, position = self.mdp, self._position[envs]
+        label = mdp.labels.take(position)
+        decision = mdp.scores.take(position) > threshold
+        flag = decision.astype(np.int64)
         judged = {
             "t": position - self._offset[envs],
             "threshold": threshold,
             "decision": decision,
             "label": label,
-            "outcome": _OUTCOMES.take(label << 1 | decision),
+            "outcome": _OUTCOMES.take((label << _ONE) | flag),
         }
-        rewards = self._memory.push(envs, position, decision, label)
-        self._position[envs] += 1
-        return rewards, judged
+        self._position[envs] = after = position + _ONE
+        return self._memory.push(envs, after, flag), judged
 
     def _restart_same_step(self, judged: dict[str, Array], over: Array) -> dict[str, Any]:
         envs = np.flatnonzero(over)
@@ -258,8 +204,9 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
 
 
 _OUTCOMES = np.array(OUTCOME_OF).ravel()
+_ONE = np.array(1)
 
 
 def _masked(info: dict[str, Array], mask: Array) -> dict[str, Any]:
     """Add to every key its mask of the environments for which it holds."""
-    return {**info, **{f"_{key}": mask for key in info}}
+    return info | {f"_{key}": mask for key in info}

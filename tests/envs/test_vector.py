@@ -16,7 +16,7 @@ from naive import NaiveMDP
 from numpy.typing import NDArray
 
 from adt_gym import InputError, ScoredSeries, mdp
-from adt_gym.envs.vector import Counted, Tabulated
+from adt_gym.envs.memory import CountedEpisodes, TabulatedEpisodes
 
 MakeSeries = Callable[..., ScoredSeries]
 Outputs = tuple[Any, ...]
@@ -96,7 +96,7 @@ def test_native_equals_sync_through_episode_ends(
 ) -> None:
     monkeypatch.setattr(mdp, "MAX_TABLE_ROWS", max_table_rows)
     env = native(num_envs, series=several, autoreset_mode=mode, **arguments)
-    assert isinstance(env.unwrapped._memory, Counted if max_table_rows == 0 else Tabulated)  # type: ignore[attr-defined]
+    assert isinstance(env.unwrapped._memory, CountedEpisodes if max_table_rows == 0 else TabulatedEpisodes)  # type: ignore[attr-defined]
     outputs = run(env, 150)
     expected = run(sync(num_envs, mode, series=several, **arguments), 150)
     assert len(outputs) == len(expected)

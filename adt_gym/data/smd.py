@@ -1,0 +1,77 @@
+"""The Server Machine Dataset (SMD): 28 servers of an internet company, 38 metrics, one row a minute for five weeks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adt_gym.data.cells import fill_gaps, flags, numbers, warn_counts
+from adt_gym.data.reading import SEPARATORS, files, reading
+from adt_gym.series import InputError, Series
+
+
+def smd(root: str | Path, *, max_gap: int = 0) -> list[Series]:
+    """Read a copy of SMD.
+
+    Y. Su et al., "Robust Anomaly Detection for Multivariate Time Series through Stochastic Recurrent Neural Network",
+    KDD 2019.
+
+    Args:
+        root: The folder ``ServerMachineDataset``, which holds ``train``, ``test`` and ``test_label``, each with one
+            file per machine: ``machine-1-1.txt`` and so on, text without a header.
+        max_gap: Up to this many consecutive missing values of a metric are filled forward, and counted in one warning.
+
+    Returns:
+        ``smd/machine-1-1/train``, whose labels nobody knows, ``smd/machine-1-1/test``, labelled, and so on.
+
+    Raises:
+        FileNotFoundError: If a folder or file is missing.
+        InputError: If a file is not as published, or a gap is longer than ``max_gap``.
+    """
+    root = Path(root)
+    remedy = "get the folder ServerMachineDataset of https://github.com/NetManAIOps/OmniAnomaly"
+    series, filled = [], {}
+    for train in files(root / "train", r"machine-\d+-\d+\.txt", remedy):
+        test, truth = root / "test" / train.name, root / "test_label" / train.name
+        machine = f"smd/{train.stem}"
+        labels = _labels(truth, remedy)
+        for part, path, known in (("train", train, None), ("test", test, labels)):
+            values = _values(path, remedy)
+            name = f"{machine}/{part}"
+            if known is not None and len(known) != len(values):
+                raise InputError(f"{truth} has {len(known)} labels for the {len(values)} rows of {path}")
+            columns = tuple(f"metric_{j}" for j in range(1, values.shape[1] + 1))
+            filled[name] = fill_gaps(values, max_gap, str(path), columns, np.arange(len(values)))
+            series.append(Series(values, known, name, columns=columns))
+    warn_counts({}, filled)
+    return series
+
+
+def _values(path: Path, remedy: str) -> NDArray[np.float32]:
+    frame = _frame(path, remedy)
+    return np.column_stack([numbers(frame[name], str(path)) for name in frame])
+
+
+def _labels(path: Path, remedy: str) -> NDArray[np.bool_]:
+    frame = _frame(path, remedy)
+    if frame.shape[1] != 1:
+        raise InputError(f"{path} has {frame.shape[1]} columns; labels are one 0 or 1 per line")
+    return flags(frame["metric_1"].rename("label"), str(path))
+
+
+def _frame(path: Path, remedy: str) -> Any:
+    """Return the table of a file without a header; blank lines are left out."""
+    import pandas as pd
+
+    if not path.is_file():
+        raise FileNotFoundError(f"no file at {path}; {remedy}")
+    with reading(path):
+        frame = pd.read_csv(path, header=None, encoding="utf-8-sig")
+    first = str(frame.iloc[0, 0])
+    for other in SEPARATORS[1:]:
+        if frame.shape[1] == 1 and other in first:
+            raise InputError(f"{path} has one column, {first!r}; separate them by ',', not {other!r}")
+    return frame.rename(columns=lambda j: f"metric_{j + 1}")

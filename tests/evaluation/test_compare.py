@@ -1,0 +1,98 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import precision_recall_curve, precision_recall_fscore_support
+
+from adt_gym import InputError, ScoredSeries, thresholds
+from adt_gym.evaluation.compare import COLUMNS, Row, compare, evaluate, write_table
+
+METHODS = ("static", "static (test labels)", "persistence(1)", "persistence(3)", "always", "never")
+
+
+@pytest.fixture
+def train() -> list[ScoredSeries]:
+    return [ScoredSeries([0.1, 0.2, 0.9, 0.3], [0, 0, 1, 0], "train")]
+
+
+@pytest.fixture
+def rows(train: list[ScoredSeries], several: list[ScoredSeries]) -> list[Row]:
+    methods = [
+        thresholds.make("static"),
+        thresholds.make("static", on="test"),
+        thresholds.make("persistence"),
+        thresholds.make("persistence", delay=3),
+        thresholds.make("always"),
+        thresholds.make("never"),
+    ]
+    return compare(methods, train, several)
+
+
+def test_one_row_per_method_in_the_order_given(rows: list[Row]) -> None:
+    assert tuple(row.method for row in rows) == METHODS
+
+
+def test_rows_are_scikit_learns_numbers_on_the_pooled_decisions(
+    rows: list[Row], train: list[ScoredSeries], several: list[ScoredSeries]
+) -> None:
+    labels = np.concatenate([one.labels for one in several])
+    scores = np.concatenate([one.scores for one in several])
+    decisions = {
+        "static": scores > 0.6,  # halfway between 0.9, the only anomaly of the training series, and 0.3
+        "persistence(1)": np.concatenate([np.append(False, one.labels[:-1]) for one in several]),
+        "persistence(3)": np.concatenate([np.append([False] * 3, one.labels[:-3]) for one in several]),
+        "always": np.ones(len(labels), bool),
+        "never": np.zeros(len(labels), bool),
+    }
+    for row in rows:
+        if row.method in decisions:
+            flagged = decisions[row.method]
+            expected = precision_recall_fscore_support(labels, flagged, average="binary", zero_division=0)[:3]
+            assert (row.precision, row.recall, row.f1) == pytest.approx(expected)
+            assert row.alarms_per_1000 == pytest.approx(1000 * flagged.sum() / len(labels))
+
+
+def test_a_row_keeps_one_detection_per_test_series(rows: list[Row], several: list[ScoredSeries]) -> None:
+    for row in rows:
+        assert [d.name for d in row.detections] == [one.name for one in several]
+        for detection, one in zip(row.detections, several, strict=True):
+            np.testing.assert_array_equal(detection.decisions, one.scores > detection.thresholds)
+            np.testing.assert_array_equal(detection.labels, one.labels)
+
+
+def test_every_row_says_whether_the_method_saw_test_labels(rows: list[Row]) -> None:
+    saw = {row.method: row.saw_labels for row in rows}
+    assert saw == dict(zip(METHODS, (False, True, True, True, False, False), strict=True))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_fixed_threshold_beats_static_on_the_test_labels(train: list[ScoredSeries], seed: int) -> None:
+    random = np.random.default_rng(seed)
+    test = [ScoredSeries(random.random(60).round(1), random.random(60) < 0.2, name) for name in "ab"]
+    row = evaluate(thresholds.make("static", on="test"), train, test)
+    scores, labels = (np.concatenate([getattr(one, kind) for one in test]) for kind in ("scores", "labels"))
+    precision, recall, _ = precision_recall_curve(labels, scores)
+    best = np.max(2 * precision * recall / np.maximum(precision + recall, 1e-12))
+    assert row.f1 == pytest.approx(best)
+    assert row.saw_labels
+    assert row.f1 >= evaluate(thresholds.make("static"), train, test).f1
+
+
+def test_nothing_to_evaluate_is_an_error(train: list[ScoredSeries]) -> None:
+    with pytest.raises(InputError, match="no test series"):
+        evaluate(thresholds.make("always"), train, [])
+
+
+def test_the_table_of_a_file_is_the_rows(rows: list[Row], tmp_path: Path) -> None:
+    write_table(tmp_path / "run" / "table.csv", rows)
+    with (tmp_path / "run" / "table.csv").open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert list(written[0])[:5] == ["method", "saw_labels", "precision", "recall", "f1"]
+    assert tuple(written[0]) == COLUMNS
+    for line, row in zip(written, rows, strict=True):
+        assert line["method"] == row.method
+        assert line["saw_labels"] == str(row.saw_labels)
+        for column in COLUMNS[2:]:
+            assert float(line[column]) == getattr(row, column)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["table.csv"]

@@ -1,0 +1,55 @@
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adt_gym import InputError, data, scoring, thresholds
+from adt_gym.registry import build
+
+WHERE = {"half": "adt_registry_example:half", "broken": "adt_registry_example:broken"}
+
+
+@pytest.fixture(autouse=True)
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "adt_registry_example.py").write_text(
+        "def half(number, *, up=False):\n    return -(-number // 2) if up else number // 2\n"
+        "def broken():\n    raise TypeError('a defect of its own')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "adt_registry_example", raising=False)
+
+
+def test_a_name_is_called_with_its_options() -> None:
+    assert build("rule", WHERE, "half", {"number": 7}) == 3
+    assert build("rule", WHERE, "half", {"number": 7, "up": True}) == 4
+
+
+def test_an_unknown_name_lists_the_known_ones_and_imports_nothing() -> None:
+    with pytest.raises(InputError, match="unknown rule 'third'; known: broken, half"):
+        build("rule", WHERE, "third", {})
+    assert "adt_registry_example" not in sys.modules
+
+
+@pytest.mark.parametrize("options", [{"number": 7, "down": True}, {}])
+def test_options_that_do_not_fit_name_those_that_do(options: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=r"rule 'half': .*; it takes \(number, \*, up=False\)"):
+        build("rule", WHERE, "half", options)
+
+
+def test_a_defect_is_not_taken_for_bad_input() -> None:
+    with pytest.raises(TypeError, match="a defect of its own"):
+        build("rule", WHERE, "broken", {})
+
+
+@pytest.mark.parametrize("make", [data.load, scoring.make, thresholds.make])
+def test_every_registry_of_the_package_refuses_an_unknown_name(make: Callable[[str], object]) -> None:
+    with pytest.raises(InputError, match=r"unknown .* 'nonesuch'; known: "):
+        make("nonesuch")
+
+
+def test_the_names_of_every_registry_stand_for_something() -> None:
+    for module in (data, scoring, thresholds):
+        for where in module._WHERE.values():
+            with pytest.raises(InputError, match=r"it takes|unknown setting"):
+                build("name", {"name": where}, "name", {"no_such_option": 1})
