@@ -4,10 +4,8 @@ The paper updates the network once per episode, with one minibatch. So the polic
 an episode can be planned (adt_gym.plan) instead of stepped: the same transitions, many times faster.
 """
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
-from itertools import pairwise
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from adt_gym.agents.storage import q_network, read_checkpoint, reading_policy, write_checkpoint, write_policy
 from adt_gym.envs.thresholding import THRESHOLDS, ThresholdingEnv
-from adt_gym.files import replacing
 from adt_gym.plan import MAX_STATES_PER_DECISION, outputs, roll_out, states_per_decision
 from adt_gym.series import InputError
 
@@ -131,22 +129,35 @@ class ReferenceDQN:
         if unknown := sorted(set(hyperparameters) - known):
             raise InputError(f"unknown hyper-parameter {unknown[0]!r}; known: {', '.join(sorted(known))}")
         self.settings = Hyperparameters(**hyperparameters)
-        self.env, self.seed, self.episodes = env, seed, 0
+        self.env, self.seed = env, seed
+        self.episodes, self.steps = 0, 0
         if env is not None:
-            self._build(env.observation_space, env.action_space)
+            actions, shape = env.action_space, env.observation_space.shape or ()
+            if not isinstance(actions, gym.spaces.Discrete) or len(shape) != 1:
+                raise InputError(f"a DQN needs a Box observation of one dimension and Discrete actions, got {env}")
+            self._build(shape[0], int(actions.n))
 
-    def learn(self, episodes: int, on_episode: Callable[[EpisodeReport], object] | None = None) -> "ReferenceDQN":
-        """Algorithm 1: play ``episodes`` episodes with a falling epsilon, one minibatch update after each."""
+    def learn(
+        self, episodes: int, on_episode: Callable[[EpisodeReport], object] | None = None, resumed: bool = False
+    ) -> "ReferenceDQN":
+        """Algorithm 1: play episodes with a falling epsilon, one minibatch update after each.
+
+        Args:
+            episodes: How many; epsilon's schedule spans them.
+            on_episode: Called after each.
+            resumed: Whether those already played count among them (see `resume`).
+        """
         if self.env is None:
             raise InputError("this agent has no environment to learn in: pass one to ReferenceDQN or load()")
         settings, play = self.settings, self._play_planned if self._can_plan() else self._play
-        for episode in range(episodes):
+        for episode in range(self.episodes if resumed else 0, episodes):
             epsilon = settings.epsilon(episode / episodes)
             observation, _ = self.env.reset(seed=self.seed if self.episodes == 0 else None)
             observations, actions, rewards, terminated = play(observation, epsilon)
             self.memory.add(observations, actions, rewards, terminated)
             loss = self._update() if len(self.memory) >= settings.batch_size else None
             self.episodes += 1
+            self.steps += len(actions)
             if self.episodes % settings.target_update_interval == 0:
                 self.target.load_state_dict(self.network.state_dict())
             if on_episode is not None:
@@ -232,13 +243,7 @@ class ReferenceDQN:
 
     def save(self, path: str | Path) -> None:
         """Write the policy, its weights and settings, to an ``.npz`` file without pickle."""
-        if Path(path).suffix != ".npz":
-            raise InputError(f"{path}: policies are kept in .npz files; give the file that ending")
-        config = {"settings": asdict(self.settings), "seed": self.seed, "episodes": self.episodes}
-        config |= {"observations": self.network[0].in_features, "actions": self.n_actions}
-        weights = {name: tensor.numpy() for name, tensor in self.network.state_dict().items()}
-        with replacing(path) as temporary:
-            np.savez(temporary, config=np.array(json.dumps(config)), **weights)
+        write_policy(path, self, observations=self.network[0].in_features, actions=self.n_actions)
 
     @classmethod
     def load(cls, path: str | Path, env: gym.Env[Any, Any] | None = None) -> "ReferenceDQN":
@@ -248,41 +253,41 @@ class ReferenceDQN:
             FileNotFoundError: If there is no such file.
             InputError: If the file does not hold such a policy.
         """
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"no policy at {path}")
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                config = json.loads(str(arrays["config"]))
-                weights = {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != "config"}
+        with reading_policy(path, cls.__name__) as (config, weights):
             agent = cls(None, config["seed"], **config["settings"])
-            agent._build(
-                gym.spaces.Box(0.0, 1.0, (config["observations"],), np.float32), gym.spaces.Discrete(config["actions"])
-            )
+            agent._build(config["observations"], config["actions"])
             agent.network.load_state_dict(weights)
-        except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, RuntimeError) as error:
-            raise InputError(f"{path} is not a policy that ReferenceDQN.save wrote: {error}") from error
-        agent.target.load_state_dict(weights)
+            agent.target.load_state_dict(weights)
         agent.env, agent.episodes = env, config["episodes"]
         return agent
 
-    def _build(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> None:
-        shape = observation_space.shape or ()
-        if not isinstance(action_space, gym.spaces.Discrete) or len(shape) != 1:
-            raise InputError(f"a DQN needs a Box observation of one dimension and Discrete actions, got {self.env}")
+    def save_checkpoint(self, path: str | Path) -> None:
+        """Write all that `resume` needs, between two episodes."""
+        write_checkpoint(path, self, steps=self.steps)
+
+    @classmethod
+    def resume(cls, path: str | Path, env: gym.Env[Any, Any]) -> "ReferenceDQN":
+        """Return the agent of a checkpoint; ``learn(total, resumed=True)`` goes on bit for bit.
+
+        Args:
+            path: What `save_checkpoint` wrote.
+            env: An environment like the one it learned in.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            InputError: If the file is not such a checkpoint, or ``env`` has other spaces.
+        """
+        agent: ReferenceDQN = read_checkpoint(path, cls, env)
+        return agent
+
+    def _build(self, n_observations: int, n_actions: int) -> None:
         torch.set_num_threads(1)  # more threads than cores make these small networks many times slower
-        self.n_actions = int(action_space.n)
+        self.n_actions = n_actions
         self.random = np.random.default_rng(self.seed)
-        widths = [shape[0], *self.settings.net_arch]
+        widths = [n_observations, *self.settings.net_arch]
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            self.network, self.target = (_network(widths, self.n_actions) for _ in range(2))
+            self.network, self.target = (q_network(widths, n_actions) for _ in range(2))
         self.target.load_state_dict(self.network.state_dict())
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate, fused=True)
-        self.memory = ReplayMemory(self.settings.buffer_size, shape)
-
-
-def _network(widths: list[int], n_actions: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for width, next_width in pairwise(widths):
-        layers += [nn.Linear(width, next_width), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(widths[-1], n_actions))
+        self.memory = ReplayMemory(self.settings.buffer_size, (n_observations,))

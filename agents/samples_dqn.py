@@ -4,12 +4,8 @@ Two things set it apart from the reference agent: the network learns within an e
 epsilon decays by a factor per episode, so that training may be continued for any number of episodes.
 """
 
-import json
-import pickle
-import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
-from itertools import pairwise
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from adt_gym.agents.reference_dqn import EpisodeReport, ReplayMemory
-from adt_gym.files import replacing
+from adt_gym.agents.storage import q_network, read_checkpoint, reading_policy, write_checkpoint, write_policy
 from adt_gym.series import InputError
 
 
@@ -170,11 +166,7 @@ class SamplesDQN:
 
     def save(self, path: str | Path) -> None:
         """Write the policy, its weights and settings, to an ``.npz`` file without pickle."""
-        config = {"settings": asdict(self.settings), "seed": self.seed, "episodes": self.episodes}
-        config |= {"observations": self.network[0].in_features, "actions": self.n_actions}
-        weights = {name: tensor.numpy() for name, tensor in self.network.state_dict().items()}
-        with replacing(path) as temporary:
-            np.savez(temporary, config=np.array(json.dumps(config)), **weights)
+        write_policy(path, self, observations=self.network[0].in_features, actions=self.n_actions)
 
     @classmethod
     def load(cls, path: str | Path) -> "SamplesDQN":
@@ -184,39 +176,17 @@ class SamplesDQN:
             FileNotFoundError: If there is no such file.
             InputError: If the file does not hold such a policy.
         """
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"no policy at {path}")
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                config = json.loads(str(arrays["config"]))
-                weights = {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != "config"}
+        with reading_policy(path, cls.__name__) as (config, weights):
             agent = cls(None, config["seed"], **config["settings"])
             agent._build(config["observations"], config["actions"])
             agent.network.load_state_dict(weights)
             agent.target.load_state_dict(weights)
-        except (ValueError, KeyError, TypeError, OSError, RuntimeError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path} is not a policy that SamplesDQN.save wrote: {error}") from error
         agent.episodes = config["episodes"]
         return agent
 
     def save_checkpoint(self, path: str | Path) -> None:
         """Write all that learning on bit for bit needs, between two episodes; epsilon follows from the episodes."""
-        assert self.env is not None
-        generators = {"agent": self.random, "env": self.env.unwrapped.np_random}
-        state = {
-            "settings": json.dumps(asdict(self.settings)),
-            "generators": json.dumps({name: one.bit_generator.state for name, one in generators.items()}),
-            "seed": self.seed,
-            "episodes": self.episodes,
-            "steps": self.steps,
-            "network": self.network.state_dict(),
-            "target": self.target.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "memory": {name: torch.from_numpy(getattr(self.memory, name)) for name in _MEMORY},
-            "added": self.memory.added,
-        }
-        with replacing(path) as temporary:
-            torch.save(state, temporary)
+        write_checkpoint(path, self, steps=self.steps)
 
     @classmethod
     def resume(cls, path: str | Path, env: gym.Env[Any, Any]) -> "SamplesDQN":
@@ -226,22 +196,7 @@ class SamplesDQN:
             FileNotFoundError: If there is no such file.
             InputError: If the file is not such a checkpoint, or ``env`` has other spaces.
         """
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"no checkpoint at {path}")
-        try:
-            state = torch.load(path, weights_only=True)
-            agent = cls(env, state["seed"], **json.loads(state["settings"]))
-            agent.network.load_state_dict(state["network"])
-            agent.target.load_state_dict(state["target"])
-            agent.optimizer.load_state_dict(state["optimizer"])
-            for name in _MEMORY:
-                getattr(agent.memory, name)[:] = state["memory"][name].numpy()
-            agent.memory.added, agent.episodes, agent.steps = state["added"], state["episodes"], state["steps"]
-            generators = json.loads(state["generators"])
-            agent.random.bit_generator.state = generators["agent"]
-            env.unwrapped.np_random.bit_generator.state = generators["env"]
-        except (ValueError, KeyError, TypeError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-            raise InputError(f"{path} is not a checkpoint of SamplesDQN for this environment: {error}") from error
+        agent: SamplesDQN = read_checkpoint(path, cls, env)
         return agent
 
     def _build(self, n_features: int, n_actions: int) -> None:
@@ -250,20 +205,10 @@ class SamplesDQN:
         self.random = np.random.default_rng(self.seed)
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
-            self.network, self.target = (_network([n_features, *self.settings.net_arch], n_actions) for _ in range(2))
+            self.network, self.target = (q_network([n_features, *self.settings.net_arch], n_actions) for _ in range(2))
         self.target.load_state_dict(self.network.state_dict())
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate, fused=True)
         self.memory = ReplayMemory(self.settings.buffer_size, (n_features,))
-
-
-_MEMORY = ("observations", "next_observations", "actions", "rewards", "terminated")
-
-
-def _network(widths: list[int], n_actions: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for width, next_width in pairwise(widths):
-        layers += [nn.Linear(width, next_width), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(widths[-1], n_actions))
 
 
 def make_sb3_dqn(env: gym.Env[Any, Any], settings: SamplesSettings, seed: int = 0) -> Any:

@@ -69,7 +69,7 @@ def test_the_anomalous_windows_are_shaded(tmp_path: Path, drawn: list[Figure]) -
 def test_a_timed_series_is_drawn_over_its_times(tmp_path: Path, drawn: list[Figure]) -> None:
     series = series_of(40, slice(10, 20), timed=True)
     detection_panels(tmp_path / "panels.png", series, detections(series))
-    np.testing.assert_allclose(date2num(lines(drawn[0], 0)["score"][0]), date2num(series.index))
+    np.testing.assert_allclose(lines(drawn[0], 0)["score"][0], date2num(series.index))
     assert drawn[0].axes[-1].get_xlabel() == "time"
 
 

@@ -45,9 +45,7 @@ def test_the_trained_agent_copies_the_last_label(noise: bool) -> None:
 
     labels = np.concatenate([one.labels for one in test])
     numbers = (row.precision, row.recall, row.f1)
-    assert numbers == pytest.approx(
-        precision_recall_fscore_support(labels, last_label, average="binary")[:3], abs=5e-4
-    )
+    assert numbers == pytest.approx(precision_recall_fscore_support(labels, last_label, average="binary")[:3], abs=5e-4)
     copy = evaluate(make("persistence", delay=1), [train], test)
     assert numbers == pytest.approx((copy.precision, copy.recall, copy.f1), abs=5e-4)
     by_counting = 1 - sum(runs(one.labels) for one in test) / labels.sum()

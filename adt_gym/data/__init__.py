@@ -8,8 +8,15 @@ from adt_gym.series import Series
 __all__ = ["load", "names"]
 
 _WHERE = {
+    "hai": "adt_gym.data.hai:hai",
+    "kubernetes": "adt_gym.data.kubernetes:kubernetes",
     "nab": "adt_gym.data.nab:nab",
+    "npz": "adt_gym.data.npz:npz",
+    "smd": "adt_gym.data.smd:smd",
+    "swat": "adt_gym.data.swat:swat",
     "table": "adt_gym.data.table:table",
+    "wadi": "adt_gym.data.wadi:wadi",
+    "yahoo": "adt_gym.data.yahoo:yahoo",
     "yahoo_like": "adt_gym.data.yahoo_like:yahoo_like",
 }
 

@@ -13,26 +13,49 @@ __all__ = ["Scorer", "make", "names"]
 class Scorer(Protocol):
     """Learns what is normal and scores how far a window is from it."""
 
+    @property
+    def label(self) -> str:
+        """What tables call the scorer."""
+
     def fit(self, normal: Sequence[Series]) -> Self:
         """Learn from the windows without an anomaly (all of them where a series has no labels); return self."""
 
     def score(self, series: Series) -> ScoredSeries:
         """Return one score per window, scaled by what was seen in training and clipped to [1e-6, 1]."""
 
+    def describe(self) -> dict[str, Any]:
+        """Return what the scores depend on beside the data: values that JSON can hold."""
 
-_WHERE = {"autoencoder": "adt_gym.scoring.autoencoder:AutoEncoder"}
+
+_WHERE = {
+    "autoencoder": "adt_gym.scoring.autoencoder:AutoEncoder",
+    "isolation": "adt_gym.scoring.isolation:Isolation",
+    "arima": "adt_gym.scoring.arima:ARIMA",
+    "prophet": "adt_gym.scoring.prophet:Prophet",
+    "forecast": "adt_gym.scoring.forecast:Forecast",
+    "ensemble": "adt_gym.scoring.ensemble:Ensemble",
+}
+_FAMILY = {"pyod": "adt_gym.scoring.pyod:PyOD"}
+
+AUTOENCODERS = ("autoencoder", "dense", "lstm", "deep-tanh", "deep-leaky")
+"""The names of the auto-encoders: the ADT paper's, and the other presets of the same class."""
 
 
 def names() -> list[str]:
-    """Return the names that `make` knows."""
-    return sorted(_WHERE)
+    """Return the names that `make` knows, beside ``pyod:NAME``."""
+    return sorted({*_WHERE, *AUTOENCODERS})
 
 
 def make(name: str, **options: Any) -> Scorer:
-    """Return the scorer of that name, made with ``options``.
+    """Return the scorer of that name, made with ``options``; ``pyod:ECOD`` is PyOD's ECOD.
 
     Raises:
         InputError: If there is no such name or it does not take such an option.
     """
-    scorer: Scorer = build("scorer", _WHERE, name, options)
+    family, colon, method = name.partition(":")
+    if family == "pyod" and colon:
+        name, options = family, {"method": method, **options}
+    elif name in AUTOENCODERS[1:]:
+        name, options = "autoencoder", {"preset": name, **options}
+    scorer: Scorer = build("scorer", _WHERE | _FAMILY, name, options)
     return scorer

@@ -116,6 +116,9 @@ class WindowScorer(ABC):
 
     def _fit_scaling(self, normal: Sequence[Series], windows: Sequence[NDArray[np.int64]]) -> Self:
         raw = {one.name: self._raw(one)[starts] for one, starts in zip(normal, windows, strict=True) if len(starts)}
+        for name, scores in raw.items():
+            if not np.isfinite(scores).all():
+                raise InputError(f"{self.label}: training scores of series {name!r} are not finite; use another scorer")
         self._outputs: PerSeries[Scaling] = PerSeries.fit(SCALINGS[self.settings.scaling], raw)
         return self
 

@@ -10,7 +10,7 @@ LSTM_WIDTH = 64
 
 
 def paper(window: int, metrics: int, latent: int | None = None) -> nn.Module:
-    """Return the ADT paper's network d -> d/2 -> d/4 -> latent -> d/4 -> d/2 -> d, d = tau m (section 4): ReLU, sigmoid.
+    """Return the ADT paper's network d -> d/2 -> d/4 -> latent -> d/4 -> d/2 -> d with ReLU, d = tau m (section 4).
 
     Args:
         window: tau, the points of a window.

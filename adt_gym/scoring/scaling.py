@@ -69,7 +69,7 @@ class PerSeries(Generic[S]):
 
     @classmethod
     def fit(cls, kind: type[S], parts: Mapping[str, NDArray[Any]]) -> Self:
-        """Learn from the parts, which bear the names of their series; a series with an empty part has no own scaling."""
+        """Learn from one part per series, by its name; where a part is empty there is no own scaling."""
         filled = {name: part for name, part in parts.items() if len(part)}
         return cls(kind.fit(*filled.values()), {name: kind.fit(part) for name, part in filled.items()})
 

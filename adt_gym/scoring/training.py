@@ -1,8 +1,9 @@
 """Training of a network on windows that are never all in memory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -61,6 +62,14 @@ class Windows:
             yield torch.from_numpy(windows.reshape(len(windows), -1)).to(self.device, self.dtype)
 
 
+class Parts(NamedTuple):
+    """The windows that teach, and those that only the curves see; either may be empty."""
+
+    training: Windows
+    validation: Windows
+    test: Windows
+
+
 @dataclass(frozen=True)
 class Objective:
     """A network's task: to come near to ``target(window)``, a part of the window."""
@@ -93,7 +102,7 @@ class Objective:
 def train(
     network: nn.Module,
     objective: Objective,
-    parts: Sequence[Windows],
+    parts: Parts,
     *,
     epochs: int,
     batch_size: int,
@@ -105,22 +114,26 @@ def train(
     Args:
         network: What is trained.
         objective: Its task.
-        parts: Training, validation and test windows; only the first teach.
+        parts: The windows; only those for training teach.
         epochs: Passes over the training windows.
         batch_size: Windows of one update.
         learning_rate: Of Adam.
         seed: Of the order of the windows and of dropout.
     """
-    training, *others = parts
     variances = [objective.variance(part) for part in parts]
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
     random = np.random.default_rng(seed)
     for epoch in range(1, epochs + 1):
-        order = random.permutation(training.starts)
+        order = random.permutation(parts.training.starts)
         with seeded(seed + epoch):
-            error = _pass(network, objective, training.batches(batch_size, order), optimizer) / len(training)
-        errors = [error, *(objective.mean_error(network, part) for part in others)]
-        yield Epoch(epoch, *errors, *map(_r2, errors, variances))  # type: ignore[arg-type]
+            total = _pass(network, objective, parts.training.batches(batch_size, order), optimizer)
+        errors = (
+            total / len(parts.training),
+            objective.mean_error(network, parts.validation),
+            objective.mean_error(network, parts.test),
+        )
+        training_r2, validation_r2, test_r2 = map(_r2, errors, variances)
+        yield Epoch(epoch, *errors, training_r2, validation_r2, test_r2)
 
 
 def _pass(
@@ -132,7 +145,7 @@ def _pass(
     for batch in batches:
         loss = objective.errors(network, batch).mean()
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         total += float(loss.detach()) * len(batch)
     return total

@@ -201,9 +201,7 @@ def test_a_series_that_was_not_in_the_training_is_scaled_by_all_that_were(
     fitted: AutoEncoder, training: list[Series], points: int
 ) -> None:
     pool = np.concatenate([normal(series) for series in training])
-    usual = np.concatenate(
-        [naive_errors(fitted, scaled_by(normal(s), s.values), normal_starts(s)) for s in training]
-    )
+    usual = np.concatenate([naive_errors(fitted, scaled_by(normal(s), s.values), normal_starts(s)) for s in training])
     unknown = wave("unknown", points, phase=0.5, scale=20)
     errors = naive_errors(fitted, scaled_by(pool, unknown.values))
     expected = np.clip((errors - usual.min()) / (usual.max() - usual.min()), MIN_SCORE, 1)

@@ -1,0 +1,63 @@
+"""ARIMA: a window's score is its largest one-step forecast residual."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from adt_gym.scoring.residuals import Floats, ResidualScorer, ResidualSettings, ScorerSettings
+from adt_gym.series import InputError, Series
+
+
+@dataclass(frozen=True)
+class ARIMASettings(ResidualSettings):
+    """Settings of the ARIMA scorer, beside those of `ResidualSettings`.
+
+    Args:
+        order: p, d, q: lags of the autoregression, differences, lags of the moving average.
+        fit_points: The coefficients are estimated on so many last training points at most.
+    """
+
+    order: Sequence[int] = (2, 0, 1)
+    fit_points: int = 3000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.order) != 3 or min(self.order) < 0 or self.fit_points < 10 * (sum(self.order) + 1):
+            raise InputError(f"order needs three numbers from 0, fit_points at least ten per coefficient: {self}")
+
+
+class ARIMA(ResidualScorer):
+    """statsmodels' ARIMA, one model per series and metric.
+
+    Anomalous training points are missing values to it. Its one-step forecasts are causal: the coefficients stay, the
+    state follows the series that is scored (Durbin and Koopman, "Time Series Analysis by State Space Methods", 2012,
+    chapter 4). The first points, where the state is still unknown, have no residual.
+
+    Args:
+        settings: Fields of `ARIMASettings`.
+    """
+
+    name = "arima"
+    Settings: ClassVar[type[ScorerSettings]] = ARIMASettings
+
+    def _fit_metric(self, series: Series, column: int) -> Any:
+        from statsmodels.tsa.arima.model import ARIMA as Model
+
+        values = series.values[-self.settings.fit_points :, column].astype(np.float64)
+        if series.labels is not None:
+            values[series.labels[-self.settings.fit_points :]] = np.nan
+        scale = np.nanstd(values) or 1.0  # the optimizer's tolerance is absolute
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of starting values and convergence: a rough fit still forecasts
+            fitted = Model(values / scale, order=tuple(self.settings.order)).fit()
+        return fitted, scale
+
+    def _residuals(self, model: Any, series: Series, column: int) -> Floats:
+        fitted, scale = model
+        results = fitted.apply(series.values[:, column].astype(np.float64) / scale)
+        residuals = np.asarray(results.resid) * scale
+        residuals[: max(int(results.loglikelihood_burn), 1)] = 0.0
+        return residuals

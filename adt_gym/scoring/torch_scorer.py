@@ -1,0 +1,178 @@
+"""What the scorers with a network share: training on scaled windows, errors of a long series in little memory."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from adt_gym.scoring.base import CHUNK, ScorerSettings, WindowScorer, chunks, normal_points, normal_windows
+from adt_gym.scoring.scaling import PerSeries
+from adt_gym.scoring.training import Epoch, Floats, Objective, Parts, Windows, device, seeded, train
+from adt_gym.series import InputError, MinMax, Series
+
+
+@dataclass(frozen=True)
+class TorchSettings(ScorerSettings):
+    """Settings of a scorer with a network, beside those of `ScorerSettings`.
+
+    Args:
+        epochs: Passes over the training windows.
+        batch_size: Windows of one update.
+        learning_rate: Of Adam.
+        validation: Share of each series's normal windows, the last ones, that only the curves see.
+        seed: Of the weights, the order of the windows and dropout.
+        device: "cpu", "cuda", "cuda:1"; None for a GPU where torch has one, else the CPU.
+    """
+
+    epochs: int = 30
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    validation: float = 0.1
+    seed: int = 0
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.epochs, self.batch_size) < 1 or not 0 <= self.validation < 1:
+            raise InputError(f"epochs and batch_size must be at least 1, validation in [0, 1): {self}")
+
+
+class TorchScorer(WindowScorer):
+    """A scorer whose network comes near to a part of each window; its error is what the score is made of.
+
+    One network serves all series; each series is scaled to [0, 1] by its own training points without an anomaly, and
+    a series that was not in the training by those of all series.
+
+    Args:
+        settings: Fields of the class's ``Settings``.
+    """
+
+    Settings: ClassVar[type[TorchSettings]] = TorchSettings
+    objective: ClassVar[Objective]
+    settings: Any
+
+    def __init__(self, **settings: Any):
+        super().__init__(**settings)
+        self.curve: list[Epoch] = []
+        self._dtype = torch.float32
+        self._device = device(self.settings.device)
+
+    def fit(
+        self,
+        normal: Sequence[Series],
+        on_epoch: Callable[[Epoch], object] | None = None,
+        test: Sequence[Series] = (),
+    ) -> Self:
+        """Train on the windows without an anomaly and learn the scalings.
+
+        Args:
+            normal: The training series.
+            on_epoch: Called after each epoch.
+            test: Series whose error, over all their windows, stands in the curves; nothing is learned from them.
+
+        Raises:
+            InputError: If series differ in their columns, share a name, or leave no normal window to train on.
+        """
+        windows = self._normal_windows(normal)
+        for one in test:
+            self._require_columns(one)
+        self._learn(normal, on_epoch, test)
+        return self._fit_scaling(normal, windows)
+
+    @abstractmethod
+    def _network(self) -> nn.Module:
+        """Return a new network for series of ``self._columns`` columns."""
+
+    @property
+    def _length(self) -> int:
+        """Points that the network is shown at once."""
+        length: int = self.settings.window
+        return length
+
+    @property
+    def _candidates(self) -> int:
+        """Networks started; after a tenth of the epochs only the one with the lowest training error goes on."""
+        return 1
+
+    def _learn(
+        self,
+        normal: Sequence[Series],
+        on_epoch: Callable[[Epoch], object] | None = None,
+        test: Sequence[Series] = (),
+    ) -> None:
+        settings = self.settings
+        self._inputs = PerSeries.fit(MinMax, {one.name: normal_points(one) for one in normal})
+        parts = self._parts(normal, test)
+        if not len(parts.training):
+            raise InputError(
+                f"{self.name}: no {self._length} points in a row without an anomaly; give a longer training part"
+            )
+        with seeded(settings.seed):
+            networks = [self._network().to(self._device, self._dtype) for _ in range(self._candidates)]
+        runs = [
+            train(
+                network,
+                self.objective,
+                parts,
+                epochs=settings.epochs,
+                batch_size=settings.batch_size,
+                learning_rate=settings.learning_rate,
+                seed=settings.seed,
+            )
+            for network in networks
+        ]
+        curves = [list(islice(run, max(settings.epochs // 10, 1))) for run in runs]
+        best = int(np.argmin([curve[-1].training for curve in curves]))
+        self._trained = networks[best].eval()
+        self.curve = []
+        for epoch in chain(curves[best], runs[best]):
+            self.curve.append(epoch)
+            if on_epoch is not None:
+                on_epoch(epoch)
+        self._trained.eval()
+
+    def _parts(self, normal: Sequence[Series], test: Sequence[Series]) -> Parts:
+        """Return normal windows to train on, the last ones of each series for validation, all windows of the test."""
+        values, firsts = self._joined(normal)
+        starts = [normal_windows(one, self._length) + first for one, first in zip(normal, firsts, strict=True)]
+        kept = [int(np.ceil(len(s) * (1 - self.settings.validation))) for s in starts]
+        training = np.concatenate([s[:n] for s, n in zip(starts, kept, strict=True)])
+        validation = np.concatenate([s[n:] for s, n in zip(starts, kept, strict=True)])
+        tested, firsts = self._joined(test)
+        every = [np.arange(len(one.windows(self._length))) + first for one, first in zip(test, firsts, strict=True)]
+        return Parts(
+            self._windows(values, training),
+            self._windows(values, validation),
+            self._windows(tested, np.concatenate([*every, np.empty(0, dtype=np.int64)])),
+        )
+
+    def _joined(self, series: Sequence[Series]) -> tuple[Floats, NDArray[np.int64]]:
+        """Return the scaled values of all series, one after the other, and where each begins."""
+        firsts = np.cumsum([0] + [len(one) for one in series])
+        values = np.empty((firsts[-1], self._columns), dtype=np.float32)
+        for one, first in zip(series, firsts[:-1], strict=True):
+            for rows in chunks(len(one)):
+                values[first + rows.start : first + rows.stop] = self._scaled(one, rows)
+        return values, firsts[:-1]
+
+    def _windows(self, values: Floats, starts: NDArray[np.int64]) -> Windows:
+        return Windows(values, starts, self._length, self._device, self._dtype)
+
+    def _scaled(self, series: Series, rows: slice) -> Floats:
+        return self._inputs[series.name](series.values[rows]).astype(np.float32)
+
+    def _errors(self, series: Series) -> NDArray[np.float64]:
+        """Return shape ``(n - length + 1,)``, the network's error at each place of the series."""
+        errors = np.empty(max(len(series) - self._length + 1, 0))
+        with torch.inference_mode():
+            for places in chunks(len(errors)):
+                values = self._scaled(series, slice(places.start, places.stop + self._length - 1))
+                (batch,) = self._windows(values, np.arange(places.stop - places.start)).batches(CHUNK)
+                errors[places] = self.objective.errors(self._trained, batch).cpu().numpy()
+        return errors

@@ -1,0 +1,128 @@
+"""Policies and checkpoints of our own agents on disk: nothing that is read back is unpickled."""
+
+import json
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import nn
+
+from adt_gym.files import replacing
+from adt_gym.series import InputError
+
+_MEMORY = ("observations", "next_observations", "actions", "rewards", "terminated")
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, RuntimeError, pickle.UnpicklingError)
+
+
+class Learner(Protocol):
+    """What a checkpoint holds of an agent."""
+
+    env: gym.Env[Any, Any] | None
+    seed: int
+    settings: Any
+    episodes: int
+    random: np.random.Generator
+    network: nn.Module
+    target: nn.Module
+    optimizer: torch.optim.Optimizer
+    memory: Any
+
+
+def q_network(widths: list[int], n_actions: int) -> nn.Sequential:
+    """Return a network of hidden ReLU layers; ``widths`` begins with the size of the observation."""
+    layers: list[nn.Module] = []
+    for width, next_width in pairwise(widths):
+        layers += [nn.Linear(width, next_width), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], n_actions))
+
+
+def write_policy(path: str | Path, agent: Learner, **shape: int) -> None:
+    """Write weights, settings and the sizes in ``shape`` to an ``.npz`` file.
+
+    Raises:
+        InputError: If ``path`` has another ending.
+    """
+    if Path(path).suffix != ".npz":
+        raise InputError(f"{path}: policies are kept in .npz files; give the file that ending")
+    config = {"agent": type(agent).__name__, "settings": asdict(agent.settings), "seed": agent.seed}
+    config |= {"episodes": agent.episodes, **shape}
+    weights = {name: tensor.numpy() for name, tensor in agent.network.state_dict().items()}
+    with replacing(path) as temporary:
+        np.savez(temporary, config=np.array(json.dumps(config)), **weights)
+
+
+@contextmanager
+def reading_policy(path: str | Path, agent: str) -> Iterator[tuple[dict[str, Any], dict[str, torch.Tensor]]]:
+    """Yield the configuration and the weights of a policy of that kind of agent.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InputError: If the file, or what the block makes of it, does not hold such a policy.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no policy at {path}")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            config = json.loads(str(arrays["config"]))
+            weights = {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != "config"}
+        if config["agent"] != agent:
+            raise ValueError(f"it holds one of {config['agent']}")
+        yield config, weights
+    except _MALFORMED as error:
+        raise InputError(f"{path} is not a policy that {agent}.save wrote: {error}") from error
+
+
+def write_checkpoint(path: str | Path, agent: Learner, **counters: int) -> None:
+    """Write all that learning on bit for bit needs, between two episodes."""
+    assert agent.env is not None
+    generators = {"agent": agent.random, "env": agent.env.unwrapped.np_random}
+    state = {
+        "agent": type(agent).__name__,
+        "settings": json.dumps(asdict(agent.settings)),
+        "generators": json.dumps({name: one.bit_generator.state for name, one in generators.items()}),
+        "seed": agent.seed,
+        "counters": {"episodes": agent.episodes, **counters},
+        "network": agent.network.state_dict(),
+        "target": agent.target.state_dict(),
+        "optimizer": agent.optimizer.state_dict(),
+        "memory": {name: torch.from_numpy(getattr(agent.memory, name)) for name in _MEMORY},
+        "added": agent.memory.added,
+    }
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
+
+
+def read_checkpoint(path: str | Path, make: Any, env: gym.Env[Any, Any]) -> Any:
+    """Return the agent of a checkpoint, made by ``make(env, seed, **settings)``, ready to learn on in ``env``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InputError: If the file is not such a checkpoint, or ``env`` has other spaces.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}")
+    try:
+        state = torch.load(path, weights_only=True)
+        if state["agent"] != make.__name__:
+            raise ValueError(f"it holds one of {state['agent']}")
+        agent = make(env, state["seed"], **json.loads(state["settings"]))
+        for part in ("network", "target", "optimizer"):
+            getattr(agent, part).load_state_dict(state[part])
+        for name in _MEMORY:
+            getattr(agent.memory, name)[:] = state["memory"][name].numpy()
+        agent.memory.added = state["added"]
+        for name, count in state["counters"].items():
+            setattr(agent, name, count)
+        generators = json.loads(state["generators"])
+        agent.random.bit_generator.state = generators["agent"]
+        env.unwrapped.np_random.bit_generator.state = generators["env"]
+    except _MALFORMED as error:
+        raise InputError(f"{path} is not a checkpoint of {make.__name__} for this environment: {error}") from error
+    return agent

@@ -1,0 +1,349 @@
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import precision_recall_fscore_support
+from typer.testing import CliRunner, Result
+
+from adt_gym.agents.reference_dqn import ReferenceDQN
+from adt_gym.data import load
+from adt_gym.scoring.autoencoder import AutoEncoder
+from adt_gym.scripts.__main__ import app
+from adt_gym.series import load_scored
+from adt_gym.thresholds import Policy, make
+
+SMALL = ("--episodes", 50, "--epochs", 2)
+WINDOW, POINTS = 10, 400
+FILES = {
+    "config.json",
+    "detections.png",
+    "policy.npz",
+    "scorer.npz",
+    "scores-test.npz",
+    "scores-train.npz",
+    "table.csv",
+}
+BASELINES = {"persistence(1)", "always", "never", "static", "static (test labels)"}
+NAB = Path(__file__).parents[2] / "../shared/data/nab"
+REPEATED_TIMES = {
+    "ambient_temperature_system_failure": 0,
+    "cpu_utilization_asg_misconfiguration": 0,
+    "ec2_request_latency_system_failure": 11,
+    "machine_temperature_system_failure": 12,
+    "nyc_taxi": 0,
+    "rogue_agent_key_hold": 0,
+    "rogue_agent_key_updown": 0,
+}
+
+
+def adt_run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["run", *map(str, arguments)])
+
+
+def succeed(*arguments: object) -> Result:
+    result = adt_run(*SMALL, *arguments)
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    return result
+
+
+def rows_of(folder: Path) -> dict[str, dict[str, str]]:
+    with (folder / "table.csv").open(newline="") as file:
+        return {row["method"]: row for row in csv.DictReader(file)}
+
+
+def assert_a_whole_run(folder: Path) -> None:
+    assert {file.name for file in folder.iterdir()} == FILES
+    assert [file for file in folder.parent.iterdir() if file.name.startswith(".")] == []
+    assert (folder / "detections.png").read_bytes().startswith(b"\x89PNG")
+    rows = rows_of(folder)
+    assert BASELINES | {"adt"} <= set(rows)
+    for method, row in rows.items():
+        saw = method in {"adt", "static (test labels)"} or method.startswith("persistence")
+        assert row["saw_labels"] == str(saw)
+    assert float(rows["always"]["recall"]) == 1
+    assert float(rows["always"]["alarms_per_1000"]) == 1000
+    assert float(rows["never"]["alarms_per_1000"]) == 0
+
+
+def pump(seed: int = 0) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    label = np.isin(np.arange(POINTS) % 80, (60, 61, 62)).astype(int)
+    return pd.DataFrame(
+        {
+            "when": pd.date_range("2020-01-01", periods=POINTS, freq="h"),
+            "flow": np.sin(np.arange(POINTS) / 4) + random.normal(0, 0.1, POINTS) + 3 * label,
+            "heat": random.normal(20, 1, POINTS),
+            "broken": label,
+        }
+    )
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with a table of one series."""
+    monkeypatch.chdir(tmp_path)
+    pump().to_csv("pump.csv", index=False)
+    return tmp_path
+
+
+PUMP = ("pump.csv", "--time-column", "when", "--label-column", "broken")
+
+
+# What a run leaves
+
+
+def test_a_csv_file(here: Path) -> None:
+    result = succeed(*PUMP, "--value-columns", "flow", "--seed", 3)
+    assert_a_whole_run(here / "runs" / "pump")
+    assert "windows that no training saw" in result.output
+    assert "equals the label of the window before on" in result.output
+    assert set(here.iterdir()) == {here / "runs", here / "pump.csv"}
+
+
+def test_nothing_of_the_training_part_is_evaluated(here: Path) -> None:
+    succeed(*PUMP, "--out", "one")
+    series = load("table", source="pump.csv", time_column="when", label_column="broken")[0]
+    windows = series.window_labels(WINDOW)
+    end = next(t for t in range(len(windows)) if windows[: t + 1].sum() == 20) + WINDOW
+    (train,), (test,) = (load_scored(f"one/scores-{part}.npz") for part in ("train", "test"))
+    np.testing.assert_array_equal(train.index, series.index[WINDOW - 1 : end])
+    np.testing.assert_array_equal(test.index, series.index[end + WINDOW - 1 :])
+    np.testing.assert_array_equal(test.labels, series[end:].window_labels(WINDOW))
+
+
+def test_the_table_can_be_made_again_from_the_other_files(here: Path) -> None:
+    succeed(*PUMP, "--value-columns", "flow", "--k", 3, "--hold", 2, "--out", "one")
+    settings = json.loads(Path("one/config.json").read_text())["settings"]
+    assert settings["source"]["source"] == "pump.csv"
+    assert settings["source"]["value_columns"] == ["flow"]
+    (train,), (test,) = (load_scored(f"one/scores-{part}.npz") for part in ("train", "test"))
+    scorer = AutoEncoder.load("one/scorer.npz")
+    series = load("table", source="pump.csv", time_column="when", label_column="broken", value_columns=["flow"])[0]
+    rescored = scorer.score(series[len(train) + WINDOW - 1 :])
+    np.testing.assert_allclose(rescored.scores, test.scores, atol=1e-6)
+
+    policy = Policy(ReferenceDQN.load("one/policy.npz"), k=settings["k"], hold=settings["hold"])
+    methods = {
+        "adt": policy.detect(test),
+        "static": make("static").fit([train]).detect(test),
+        "static (test labels)": make("static", on="test").fit([test]).detect(test),
+        "persistence(1)": make("persistence").detect(test),
+    }
+    rows = rows_of(Path("one"))
+    for method, detection in methods.items():
+        expected = precision_recall_fscore_support(test.labels, detection.decisions, average="binary", zero_division=0)
+        assert [float(rows[method][column]) for column in ("precision", "recall", "f1")] == pytest.approx(expected[:3])
+
+
+def test_the_configuration_names_every_setting(here: Path) -> None:
+    succeed(*PUMP, "--value-columns", "flow", "--value-columns", "heat", "--alpha", 0.8, "--gamma", 0.5, "--seed", 7)
+    config = json.loads(Path("runs/pump/config.json").read_text())
+    settings = config["settings"]
+    assert settings["source"]["value_columns"] == ["flow", "heat"]
+    assert (settings["episodes"], settings["epochs"], settings["seed"]) == (50, 2, 7)
+    assert (settings["alpha"], settings["gamma"]) == (0.8, 0.5)
+    assert {"python", "adt_gym", "numpy", "torch", "gymnasium"} <= set(config["versions"])
+
+
+def test_two_runs_with_one_seed_give_one_table(here: Path) -> None:
+    tables = []
+    for out, seed in (("one", 5), ("two", 5), ("three", 6)):
+        succeed(*PUMP, "--out", out, "--seed", seed)
+        tables.append(pd.read_csv(f"{out}/table.csv").drop(columns="seconds"))
+    pd.testing.assert_frame_equal(tables[0], tables[1], check_exact=True)
+    assert not tables[0].equals(tables[2])
+
+
+def test_a_run_replaces_the_one_before(here: Path) -> None:
+    for seed in (0, 1):
+        succeed(*PUMP, "--seed", seed)
+    assert json.loads(Path("runs/pump/config.json").read_text())["settings"]["seed"] == 1
+    assert [folder.name for folder in (here / "runs").iterdir()] == ["pump"]
+
+
+# Sources
+
+
+def test_a_parquet_file(here: Path) -> None:
+    pump().to_parquet("metrics.parquet")
+    succeed("metrics.parquet", "--time-column", "when", "--label-column", "broken", "--out", "new/one")
+    assert_a_whole_run(here / "new" / "one")
+
+
+def test_a_long_table_of_several_series(here: Path) -> None:
+    frames = [pump(seed).assign(unit=f"unit {seed}") for seed in range(3)]
+    pd.concat(frames).to_csv("fleet.csv", index=False)
+    succeed(
+        "fleet.csv", "--time-column", "when", "--label-column", "broken", "--key-column", "unit",
+        "--train-share", 0.4, "--labelled-windows", 200,
+    )  # fmt: skip
+    assert_a_whole_run(here / "runs" / "fleet")
+    train, test = (load_scored(f"runs/fleet/scores-{part}.npz") for part in ("train", "test"))
+    assert [one.name for one in test] == [f"fleet/unit {seed}" for seed in range(3)]
+    assert [(len(one), len(other)) for one, other in zip(train, test, strict=True)] == [(151, 231)] * 3
+
+
+def test_windows_in_nabs_format(here: Path) -> None:
+    pump().drop(columns=["broken", "heat"]).to_csv("nab_like.csv", index=False)
+    days = [["2020-01-03 12:00:00", "2020-01-03 14:00:00"], ["2020-01-10 00:00:00", "2020-01-10 12:00:00"]]
+    Path("windows.json").write_text(json.dumps({"real/nab_like.csv": days}))
+    succeed("nab_like.csv", "--time-column", "when", "--windows", "windows.json", "--train-anomalies", 5)
+    assert_a_whole_run(here / "runs" / "nab_like")
+
+
+@pytest.mark.parametrize("until", ["200", "2020-01-09T08:00", "2020-01-09 08:00:00"])
+def test_the_training_part_may_end_at_a_row_or_a_time(here: Path, until: str) -> None:
+    succeed(*PUMP, "--train-until", until)
+    (train,), (test,) = (load_scored(f"runs/pump/scores-{part}.npz") for part in ("train", "test"))
+    assert (len(train), len(test)) == (200 - WINDOW + 1, POINTS - 200 - WINDOW + 1)
+    assert train.index[-1] < np.datetime64("2020-01-09T08:00") == test.index[0] - np.timedelta64(WINDOW - 1, "h")
+
+
+def test_the_packaged_series(here: Path) -> None:
+    succeed("yahoo_like")
+    assert_a_whole_run(here / "runs" / "yahoo_like")
+    assert len(load_scored("runs/yahoo_like/scores-test.npz")) == 67
+
+
+@pytest.mark.skipif(not NAB.is_dir(), reason="the real NAB files are not here")
+@pytest.mark.parametrize("name", REPEATED_TIMES)
+def test_the_real_files_of_nab(here: Path, name: str) -> None:
+    source = NAB / "data" / "realKnownCause" / f"{name}.csv"
+    result = succeed(source, "--windows", NAB / "labels" / "combined_windows.json", "--episodes", 20, "--epochs", 1)
+    assert_a_whole_run(here / "runs" / name)
+    times = pd.to_datetime(pd.read_csv(source)["timestamp"])
+    assert (times.diff() <= pd.Timedelta(0)).sum() == REPEATED_TIMES[name]
+    warnings = result.stderr.splitlines()
+    assert len(warnings) == (1 if REPEATED_TIMES[name] else 0)
+    assert all(f"{REPEATED_TIMES[name]} in series {name!r}" in warning for warning in warnings)
+
+
+# Bad input
+
+
+def change(column: str, row: int, value: object) -> None:
+    frame = pump().astype({column: object})
+    frame.loc[row, column] = value
+    frame.to_csv("pump.csv", index=False)
+
+
+def write_windows(entries: object) -> None:
+    Path("windows.json").write_text(json.dumps(entries))
+
+
+def fail(*arguments: object) -> str:
+    """Run, and return the one line that says what is wrong."""
+    before = set(Path().rglob("*"))
+    result = adt_run(*SMALL, *arguments)
+    assert result.exit_code == 2, result.output + repr(result.exception)
+    assert isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert set(Path().rglob("*")) - {Path("runs")} == before
+    return line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("missing.csv",), "no table at missing.csv"),
+        (("nonesuch",), "unknown source 'nonesuch'; give yahoo_like or"),
+        (("pump.csv", "--label-column", "broken", "--value-columns", "flux"), "pump.csv has no column 'flux'"),
+        (("pump.csv", "--label-column", "fault"), "pump.csv has no column 'fault'"),
+        (("pump.csv", "--label-column", "broken", "--time-column", "clock"), "pump.csv has no column 'clock'"),
+        (("pump.csv", "--value-columns", "flow"), "pump.csv has no labels"),
+        ((*PUMP, "--windows", "windows.json"), "give one of the two"),
+        ((*PUMP, "--train-anomalies", 500), "'pump' has 60 anomalous windows, fewer than the 500"),
+        ((*PUMP, "--train-anomalies", 55), "no anomalous window is left to evaluate"),
+        ((*PUMP, "--train-until", 390), "no anomalous window is left to evaluate after row 390"),
+        ((*PUMP, "--train-until", 20), "up to row 20, needs both normal and anomalous windows"),
+        ((*PUMP, "--train-until", 4000), "'pump' has 400 points: a cut before row"),
+        ((*PUMP, "--train-until", "soon"), "'soon' is neither a row number nor a time"),
+        ((*PUMP, "--window", 500), "'pump' has 400 points, fewer than one window of 500"),
+        ((*PUMP, "--k", 1000), "with k=1000 at least 1002 are needed"),
+    ],
+    ids=lambda part: " ".join(map(str, part)) if isinstance(part, tuple) else "",
+)
+def test_bad_input_is_one_line_and_leaves_nothing(here: Path, arguments: tuple[object, ...], message: str) -> None:
+    assert message in fail(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--window", 0),
+        ("--k", 0),
+        ("--hold", 0),
+        ("--alpha", 1.5),
+        ("--epochs", 0),
+        ("--episodes", 0),
+        ("--labelled-windows", 0),
+        ("--labelled-windows", -5),
+        ("--learning-rate", -1),
+        ("--seed", -1),
+    ],
+)
+def test_a_setting_out_of_range_is_refused(here: Path, option: str, value: float) -> None:
+    result = adt_run(*SMALL, *PUMP, option, value)
+    assert result.exit_code == 2, result.output + repr(result.exception)
+    assert option.strip("-").replace("-", " ") in result.stderr.replace("-", " ").replace("_", " ")
+    assert [path.name for path in here.rglob("*") if path.name != "runs"] == ["pump.csv"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("when", "teatime", "column 'when', row 7"),
+        ("flow", "broken", "column 'flow', row 7"),
+        ("flow", None, "column 'flow', row 7"),
+        ("flow", "inf", "column 'flow', row 7"),
+        ("broken", 2, "column 'broken', row 7"),
+    ],
+)
+def test_a_bad_cell_is_named(here: Path, column: str, value: Any, message: str) -> None:
+    change(column, 7, value)
+    assert message in fail(*PUMP, "--value-columns", "flow")
+
+
+def test_labels_of_another_file(here: Path) -> None:
+    write_windows({"real/fan.csv": []})
+    error = fail("pump.csv", "--time-column", "when", "--value-columns", "flow", "--windows", "windows.json")
+    assert "windows.json has no windows for 'pump.csv'" in error
+    assert "real/fan.csv" in error
+
+
+def test_windows_without_an_anomaly(here: Path) -> None:
+    write_windows({"real/pump.csv": []})
+    error = fail("pump.csv", "--time-column", "when", "--value-columns", "flow", "--windows", "windows.json")
+    assert "'pump' has 0 anomalous windows" in error
+
+
+def test_a_row_is_no_time_of_a_series_without_times(here: Path) -> None:
+    error = fail("pump.csv", "--value-columns", "flow", "--label-column", "broken", "--train-until", "2020-01-09")
+    assert "has no times; give a row number" in error
+
+
+def test_an_end_of_the_training_part_for_several_series_is_not_ignored(here: Path) -> None:
+    pd.concat([pump(seed).assign(unit=seed) for seed in range(2)]).to_csv("pump.csv", index=False)
+    assert "--train-until" in fail(*PUMP, "--key-column", "unit", "--train-until", 200)
+
+
+@pytest.mark.parametrize("foreign", ["mine/thesis.tex", "mine"])
+def test_what_is_not_a_run_is_not_replaced(here: Path, foreign: str) -> None:
+    Path(foreign).parent.mkdir(exist_ok=True)
+    Path(foreign).write_text("years of work")
+    assert "mine exists and holds no config.json" in fail(*PUMP, "--out", "mine")
+    assert Path(foreign).read_text() == "years of work"
+
+
+def test_a_failed_run_leaves_the_one_before(here: Path) -> None:
+    succeed(*PUMP)
+    table = Path("runs/pump/table.csv").read_text()
+    assert adt_run(*SMALL, *PUMP, "--train-anomalies", 500).exit_code == 2
+    assert Path("runs/pump/table.csv").read_text() == table
+    assert [folder.name for folder in (here / "runs").iterdir()] == ["pump"]
