@@ -10,8 +10,10 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from adt_gym.scripts.classify import classify
+from adt_gym.scripts.evaluate import evaluate
 from adt_gym.scripts.run import run
 from adt_gym.scripts.score import score
+from adt_gym.scripts.train import train
 from adt_gym.series import InputError
 
 
@@ -39,9 +41,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Thresholds for anomaly detection: train agents, compare methods, tell who saw labels.",
 )
-app.command()(run)
-app.command()(score)
-app.command()(classify)
+for command in (run, score, train, evaluate, classify):
+    app.command()(command)
 
 if __name__ == "__main__":
     app()

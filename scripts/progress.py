@@ -14,7 +14,7 @@ def bar(what: str, total: int) -> Iterator[Callable[[str], None]]:
     """Show a progress bar; yield a function that advances it by one and sets the text behind it."""
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),

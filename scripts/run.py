@@ -102,7 +102,9 @@ def _run(settings: RunSettings, folder: Path) -> None:
     train, test = [[scorer.score(one) for one in part] for part in (split.train, split.test)]
     labelled = choose_labelled(train, settings.labelled_windows, settings.seed)
     agent = train_agent(labelled, settings)
-    rows = compare(methods(agent, settings), labelled, test)
+    alpha = settings.alpha
+    policy = thresholds.Policy(agent, hold=settings.hold, k=settings.k, alpha=alpha, beta=1 - alpha)
+    rows = compare([policy, *baselines()], labelled, test)
 
     (folder / "config.json").write_text(json.dumps(configuration(settings), indent=2) + "\n")
     scorer.save(folder / "scorer.npz")
@@ -141,10 +143,9 @@ def train_agent(labelled: Sequence[ScoredSeries], settings: RunSettings) -> Refe
     return agent
 
 
-def methods(agent: ReferenceDQN, settings: RunSettings) -> list[thresholds.Thresholder]:
-    """Return the rows of the table: the agent and what it must be held against."""
+def baselines() -> list[thresholds.Thresholder]:
+    """Return what every agent must be held against, in every table."""
     return [
-        thresholds.Policy(agent, hold=settings.hold, k=settings.k, alpha=settings.alpha, beta=1 - settings.alpha),
         thresholds.make("static"),
         thresholds.make("static", on="test"),
         thresholds.make("persistence", delay=1),

@@ -58,7 +58,7 @@ DATA_SETS = (
     # The manual of HAI 21.03: 921,603 points in 3 training files, 402,005 in 5 test files.
     DataSet(
         "hai", "HAI 21.03: 78 tags of boiler, turbine and water", 8, 1_323_608, 0.022,
-        "CC BY 4.0", "https://github.com/icsdataset/hai",
+        "CC BY-SA 4.0", "https://github.com/icsdataset/hai",
     ),
     DataSet("npz", "your .npz file of train, test and test_label", None, None, None, "yours", "your file"),
     DataSet("table", "your CSV or Parquet file or DataFrame", None, None, None, "yours", "your file"),

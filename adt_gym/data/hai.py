@@ -18,8 +18,8 @@ TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 def hai(root: str | Path, *, max_gap: int = MAX_GAP) -> list[Series]:
     """Read a copy of HAI 21.03.
 
-    The testbed is described in Shin, Lee, Yun and Kim, "HAI 1.0: HIL-based Augmented ICS Security Dataset", CSET 2020.
-    The columns ``attack_P1`` to ``attack_P3``, which say what part of the plant is attacked, are left out.
+    Shin, Lee, Yun and Min, "Two ICS Security Datasets and Anomaly Detection Contest on the HIL-Based Augmented ICS
+    Testbed", CSET 2021. The columns ``attack_P1`` to ``attack_P3``, which say what process is attacked, are left out.
 
     Args:
         root: The folder that holds ``train1.csv`` and so on and ``test1.csv`` and so on; .csv.gz is read too.

@@ -11,18 +11,20 @@ from numpy.typing import NDArray
 from adt_gym.series import InputError, Series
 
 
-def nab(root: str | Path) -> list[Series]:
+def nab(root: str | Path, *, max_gap: int = 0) -> list[Series]:
     """Read every series of a copy of NAB (Lavin and Ahmad, 2015; https://github.com/numenta/NAB).
 
     Args:
         root: The folder that holds ``data/*/*.csv`` and ``labels/combined_windows.json``.
+        max_gap: Up to this many consecutive missing values are filled forward, and counted in one warning per file.
 
     Returns:
         One labelled series per CSV file, sorted by file name.
 
     Raises:
         FileNotFoundError: If the folder, the CSV files or the windows are missing.
-        InputError: If a file is not as NAB writes it, or has no entry among the windows.
+        InputError: If a file is not as NAB writes it, has no entry among the windows, or a gap is longer than
+            ``max_gap``.
     """
     from adt_gym.data.table import table  # which itself reads windows with this module
 
@@ -36,7 +38,7 @@ def nab(root: str | Path) -> list[Series]:
     return [
         series
         for path in files
-        for series in table(path, time_column="timestamp", value_columns="value", windows=windows)
+        for series in table(path, time_column="timestamp", value_columns="value", windows=windows, max_gap=max_gap)
     ]
 
 

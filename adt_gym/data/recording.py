@@ -105,11 +105,11 @@ def read_csv(
     with reading(path):
         header = csv_header(path, delimiter, f"separate them by {delimiter!r}, not {{!r}}", skip)
         texts = {raw: str for raw in header if is_note(clean(raw))}
-        kept = [raw for raw in header if clean(raw) not in drop and not raw.startswith("Unnamed: ")]
-        with pd.read_csv(
-            path, skiprows=skip, usecols=kept, dtype=texts, decimal=decimal, chunksize=CHUNK, **csv_options(delimiter)
-        ) as chunks:
-            return assemble((chunk.rename(columns=clean) for chunk in chunks), str(path), is_note, decimal)
+        unwanted = [raw for raw in header if clean(raw) in drop or raw.startswith("Unnamed: ")]
+        options = csv_options(delimiter)
+        with pd.read_csv(path, skiprows=skip, dtype=texts, decimal=decimal, chunksize=CHUNK, **options) as chunks:
+            parts = (chunk.drop(columns=unwanted).rename(columns=clean) for chunk in chunks)
+            return assemble(parts, str(path), is_note, decimal)
 
 
 def assemble(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
@@ -69,9 +70,7 @@ def _header(rows: Sequence[Sequence[Any]], path: Path) -> int:
     for number, row in enumerate(rows):
         if any(str(cell).strip() == TIME for cell in row):
             return number
-    raise InputError(
-        f"{path}: none of the first {TOP} rows holds the column {TIME!r}, separated by a comma or semicolon"
-    )
+    raise InputError(f"{path}: none of the first {TOP} rows has a cell {TIME!r} between commas or semicolons")
 
 
 def _read_csv(path: Path) -> Recording:
@@ -84,11 +83,10 @@ def _read_csv(path: Path) -> Recording:
 
 def _read_xlsx(path: Path) -> Recording:
     from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         book = load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, KeyError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as an Excel workbook: {error}") from error
     try:
         return assemble(_chunks(book.worksheets[0].iter_rows(values_only=True), path), str(path), _is_note)

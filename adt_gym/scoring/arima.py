@@ -17,11 +17,11 @@ class ARIMASettings(ResidualSettings):
 
     Args:
         order: p, d, q: lags of the autoregression, differences, lags of the moving average.
-        fit_points: The coefficients are estimated on so many last training points at most.
+        fit_points: The coefficients are estimated on so many points without an anomaly, the last ones.
     """
 
     order: Sequence[int] = (2, 0, 1)
-    fit_points: int = 3000
+    fit_points: int = 1500
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,13 +46,16 @@ class ARIMA(ResidualScorer):
     def _fit_metric(self, series: Series, column: int) -> Any:
         from statsmodels.tsa.arima.model import ARIMA as Model
 
-        values = series.values[-self.settings.fit_points :, column].astype(np.float64)
-        if series.labels is not None:
-            values[series.labels[-self.settings.fit_points :]] = np.nan
+        normal = np.arange(len(series)) if series.labels is None else np.flatnonzero(~series.labels)
+        if len(normal) < 10 * (sum(self.settings.order) + 1):
+            raise InputError(f"arima: series {series.name!r} has only {len(normal)} points without an anomaly")
+        normal = normal[-self.settings.fit_points :]
+        values = np.full(normal[-1] - normal[0] + 1, np.nan)
+        values[normal - normal[0]] = series.values[normal, column]
         scale = np.nanstd(values) or 1.0  # the optimizer's tolerance is absolute
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of starting values and convergence: a rough fit still forecasts
-            fitted = Model(values / scale, order=tuple(self.settings.order)).fit()
+            fitted = Model(values / scale, order=tuple(self.settings.order)).fit(cov_type="none")
         return fitted, scale
 
     def _residuals(self, model: Any, series: Series, column: int) -> Floats:

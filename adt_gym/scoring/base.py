@@ -22,10 +22,12 @@ class ScorerSettings:
     Args:
         window: tau, the points of a window.
         scaling: "minmax" (the ADT paper) or "tail" (comparable across series; see `adt_gym.scoring.scaling.Tail`).
+        seed: Of everything that is drawn; a scorer that draws nothing does not use it.
     """
 
     window: int = 10
     scaling: str = "minmax"
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.window < 1:
@@ -34,11 +36,8 @@ class ScorerSettings:
             raise InputError(f"unknown scaling {self.scaling!r}; known: {', '.join(SCALINGS)}")
 
 
-class WindowScorer(ABC):
-    """A scorer whose raw scores are learned in `_learn`, computed in `_raw`, and scaled here.
-
-    The scores of a series are scaled by those of its own normal training windows; those of a series that was not in
-    the training by the normal training windows of all series.
+class BaseScorer(ABC):
+    """A scorer's settings, its names and the checks of its input.
 
     Args:
         settings: Fields of the class's ``Settings``.
@@ -53,6 +52,50 @@ class WindowScorer(ABC):
         if unknown := sorted(set(settings) - set(known)):
             raise InputError(f"{self.name}: unknown setting {unknown[0]!r}; known: {', '.join(known)}")
         self.settings = self.Settings(**settings)
+
+    @property
+    def label(self) -> str:
+        """What tables call the scorer."""
+        return self.name
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the scores depend on beside the data: values that JSON can hold."""
+        return {"scorer": self.name, "settings": asdict(self.settings)}
+
+    def _normal_windows(self, normal: Sequence[Series]) -> list[NDArray[np.int64]]:
+        """Check the training series; return the starts of each one's windows without an anomaly."""
+        names = [one.name for one in normal]
+        if not normal:
+            raise InputError(f"{self.name}: no series to learn from")
+        if len(set(names)) != len(names) or len({one.columns for one in normal}) != 1:
+            raise InputError(f"{self.name}: training series need different names and the same columns")
+        windows = [normal_windows(one, self.settings.window) for one in normal]
+        if not sum(map(len, windows)):
+            raise InputError(
+                f"no window of {self.settings.window} points without an anomaly in {', '.join(names[:5])}: "
+                "give a longer training part or a shorter window"
+            )
+        self._columns = len(normal[0].columns)
+        return windows
+
+    def _scored(self, series: Series, scores: NDArray[np.floating[Any]]) -> ScoredSeries:
+        """Return scores in [0, 1] with the labels of the windows, False throughout where there are none."""
+        window = self.settings.window
+        labelled = series.labels is not None
+        labels = series.window_labels(window) if labelled else np.zeros(len(scores), dtype=bool)
+        meta = {"scorer": self.label, "window": window, "labelled": labelled}
+        return ScoredSeries(scores.astype(np.float32), labels, series.name, series.window_index(window), meta)
+
+
+class WindowScorer(BaseScorer):
+    """A scorer whose raw scores are learned in `_learn`, computed in `_raw`, and scaled here.
+
+    The scores of a series are scaled by those of its own normal training windows; those of a series that was not in
+    the training by the normal training windows of all series.
+
+    Args:
+        settings: Fields of the class's ``Settings``.
+    """
 
     def fit(self, normal: Sequence[Series]) -> Self:
         """Learn from the windows without an anomaly.
@@ -73,22 +116,9 @@ class WindowScorer(ABC):
         if not hasattr(self, "_outputs"):
             raise InputError(f"{self.name}: fit() or load() before score()")
         self._require_columns(series)
+        series.windows(self.settings.window)  # raises where there is none
         scaled = self._outputs[series.name](self._raw(series))
-        scores = np.clip(scaled, MIN_SCORE, 1.0).astype(np.float32)
-        window = self.settings.window
-        labelled = series.labels is not None
-        labels = series.window_labels(window) if labelled else np.zeros(len(scores), dtype=bool)
-        meta = {"scorer": self.name, "window": window, "labelled": labelled}
-        return ScoredSeries(scores, labels, series.name, series.window_index(window), meta)
-
-    @property
-    def label(self) -> str:
-        """What tables call the scorer."""
-        return self.name
-
-    def describe(self) -> dict[str, Any]:
-        """Return what the scores depend on beside the data: values that JSON can hold."""
-        return {"scorer": self.name, "settings": asdict(self.settings)}
+        return self._scored(series, np.clip(scaled, MIN_SCORE, 1.0))
 
     @abstractmethod
     def _learn(self, normal: Sequence[Series]) -> None:
@@ -97,22 +127,6 @@ class WindowScorer(ABC):
     @abstractmethod
     def _raw(self, series: Series) -> NDArray[np.float64]:
         """Return shape ``(T,)``, the unscaled score of every window: the higher, the stranger."""
-
-    def _normal_windows(self, normal: Sequence[Series]) -> list[NDArray[np.int64]]:
-        """Check the training series; return the starts of each one's windows without an anomaly."""
-        names = [one.name for one in normal]
-        if not normal:
-            raise InputError(f"{self.name}: no series to learn from")
-        if len(set(names)) != len(names) or len({one.columns for one in normal}) != 1:
-            raise InputError(f"{self.name}: training series need different names and the same columns")
-        windows = [normal_windows(one, self.settings.window) for one in normal]
-        if not sum(map(len, windows)):
-            raise InputError(
-                f"no window of {self.settings.window} points without an anomaly in {', '.join(names[:5])}: "
-                "give a longer training part or a shorter window"
-            )
-        self._columns = len(normal[0].columns)
-        return windows
 
     def _fit_scaling(self, normal: Sequence[Series], windows: Sequence[NDArray[np.int64]]) -> Self:
         raw = {one.name: self._raw(one)[starts] for one, starts in zip(normal, windows, strict=True) if len(starts)}

@@ -21,11 +21,9 @@ class DetectorSettings(ScorerSettings):
 
     Args:
         fit_windows: It is fitted on so many normal windows at most, drawn at random.
-        seed: Of the draw, and of the detector where it has one.
     """
 
     fit_windows: int = 100_000
-    seed: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -20,10 +20,10 @@ class ResidualSettings(ScorerSettings):
     """Settings of a scorer with one model per series and metric, beside those of `ScorerSettings`.
 
     Args:
-        across: A point's residual: that of its "worst" metric, or the "mean" over the metrics.
+        across: A point's residual: the "mean" over its metrics, or that of the "worst" one.
     """
 
-    across: str = "worst"
+    across: str = "mean"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -26,7 +26,6 @@ class TorchSettings(ScorerSettings):
         batch_size: Windows of one update.
         learning_rate: Of Adam.
         validation: Share of each series's normal windows, the last ones, that only the curves see.
-        seed: Of the weights, the order of the windows and dropout.
         device: "cpu", "cuda", "cuda:1"; None for a GPU where torch has one, else the CPU.
     """
 
@@ -34,7 +33,6 @@ class TorchSettings(ScorerSettings):
     batch_size: int = 128
     learning_rate: float = 1e-3
     validation: float = 0.1
-    seed: int = 0
     device: str | None = None
 
     def __post_init__(self) -> None:

@@ -1,0 +1,82 @@
+"""The file of what every method made of every test series."""
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adt_gym.files import replacing
+from adt_gym.series import Detection, InputError
+
+
+def save_detections(path: str | Path, detections: Mapping[str, Sequence[Detection]]) -> None:
+    """Write the detections of several methods on the same series to one ``.npz`` file, without pickle.
+
+    Args:
+        path: A file that ends in .npz.
+        detections: By the method's name, one per series; every method has the same series in the same order.
+
+    Raises:
+        InputError: If ``path`` does not end in .npz, there is nothing to write, or the methods' series differ.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise InputError(f"{path}: detections are kept in .npz files; give the file that ending")
+    if not detections or not all(detections.values()):
+        raise InputError(f"{path}: no detections to write")
+    first_method, first = next(iter(detections.items()))
+    labels = np.concatenate([one.labels for one in first])
+    series = [(one.name, len(one.decisions)) for one in first]
+    for method, each in detections.items():
+        same_series = series == [(one.name, len(one.decisions)) for one in each]
+        if not same_series or not np.array_equal(labels, np.concatenate([one.labels for one in each])):
+            raise InputError(f"{path}: {method!r} and {first_method!r} judged other series; compare them on the same")
+    with replacing(path) as temporary:
+        np.savez_compressed(
+            temporary,
+            header=np.array(json.dumps({"methods": list(detections), "series": series})),
+            labels=np.packbits(labels),
+            thresholds=np.array([np.concatenate([one.thresholds for one in each]) for each in detections.values()]),
+            decisions=np.array(
+                [np.packbits(np.concatenate([one.decisions for one in each])) for each in detections.values()]
+            ),
+        )
+
+
+def load_detections(path: str | Path) -> dict[str, list[Detection]]:
+    """Read the detections of a file that ``save_detections`` wrote, by the method's name.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InputError: If the file is not one that ``save_detections`` wrote.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file of detections at {path}")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return _unpack(arrays)
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a file of detections (save_detections writes them): {error}") from error
+
+
+def _unpack(arrays: Mapping[str, NDArray[Any]]) -> dict[str, list[Detection]]:
+    header = json.loads(str(arrays["header"]))
+    names, lengths = zip(*header["series"], strict=True)
+    cuts, total = np.cumsum(lengths)[:-1], sum(lengths)
+    labels = np.split(_bits(arrays["labels"], total), cuts)
+    detections = {}
+    for method, deltas, packed in zip(header["methods"], arrays["thresholds"], arrays["decisions"], strict=True):
+        thresholds, decisions = np.split(deltas, cuts), np.split(_bits(packed, total), cuts)
+        detections[method] = [Detection(*one) for one in zip(thresholds, decisions, labels, names, strict=True)]
+    return detections
+
+
+def _bits(packed: NDArray[np.uint8], count: int) -> NDArray[np.bool_]:
+    if len(packed) != -(-count // 8):
+        raise ValueError(f"{len(packed)} bytes for {count} windows")
+    return np.unpackbits(packed, count=count).astype(bool)

@@ -1,0 +1,128 @@
+"""Reading of a run's folder: what `adt run` found, and what it takes to do so again."""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adt_gym.evaluation.detections import load_detections
+from adt_gym.series import Detection, InputError, ScoredSeries, load_scored
+
+
+@dataclass(frozen=True, eq=False)
+class LearningCurve:
+    """What the training episodes came to: four arrays of shape ``(episodes,)``; the loss is NaN before updates."""
+
+    episode: NDArray[np.float64]
+    reward: NDArray[np.float64]
+    epsilon: NDArray[np.float64]
+    loss: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """One row of table.csv: the method, whether it saw labels at test time, and what was measured, by column."""
+
+    method: str
+    saw_labels: bool
+    measures: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class RunResults:
+    """The content of a run's folder.
+
+    Args:
+        name: The folder's name.
+        settings: What the run depends on, nested as in its config.json.
+        command: The words of the command that made it.
+        versions: By the package's name.
+        table: One row per method.
+        test: The series that were evaluated.
+        detections: By the method's name, one per series of ``test``.
+        curve: Of the agent's training; None where nothing was trained.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    command: tuple[str, ...]
+    versions: Mapping[str, str]
+    table: list[MethodRow]
+    test: list[ScoredSeries]
+    detections: dict[str, list[Detection]]
+    curve: LearningCurve | None
+
+
+def read_run(folder: str | Path) -> RunResults:
+    """Read the folder that `adt run` wrote.
+
+    Raises:
+        FileNotFoundError: If it is no such folder or a file is missing.
+        InputError: If a file is damaged or the files are not of one run.
+    """
+    folder = Path(folder)
+    config = _read_config(folder / "config.json")
+    missing = [name for name in ("table.csv", "scores-test.npz", "detections.npz") if not (folder / name).is_file()]
+    if missing:
+        raise FileNotFoundError(f"the run in {folder} has no {missing[0]}; make it again with `adt run`")
+    table = _read_table(folder / "table.csv")
+    test = load_scored(folder / "scores-test.npz")
+    detections = load_detections(folder / "detections.npz")
+    series = [(one.name, len(one)) for one in test]
+    of_one_run = list(detections) == [row.method for row in table] and all(
+        series == [(one.name, len(one.decisions)) for one in each] for each in detections.values()
+    )
+    if not of_one_run:
+        raise InputError(f"the table, scores and detections in {folder} are not of one run; make it again")
+    training = folder / "training.csv"
+    return RunResults(
+        name=folder.resolve().name,
+        settings=config["settings"],
+        command=tuple(config["command"]),
+        versions=config["versions"],
+        table=table,
+        test=test,
+        detections=detections,
+        curve=_read_curve(training) if training.is_file() else None,
+    )
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no run in {path.parent}: it holds no config.json; `adt run` writes one")
+    try:
+        config = json.loads(path.read_text())
+        well_formed = isinstance(config["settings"], dict) and isinstance(config["versions"], dict)
+        if not (well_formed and isinstance(config["command"], list)):
+            raise TypeError("settings, versions or command have another form")
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not the config.json of a run: {error}") from error
+    return config
+
+
+def _read_table(path: Path) -> list[MethodRow]:
+    try:
+        with path.open(newline="") as file:
+            return [
+                MethodRow(
+                    row.pop("method"),
+                    {"True": True, "False": False}[row.pop("saw_labels")],
+                    {name: float(value) for name, value in row.items() if value != ""},
+                )
+                for row in csv.DictReader(file)
+            ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not the table of a run: {error}") from error
+
+
+def _read_curve(path: Path) -> LearningCurve:
+    try:
+        columns = np.genfromtxt(path, delimiter=",", names=True, ndmin=1)
+        return LearningCurve(*(columns[name] for name in ("episode", "reward", "epsilon", "loss")))
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{path} is not the learning curve of a run: {error}") from error

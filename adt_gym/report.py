@@ -1,0 +1,243 @@
+"""One HTML page of one or several runs, which needs nothing but itself: no network, no server.
+
+Tables are HTML, made here from all windows. Charts are drawn in the browser (assets/report.js) from compact copies of
+the curves, so that zooming in shows every window while never more points are drawn than the screen can tell apart.
+"""
+
+import base64
+import json
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adt_gym.evaluation.events import Events, find_events, runs
+from adt_gym.evaluation.metrics import confusion_counts
+from adt_gym.evaluation.results import LearningCurve, RunResults, read_run
+from adt_gym.files import replacing
+from adt_gym.series import Detection, InputError, ScoredSeries
+
+COLOURS = ("#3e7bfa", "#e8710a", "#c2255c", "#12a150", "#8e5be8", "#0c9db0", "#b58900", "#868e96")
+"""Of the methods, in the order of the table; each can be read on white and on near black."""
+
+MAX_WINDOWS = 1_000_000
+"""A page draws at most so many windows, of the series with the most anomalous ones, but always a whole series."""
+
+SMOOTHED = 30
+"""Episodes of the moving average (paper, Figure 4)."""
+
+TITLES = {
+    "precision": "P",
+    "recall": "R",
+    "f1": "F1",
+    "alarms_per_1000": "alarms / 1,000",
+    "saw_labels": "saw labels",
+}
+
+
+def write_report(path: str | Path, folders: Sequence[str | Path]) -> None:
+    """Write the page of the runs in ``folders``, one tab each, to the HTML file ``path``.
+
+    Raises:
+        FileNotFoundError: If a folder is not that of a run.
+        InputError: If there is no folder, ``path`` is no .html file, or a file of a run is damaged.
+    """
+    path = Path(path)
+    if path.suffix not in (".html", ".htm"):
+        raise InputError(f"{path}: a report is an HTML page; give the file the ending .html")
+    if not folders:
+        raise InputError("no run to report on; give the folder of at least one")
+    html = page([read_run(folder) for folder in folders])
+    with replacing(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def page(results: Sequence[RunResults]) -> str:
+    """Return the page of the runs."""
+    from plotly.offline import get_plotlyjs
+
+    assets = files("adt_gym") / "assets"
+    title = " · ".join(run.name for run in results)
+    tabs = "".join(
+        f'<button role="tab" id="tab-{i}" aria-controls="run-{i}" aria-selected="{str(i == 0).lower()}">'
+        f"{escape(run.name)}</button>"
+        for i, run in enumerate(results)
+    )
+    windows = MAX_WINDOWS // len(results)
+    drawn = [_drawn(run.test, windows) for run in results]
+    articles = [_article(i, run, len(shown)) for i, (run, shown) in enumerate(zip(results, drawn, strict=True))]
+    charts = [_charts(run, shown) for run, shown in zip(results, drawn, strict=True)]
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
+script-src 'unsafe-inline'; img-src data: blob:">
+<title>{escape(title)}</title>
+<style>{(assets / "report.css").read_text(encoding="utf-8")}</style>
+</head>
+<body>
+<header class="page"><h1>Anomaly thresholds</h1>
+{f'<nav role="tablist" aria-label="runs">{tabs}</nav>' if len(results) > 1 else ""}</header>
+<main>{"".join(articles)}</main>
+<script type="application/json" id="charts">{_json(charts)}</script>
+<script>{get_plotlyjs()}</script>
+<script>{(assets / "report.js").read_text(encoding="utf-8")}</script>
+</body>
+</html>
+"""
+
+
+def _article(number: int, run: RunResults, drawn: int) -> str:
+    labels = np.concatenate([one.labels for one in run.test])
+    events = sum(len(runs(one.labels)[0]) for one in run.test)
+    facts = _plural(len(run.test), "series", "series"), _plural(len(labels), "window"), _plural(events, "event")
+    return f"""
+<article id="run-{number}" role="tabpanel">
+<h2>{escape(run.name)}</h2>
+<p class="facts">{" · ".join(facts)} · {labels.mean():.2%} of the windows anomalous</p>
+<pre class="command">{escape(" ".join(map(_quoted, run.command)))}</pre>
+<section><h3>Truth table</h3>
+<p>Over all windows. A method marked <b class="saw">yes</b> was shown labels of the test series while it judged them.
+{_copying(run)}</p>
+{_truth_table(run)}
+</section>
+<section class="scores"><h3>Scores and thresholds</h3>
+<p>Shaded: labelled anomalous. Below: what each method flagged. Drag to zoom in, double-click to zoom out.</p>
+{_controls(run, drawn)}
+<div class="chart" data-chart="scores"></div>
+<h4>Events of this series</h4>
+<p>Windows from the start of an event to a method's first flag in it; 0 is at once. A click shows the event.</p>
+<div class="wide tall" data-table="events" tabindex="0"></div>
+</section>
+<section><h3>Delay</h3>
+<p>The share of the events of all series that a method had found within so many windows of their start.</p>
+<div class="chart" data-chart="delays"></div>
+{_event_table(run)}
+</section>
+<section><h3>Confusion counts</h3>{_confusion_table(run)}</section>
+{_learning(run.curve)}
+<section><h3>Settings and versions</h3>
+<div class="columns">{_settings_table("setting", _flat(run.settings))}{_settings_table("version", run.versions)}</div>
+</section>
+</article>"""
+
+
+def _truth_table(run: RunResults) -> str:
+    measures = list(dict.fromkeys(name for row in run.table for name in row.measures))
+    head = ["method", "saw_labels", *measures]
+    rows = []
+    for i, row in enumerate(run.table):
+        saw = '<b class="saw">yes</b>' if row.saw_labels else "no"
+        cells = [_measure(name, row.measures.get(name, float("nan"))) for name in measures]
+        rows.append([_method(i, row.method), f"<td>{saw}</td>", *cells])
+    return _table([TITLES.get(name, name.replace("_", " ")) for name in head], rows, text_columns=2)
+
+
+def _measure(name: str, value: float) -> str:
+    if name in ("precision", "recall", "f1") and np.isfinite(value):
+        return f'<td class="share" style="--share: {value:.4f}">{value:.3f}</td>'
+    return _number(value)
+
+
+def _copying(run: RunResults) -> str:
+    """Say how often the agent did what copying the last label does, where both were run."""
+    if not {"adt", "persistence(1)"} <= set(run.detections):
+        return ""
+    pairs = zip(run.detections["adt"], run.detections["persistence(1)"], strict=True)
+    equal = np.concatenate([agent.decisions == copy.decisions for agent, copy in pairs]).mean()
+    return f"The agent decides as persistence(1), which copies the last label, on <b>{equal:.2%}</b> of the windows."
+
+
+def _confusion_table(run: RunResults) -> str:
+    rows = []
+    for i, (method, each) in enumerate(run.detections.items()):
+        decisions, labels = (np.concatenate([getattr(d, part) for d in each]) for part in ("decisions", "labels"))
+        rows.append([_method(i, method), *(f"<td>{count:,}</td>" for count in confusion_counts(decisions, labels))])
+    return _table(["method", "TP", "TN", "FP", "FN"], rows)
+
+
+def _event_table(run: RunResults) -> str:
+    rows = [[_method(i, method), *_event_cells(find_events(each))] for i, (method, each) in enumerate(run.detections.items())]
+    return _table(["method", "events found", "missed", "median delay", "95th percentile", "false alarm segments"], rows)
+
+
+def _event_cells(events: Events) -> list[str]:
+    values = (events.found, events.missed, events.median_delay, events.p95_delay, events.false_segments)
+    return [_number(value) for value in values]
+
+
+def _controls(run: RunResults, drawn: int) -> str:
+    chips = "".join(
+        f'<label style="--method: {_colour(i)}"><input type="checkbox" checked value="{i}">'
+        f"<span>{escape(row.method)}{' <small>saw labels</small>' if row.saw_labels else ''}</span></label>"
+        for i, row in enumerate(run.table)
+    )
+    left_off = len(run.test) - drawn
+    note = f"<small>{_plural(left_off, 'series', 'series')} with fewer anomalous windows not drawn</small>"
+    chooser = f'<label class="series">series <select></select></label>{note if left_off else ""}'
+    return f'<div class="controls">{chooser if drawn > 1 else ""}<div class="methods">{chips}</div></div>'
+
+
+def _learning(curve: LearningCurve | None) -> str:
+    if curve is None:
+        return ""
+    return f"""<section><h3>Learning curve</h3>
+<p>Reward of each training episode and its mean over {SMOOTHED} episodes; the loss of the update after it.</p>
+<div class="chart" data-chart="learning"></div></section>"""
+
+
+def _settings_table(kind: str, values: Mapping[str, object]) -> str:
+    rows = [[f"<th scope=row>{escape(name)}</th>", f"<td>{escape(_plain(value))}</td>"] for name, value in values.items()]
+    return _table([kind, "value"], rows, text_columns=2)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], text_columns: int = 1) -> str:
+    titles = "".join(
+        f'<th scope=col{" class=text" if i < text_columns else ""}>{escape(t)}</th>' for i, t in enumerate(head)
+    )
+    body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
+    return f'<div class="wide" tabindex="0"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _method(number: int, name: str) -> str:
+    return f'<th scope=row class="method" style="--method: {_colour(number)}">{escape(name)}</th>'
+
+
+def _number(value: float) -> str:
+    if not np.isfinite(value):
+        return "<td>–</td>"
+    return f"<td>{value:,}</td>" if isinstance(value, int) else f"<td>{value:,.3f}</td>"
+
+
+def _plural(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def _colour(number: int) -> str:
+    return COLOURS[number % len(COLOURS)]
+
+
+def _quoted(word: str) -> str:
+    import shlex
+
+    return shlex.quote(word)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for name, value in settings.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
+    return flat
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,270 @@
+"""An ensemble of scorers: votes, means and a stack of what its members say."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adt_gym import scoring
+from adt_gym.scoring.base import BaseScorer, ScorerSettings
+from adt_gym.scoring.votes import COUNTING, Floats, Verdicts, f1_weights, followed_weights, votes_needed
+from adt_gym.series import Detection, InputError, ScoredSeries, Series
+from adt_gym.thresholds.static import best_f1_threshold
+
+RULES = (*COUNTING, "weighted", "soft", "stacking")
+"""The rules that `Ensemble.detections` compares."""
+LEAST_AGREEMENT = 0.7
+UNLABELLED_QUANTILE = 0.99
+"""Without an anomaly to learn a threshold from, it is this quantile of the out-of-fold scores."""
+
+
+@dataclass(frozen=True)
+class EnsembleSettings(ScorerSettings):
+    """Settings of an ensemble, beside those of `ScorerSettings`, which its members get too.
+
+    Args:
+        members: Names of scorers, as `adt_gym.scoring.make` takes them.
+        rule: What `Ensemble.score` returns and where it is cut: "any", "majority" (more than half), "strong" (at least
+            two thirds), "all" or "at_least(n)" of the members, as a share of votes; "weighted", the share weighted by
+            F1, cut at 0.5; "soft", the mean score; "stacking", the probability of a logistic regression on the scores.
+        folds: Consecutive parts of each training series that, in turn, the members do not see.
+        options: More settings of a member, by its name.
+        device: Of the members with a network.
+    """
+
+    members: Sequence[str] = ("isolation", "arima", "prophet", "forecast")
+    rule: str = "soft"
+    scaling: str = "tail"
+    folds: int = 3
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.members or len(set(self.members)) != len(self.members) or "ensemble" in self.members:
+            raise InputError(f"an ensemble needs one or more different scorers, got {', '.join(self.members)}")
+        if unknown := sorted(set(self.options) - set(self.members)):
+            raise InputError(f"ensemble: options for {unknown[0]!r}, which is not a member: {', '.join(self.members)}")
+        if self.folds < 2:
+            raise InputError(f"an ensemble needs at least 2 folds, got {self.folds}")
+        if self.rule not in RULES:
+            votes_needed(self.rule, len(self.members))
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """The members' scores of training windows, each by members that saw none of the window's points.
+
+    Args:
+        scores: Shape ``(T, M)``: the windows of all training series.
+        labels: Shape ``(T,)``.
+        folds: Shape ``(T,)``: the fold each window belongs to.
+    """
+
+    scores: NDArray[np.float32]
+    labels: NDArray[np.bool_]
+    folds: NDArray[np.int64]
+
+
+class Ensemble(BaseScorer):
+    """Scorers that judge together.
+
+    Everything beside the members is learned from out-of-fold scores of the training part: for each fold the members
+    are fitted anew without it. Each member's threshold is the one with the best F1 there, its weight that F1. Stacking
+    is a logistic regression on those scores (D. H. Wolpert, "Stacked Generalization", Neural Networks 5(2), 1992); the
+    threshold of its probability is chosen on folds that the regression, too, has not seen. The members that score are
+    fitted on the whole training part.
+
+    Args:
+        settings: Fields of `EnsembleSettings`.
+    """
+
+    name = "ensemble"
+    Settings: ClassVar[type[ScorerSettings]] = EnsembleSettings
+
+    def __init__(self, **settings: Any):
+        super().__init__(**settings)
+        self._names = tuple(member.label for member in self._new_members())
+
+    @property
+    def label(self) -> str:
+        """What tables call the scorer."""
+        return f"{self.name} {self.settings.rule}"
+
+    def fit(self, normal: Sequence[Series]) -> Self:
+        """Fit the members on the windows without an anomaly, and learn from the labels how to combine them.
+
+        Raises:
+            InputError: If a member cannot be fitted, or the rule is "stacking" and a fold has no anomalous window.
+        """
+        self._normal_windows(normal)
+        held_out = self.out_of_fold(normal)
+        self._calibrate(held_out)
+        self._members = [member.fit(normal) for member in self._new_members()]
+        return self
+
+    def score(self, series: Series) -> ScoredSeries:
+        """Return the score of the settings' rule for every window.
+
+        Warns:
+            UserWarning: If members agree on fewer than 70% of the pairs of verdicts.
+
+        Raises:
+            InputError: If the ensemble is not fitted or a member cannot score the series.
+        """
+        verdicts = self.judge(series)
+        if (agreement := verdicts.agreement()) < LEAST_AGREEMENT:
+            warnings.warn(
+                f"series {series.name!r}: the members of the ensemble agree on {agreement:.0%} of their verdicts only; "
+                "look at each member's scores before you trust what they say together",
+                stacklevel=2,
+            )
+        return self._scored(series, self.combine(verdicts, self.settings.rule))
+
+    def judge(self, series: Series) -> Verdicts:
+        """Return what every member says about every window.
+
+        Raises:
+            InputError: If the ensemble is not fitted or a member cannot score the series.
+        """
+        if not hasattr(self, "_members"):
+            raise InputError("ensemble: fit() before score()")
+        scores = np.stack([member.score(series).scores for member in self._members], axis=1)
+        return Verdicts(self._names, scores, self._thresholds, self.weights)
+
+    def combine(self, verdicts: Verdicts, rule: str) -> Floats:
+        """Return shape ``(T,)``, the score of a rule, in [0, 1].
+
+        Raises:
+            InputError: If there is no such rule, or it is "stacking" and there was nothing to learn it from.
+        """
+        match rule:
+            case "weighted":
+                return verdicts.weighted_share()
+            case "soft":
+                return verdicts.soft()
+            case "stacking":
+                return self._stacked(verdicts.scores)
+        votes_needed(rule, len(verdicts.members))
+        return verdicts.share()
+
+    def threshold(self, rule: str) -> float:
+        """Return the threshold that makes a rule's score its decision."""
+        match rule:
+            case "weighted":
+                return 0.5
+            case "soft":
+                return self._soft_threshold
+            case "stacking":
+                self._require_stack()
+                return self._stack_threshold
+        return (votes_needed(rule, len(self._names)) - 0.5) / len(self._names)
+
+    def detections(self, series: Series) -> dict[str, Detection]:
+        """Return what each member and each rule of `RULES` decides; "stacking" only where it could be learned.
+
+        Args:
+            series: With labels.
+        """
+        verdicts = self.judge(series)
+        found = {
+            name: Detection.at(threshold, self._scored(series, scores))
+            for name, threshold, scores in zip(self._names, self._thresholds, verdicts.scores.T, strict=True)
+        }
+        for rule in RULES if self._stack is not None else RULES[:-1]:
+            found[rule] = Detection.at(self.threshold(rule), self._scored(series, self.combine(verdicts, rule)))
+        return found
+
+    def update_weights(self, verdicts: Verdicts, labels: NDArray[np.bool_], rate: float = 0.1) -> None:
+        """Let the weights follow the F1 on windows whose labels have become known (see `followed_weights`)."""
+        self.weights = followed_weights(self.weights, verdicts.flags, labels, rate)
+
+    def out_of_fold(self, normal: Sequence[Series]) -> OutOfFold:
+        """Score each fold of the training windows by members that are fitted without any of its points."""
+        window, folds = self.settings.window, self.settings.folds
+        scores, labels, owners = [], [], []
+        for fold in range(folds):
+            parts = [_fold(len(one.windows(window)), fold, folds) for one in normal]
+            hidden = [_hide(one, part, window) for one, part in zip(normal, parts, strict=True)]
+            members = [member.fit(hidden) for member in self._new_members()]
+            for one, part in zip(normal, parts, strict=True):
+                scored = [member.score(one)[part] for member in members if part.stop > part.start]
+                if scored:
+                    scores.append(np.stack([each.scores for each in scored], axis=1))
+                    labels.append(scored[0].labels)
+                    owners.append(np.full(len(scored[0]), fold))
+        return OutOfFold(np.concatenate(scores), np.concatenate(labels), np.concatenate(owners))
+
+    def _new_members(self) -> Iterator[scoring.Scorer]:
+        settings = self.settings
+        for name in settings.members:
+            member = scoring.make(name, **settings.options.get(name, {}))
+            assert isinstance(member, BaseScorer)
+            given = {"window": settings.window, "scaling": settings.scaling, "seed": settings.seed}
+            if "device" in {f.name for f in fields(member.settings)}:
+                given["device"] = settings.device
+            yield scoring.make(name, **given | settings.options.get(name, {}))
+
+    def _calibrate(self, held_out: OutOfFold) -> None:
+        """Learn the thresholds, the weights and the stack."""
+        labels = held_out.labels
+        self._thresholds = np.array([_threshold(scores, labels) for scores in held_out.scores.T])
+        self.weights = np.full(len(self._names), 1 / len(self._names))
+        verdicts = Verdicts(self._names, held_out.scores, self._thresholds, self.weights)
+        if labels.any():
+            self.weights = f1_weights(verdicts.flags, labels)
+        self._soft_threshold = _threshold(verdicts.soft(), labels)
+        self._stack = None
+        if _learnable(held_out):
+            self._fit_stack(held_out)
+        elif self.settings.rule == "stacking":
+            self._require_stack()
+
+    def _fit_stack(self, held_out: OutOfFold) -> None:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import PredefinedSplit, cross_val_predict
+
+        regression = LogisticRegression(max_iter=1000)
+        folds = PredefinedSplit(held_out.folds)
+        unseen = cross_val_predict(regression, held_out.scores, held_out.labels, cv=folds, method="predict_proba")
+        self._stack_threshold = _threshold(unseen[:, 1], held_out.labels)
+        self._stack = regression.fit(held_out.scores, held_out.labels)
+
+    def _stacked(self, scores: NDArray[np.float32]) -> Floats:
+        self._require_stack()
+        probabilities: Floats = self._stack.predict_proba(scores)[:, 1]
+        return probabilities
+
+    def _require_stack(self) -> None:
+        if self._stack is None:
+            raise InputError(
+                "ensemble: stacking needs anomalous and normal windows in the training part outside of every fold; "
+                "give a longer labelled part, or take the rule 'soft'"
+            )
+
+
+def _fold(windows: int, fold: int, folds: int) -> slice:
+    return slice(windows * fold // folds, windows * (fold + 1) // folds)
+
+
+def _hide(series: Series, windows: slice, window: int) -> Series:
+    """Mark all points of the windows as anomalous: what no scorer learns from."""
+    labels = np.zeros(len(series), dtype=bool) if series.labels is None else series.labels.copy()
+    if windows.stop > windows.start:
+        labels[windows.start : windows.stop + window - 1] = True
+    return Series(series.values, labels, series.name, series.index, series.columns)
+
+
+def _learnable(held_out: OutOfFold) -> bool:
+    """Say whether both kinds of windows remain when any fold is left out."""
+    rest = [held_out.labels[held_out.folds != fold] for fold in np.unique(held_out.folds)]
+    return all(labels.any() and not labels.all() for labels in rest)
+
+
+def _threshold(scores: NDArray[np.floating[Any]], labels: NDArray[np.bool_]) -> float:
+    if not labels.any():
+        return float(np.quantile(scores, UNLABELLED_QUANTILE))
+    return best_f1_threshold([ScoredSeries(scores.astype(np.float32), labels)])

@@ -1,0 +1,167 @@
+"""What the members of an ensemble say about the windows of one series, and what follows from it."""
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adt_gym.evaluation.metrics import precision_recall_f1
+from adt_gym.series import InputError
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+COUNTING = ("any", "majority", "strong", "all")
+"""The rules that count votes, beside ``at_least(n)``."""
+ACT_CONFIDENCE, NOTIFY_CONFIDENCE = 0.75, 0.5
+
+
+class Action(IntEnum):
+    """What to do about a window, the harder the higher."""
+
+    NONE = 0
+    ALERT = 1
+    """Some member flags it: write it down."""
+    NOTIFY = 2
+    """The majority flags it, with a confidence of at least 0.5: tell a human."""
+    ACT = 3
+    """The majority flags it, with a confidence of at least 0.75: act without waiting for one."""
+    STOP = 4
+    """All members flag it: stop what can do harm."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one member says about one window: it flags scores above its threshold."""
+
+    member: str
+    score: float
+    threshold: float
+    flagged: bool
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class Verdicts:
+    """What all members say about all windows of a series.
+
+    Args:
+        members: Their M names.
+        scores: Shape ``(T, M)``, in [0, 1].
+        thresholds: Shape ``(M,)``.
+        weights: Shape ``(M,)``, at least 0, of sum 1.
+    """
+
+    members: tuple[str, ...]
+    scores: NDArray[np.float32]
+    thresholds: Floats
+    weights: Floats
+
+    @property
+    def flags(self) -> Flags:
+        """Shape ``(T, M)``: which member flags which window."""
+        return self.scores > self.thresholds.astype(np.float32)
+
+    def share(self) -> Floats:
+        """Return shape ``(T,)``, the share of members that flag each window."""
+        return self.flags.mean(axis=1)
+
+    def weighted_share(self) -> Floats:
+        """Return shape ``(T,)``, the weights of the members that flag each window: the ensemble's confidence."""
+        return np.clip(self.flags @ self.weights, 0.0, 1.0)
+
+    def soft(self) -> Floats:
+        """Return shape ``(T,)``, the mean of the members' scores."""
+        return self.scores.mean(axis=1, dtype=np.float64)
+
+    def agreement(self) -> float:
+        """Return the share of pairs of members that agree, averaged over windows; 1 for a single member.
+
+        Reference: P-bar in J. L. Fleiss, "Measuring nominal scale agreement among many raters", Psychological Bulletin
+        76(5), 1971, equation 2.
+        """
+        members = len(self.members)
+        if members == 1:
+            return 1.0
+        ayes = self.flags.sum(axis=1)
+        noes = members - ayes
+        return float(np.mean(ayes * (ayes - 1) + noes * (noes - 1)) / (members * (members - 1)))
+
+    def explain(self, t: int) -> list[Verdict]:
+        """Return every member's verdict on window ``t``."""
+        rows = zip(self.members, self.scores[t], self.thresholds, self.flags[t], self.weights, strict=True)
+        return [Verdict(name, float(s), float(d), bool(f), float(w)) for name, s, d, f, w in rows]
+
+    def actions(self) -> NDArray[np.int8]:
+        """Return shape ``(T,)``, an `Action` for every window; its confidence is the weighted share of votes."""
+        votes, confidence = self.flags.sum(axis=1), self.weighted_share()
+        majority = votes >= votes_needed("majority", len(self.members))
+        actions = np.where(votes > 0, Action.ALERT, Action.NONE)
+        actions[majority & (confidence >= NOTIFY_CONFIDENCE)] = Action.NOTIFY
+        actions[majority & (confidence >= ACT_CONFIDENCE)] = Action.ACT
+        actions[votes == len(self.members)] = Action.STOP
+        return actions.astype(np.int8)
+
+
+def votes_needed(rule: str, members: int) -> int:
+    """Return how many votes flag a window.
+
+    Args:
+        rule: "any" 1; "majority" more than half; "strong" at least two thirds; "all"; "at_least(n)" n.
+        members: How many vote.
+
+    Raises:
+        InputError: If there is no such rule or there are fewer than n members.
+    """
+    if asked := re.fullmatch(r"at_least\((\d+)\)", rule):
+        needed = int(asked[1])
+        if not 1 <= needed <= members:
+            raise InputError(f"{rule}: n must lie between 1 and the number of members, {members}")
+        return needed
+    match rule:
+        case "any":
+            return 1
+        case "majority":
+            return members // 2 + 1
+        case "strong":
+            return -(-2 * members // 3)
+        case "all":
+            return members
+    raise InputError(f"unknown rule {rule!r}; the rules that count votes: {', '.join(COUNTING)}, at_least(n)")
+
+
+def f1_weights(flags: Flags, labels: Flags) -> Floats:
+    """Return shape ``(M,)``, each member's F1 divided by their sum; equal weights where all are 0."""
+    return _normalised(_f1(flags, labels))
+
+
+def followed_weights(weights: Floats, flags: Flags, labels: Flags, rate: float = 0.1) -> Floats:
+    """Move the weights towards the F1 of the latest labelled windows: w <- (1 - rate) w + rate F1 / sum of F1.
+
+    Windows among which none is anomalous tell nothing about recall and leave the weights as they are.
+
+    Args:
+        weights: Shape ``(M,)``, of sum 1.
+        flags: Shape ``(T, M)``.
+        labels: Shape ``(T,)``.
+        rate: In [0, 1]; the exponential average forgets a batch by half in about 0.7 / rate batches.
+
+    Raises:
+        InputError: If the rate is outside [0, 1].
+    """
+    if not 0 <= rate <= 1:
+        raise InputError(f"the rate of the weights must lie in [0, 1], got {rate}")
+    if not labels.any():
+        return weights
+    return (1 - rate) * weights + rate * f1_weights(flags, labels)
+
+
+def _f1(flags: Flags, labels: Flags) -> Floats:
+    return np.array([precision_recall_f1(column, labels)[2] for column in flags.T])
+
+
+def _normalised(values: Floats) -> Floats:
+    total = values.sum()
+    return values / total if total > 0 else np.full(len(values), 1 / len(values))

@@ -1,0 +1,52 @@
+"""`adt evaluate RUN`: a saved policy on any scored series, beside the rows it must be held against."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from adt_gym import thresholds
+from adt_gym.agents.reference_dqn import ReferenceDQN
+from adt_gym.agents.sb3 import load_policy
+from adt_gym.envs.sources import resolve
+from adt_gym.evaluation.compare import compare, write_table
+from adt_gym.scripts.progress import console
+from adt_gym.scripts.run import baselines, copying, table
+from adt_gym.scripts.train import Agent, TrainSettings, read_settings
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="the folder of a run of `adt train`")],
+    series: Annotated[str, typer.Option(help="a packaged name, an .npz file of scored series, or a folder")],
+    out: Annotated[Path | None, typer.Option(help="where to write the table; table.csv in the run by default")] = None,
+) -> None:
+    """Evaluate a saved policy. The static threshold is fitted on the series that the policy was trained on.
+
+    Nothing is unpickled: of an SB3 zip only the weights are read.
+    """
+    settings = read_settings(run)
+    policy = thresholds.Policy(load(run, settings), hold=settings.hold, **settings.env_kwargs)
+    test = resolve(series)
+    rows = compare([policy, *baselines()], resolve(settings.series), test)
+    console.print(table(rows, f"{settings.agent} on {series}: {sum(map(len, test)):,} windows"))
+    console.print(copying(rows), soft_wrap=True)
+    if series == settings.series:
+        console.print("these are the series that the policy was trained on", soft_wrap=True)
+    path = out or run / "table.csv"
+    write_table(path, rows)
+    console.print(f"the table is in {path}", soft_wrap=True)
+
+
+def load(run: Path, settings: TrainSettings) -> Any:
+    """Return the policy of a run, of whichever agent.
+
+    Raises:
+        FileNotFoundError: If the training has not finished.
+        InputError: If the file does not hold a policy.
+    """
+    path = run / settings.policy_file
+    if not path.is_file():
+        raise FileNotFoundError(f"no policy in {run}: finish its training first (adt train --resume)")
+    if settings.agent == Agent.REFERENCE:
+        return ReferenceDQN.load(path)
+    return load_policy(path, "dqn" if settings.agent == Agent.SB3_DQN else "ppo")

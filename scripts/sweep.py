@@ -1,0 +1,383 @@
+"""`adt sweep`: train and evaluate the agent at every point of a grid, on local processes or on Ray."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache
+from itertools import combinations
+from pathlib import Path
+from queue import SimpleQueue
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
+
+import gymnasium as gym
+import typer
+from rich import box
+from rich.table import Table
+
+from adt_gym import thresholds
+from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
+from adt_gym.envs.sources import DEFAULT, resolve
+from adt_gym.evaluation.compare import COLUMNS, Row, compare
+from adt_gym.evaluation.grid import Grid, Value, digest, parse_grid, points
+from adt_gym.files import replacing
+from adt_gym.mdp import ThresholdingMDP
+from adt_gym.scripts.classify import versions
+from adt_gym.scripts.progress import bar, console
+from adt_gym.scripts.run import choose_labelled
+from adt_gym.series import InputError, ScoredSeries
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LABELLED_WINDOWS = 1000
+"""About how many windows of the training part the agent and the static threshold learn on, as in `adt run`."""
+
+MOST_DEATHS = 3
+"""A cell whose worker died so often is given up."""
+
+AGENT = "adt"
+METRICS = ("precision", "recall", "f1", "alarms_per_1000", "training_seconds")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of the grid; what the grid does not name is as in `adt run`.
+
+    Args:
+        series: What `adt_gym.envs.sources.resolve` takes: a packaged set or series, or a file or folder of scores.
+        k, alpha: See ADT-v0; beta is 1 - alpha.
+        episodes: Of the training.
+        seed: Of everything that is drawn.
+        hyperparameters: Of the reference DQN.
+    """
+
+    series: str = DEFAULT
+    k: int = 2
+    alpha: float = 0.9
+    episodes: int = 5000
+    seed: int = 0
+    hyperparameters: Hyperparameters = field(default=Hyperparameters(learning_rate=1e-3, gamma=0.9))
+
+    @classmethod
+    def at(cls, point: dict[str, Any]) -> "Cell":
+        """Return the cell of one point of the grid."""
+        own = {name: value for name, value in point.items() if name in SETTINGS}
+        rest = {name: value for name, value in point.items() if name not in SETTINGS}
+        return cls(**own, hyperparameters=replace(cls().hyperparameters, **rest))
+
+    @property
+    def settings(self) -> dict[str, Value]:
+        """All settings by the names that the grid has for them."""
+        own: dict[str, Value] = {name: getattr(self, name) for name in SETTINGS}
+        return own | asdict(self.hyperparameters)
+
+    @property
+    def key(self) -> str:
+        """What its results are kept under: a digest of its settings and of the data that they name."""
+        return digest({**self.settings, "data": fingerprint(self.series)})
+
+
+SETTINGS = tuple(f.name for f in fields(Cell) if f.name != "hyperparameters")
+KINDS = {name: kind for name, kind in get_type_hints(Cell).items() if name in SETTINGS} | get_type_hints(
+    Hyperparameters
+)
+
+
+class Parts(NamedTuple):
+    """The scored windows to learn from and those to evaluate on."""
+
+    train: list[ScoredSeries]
+    test: list[ScoredSeries]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell.
+
+    Args:
+        rows: The table of the methods, without their detections; empty if the cell failed.
+        training_seconds: Of the agent.
+        deaths: How many workers died over it.
+        error: Why it failed.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    training_seconds: float = float("nan")
+    deaths: int = 0
+    error: str | None = None
+
+
+def sweep(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="settings and their values: k=2,10 alpha=0.9,0.5 seed=0:10; with --ray also its address"),
+    ] = None,
+    grid: Annotated[list[str] | None, typer.Option(help="the same; all words behind it belong to it")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="cells at a time; a running cluster decides for itself")] = (
+        os.cpu_count() or 1
+    ),
+    ray: Annotated[
+        bool, typer.Option("--ray", help="on Ray: at the address (auto, host:port, ray://host:port), or started here")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="folder of the results; finished cells in it are kept")] = Path(
+        "runs/sweep"
+    ),
+) -> None:
+    """Train and evaluate the agent at every point of a grid; a sweep that was interrupted goes on where it was.
+
+    Settings are series, k, alpha, episodes, seed and every hyper-parameter of the reference DQN.
+    """
+    given = [*(grid or ()), *(words or ())]
+    addresses = [word for word in given if ray and "=" not in word]
+    if len(addresses) > 1:
+        raise InputError(f"--ray takes one address, got {' and '.join(addresses)}")
+    values = parse_grid([word for word in given if word not in addresses], KINDS)
+    if "series" in values:
+        values["series"] = tuple(located(str(name)) for name in values["series"])
+    cells = [Cell.at(point) for point in points(values)]
+    check(cells)
+    open_folder(out, values)
+
+    outcomes = {cell: kept for cell in cells if (kept := read(out, cell))}
+    if outcomes:
+        console.print(f"{len(outcomes)} of {len(cells)} cells were finished before")
+    left = [cell for cell in cells if cell not in outcomes]
+    if left:
+        pool = ray_tasks(run_cell, jobs, *addresses) if ray else processes(run_cell, min(jobs, len(left)))
+        with pool as workers, bar("cells", len(left)) as advance:
+            for cell, outcome in finish(workers, left):
+                write(out, cell, outcome)
+                outcomes[cell] = outcome
+                advance(described(cell, values))
+    failed = conclude(out, values, {cell: outcomes[cell] for cell in cells})
+    if failed:
+        raise typer.Exit(1)
+
+
+# A cell
+
+
+def located(series: str) -> str:
+    """Return a path as an absolute one, because workers may run elsewhere; a name as it is."""
+    path = Path(series)
+    return str(path.resolve()) if path.suffix == ".npz" or path.is_dir() else series
+
+
+@lru_cache(maxsize=64)
+def load(series: str) -> Parts:
+    """Cut scored series where the training part of their scorer ends: no window crosses the cut.
+
+    Raises:
+        InputError: If a name is unknown, a series does not say where its training part ends, or there is nothing
+            to learn from.
+        FileNotFoundError: If a path leads nowhere.
+    """
+    train, test = [], []
+    for one in resolve(series):
+        try:
+            row, window = one.meta["trained_on_points"], one.meta["window"]
+        except KeyError as missing:
+            raise InputError(
+                f"series {one.name!r}: its meta holds no {missing}, so its training part is unknown; "
+                "make the scores with `adt score`"
+            ) from None
+        train.append(one[: row - window + 1])
+        test.append(one[row:])
+    if not any(one.labels.any() and not one.labels.all() for one in train):
+        raise InputError(f"series {series!r}: its training part holds no anomalous or no normal window to learn from")
+    return Parts(train, test)
+
+
+@lru_cache(maxsize=64)
+def fingerprint(series: str) -> str:
+    """Return a digest of what a cell learns from and is measured on."""
+    content = hashlib.sha256()
+    for part in load(series):
+        for one in part:
+            content.update(one.scores.tobytes() + one.labels.tobytes() + b"|")
+    return content.hexdigest()
+
+
+def check(cells: Sequence[Cell]) -> None:
+    """Refuse what no cell could be trained with, before any is."""
+    for cell in cells:
+        if cell.episodes < 1 or cell.seed < 0:
+            raise InputError(f"episodes must be at least 1 and seed at least 0, got {cell.episodes} and {cell.seed}")
+    for series, k, alpha in dict.fromkeys((cell.series, cell.k, cell.alpha) for cell in cells):
+        for part in load(series):
+            ThresholdingMDP(part, k, alpha, 1 - alpha)
+
+
+def train_and_evaluate(cell: Cell) -> Outcome:
+    """Train the agent on the training part; measure it, and what it must be held against, on the rest."""
+    train, test = load(cell.series)
+    labelled = choose_labelled(train, LABELLED_WINDOWS, cell.seed)
+    mdp = {"k": cell.k, "alpha": cell.alpha, "beta": 1 - cell.alpha}
+    agent = ReferenceDQN(
+        gym.make("ADT-v0", series=tuple(labelled), **mdp), cell.seed, **asdict(cell.hyperparameters)
+    )
+    started = perf_counter()
+    agent.learn(cell.episodes)
+    seconds = perf_counter() - started
+    policy = thresholds.Policy(agent, name=AGENT, hold=cell.hyperparameters.hold, **mdp)
+    rules = [thresholds.make(name) for name in ("static", "persistence", "always", "never")]
+    rows = compare([policy, *rules], labelled, test)
+    return Outcome([replace(row, detections=[]) for row in rows], seconds)
+
+
+def run_cell(cell: Cell) -> Outcome:
+    """Do the same in a worker, where an error is an outcome: it would come again, so it is not retried."""
+    try:
+        return train_and_evaluate(cell)
+    except Exception as error:
+        return Outcome(error=f"{type(error).__name__}: {error}")
+
+
+# Workers
+
+
+class Workers(NamedTuple):
+    """Where cells run: how to start one, and the error by which its future says that the worker died."""
+
+    submit: Callable[[Any], Future[Any]]
+    died: type[Exception]
+
+
+@contextmanager
+def processes(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
+    """Start local processes, each a pool of its own: a pool breaks as a whole, and so only its own cell is lost."""
+    spawn = multiprocessing.get_context("spawn")
+    idle: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
+    for _ in range(jobs):
+        idle.put(ProcessPoolExecutor(1, spawn))
+
+    def in_a_process(task: Any) -> Any:
+        pool = idle.get()
+        try:
+            return pool.submit(work, task).result()
+        except BrokenProcessPool:
+            pool.shutdown()
+            pool = ProcessPoolExecutor(1, spawn)
+            raise
+        finally:
+            idle.put(pool)
+
+    threads = ThreadPoolExecutor(jobs)
+    try:
+        yield Workers(lambda task: threads.submit(in_a_process, task), BrokenProcessPool)
+    finally:
+        threads.shutdown(cancel_futures=True)
+        while not idle.empty():
+            idle.get().shutdown()
+
+
+@contextmanager
+def ray_tasks(work: Callable[[Any], Any], jobs: int, address: str | None = None) -> Iterator[Workers]:
+    """Connect to a Ray cluster, by default to the one that RAY_ADDRESS names, or start one here for ``jobs`` cells."""
+    try:
+        import ray
+        from ray.exceptions import RayError
+    except ImportError:
+        raise InputError("--ray needs Ray, which is not installed: pip install 'adt-gym[ray]'") from None
+    address = address or os.environ.get("RAY_ADDRESS", "local")
+    options = {"num_cpus": jobs, "include_dashboard": False} if address == "local" else {}
+    try:
+        ray.init(address, log_to_driver=False, **options)
+    except (ConnectionError, ValueError) as error:
+        raise InputError(f"no Ray cluster can be reached at {address!r}: {error}") from error
+    task = ray.remote(max_retries=0)(work)  # deaths are counted in finish()
+    try:
+        yield Workers(lambda given: task.remote(given).future(), RayError)
+    finally:
+        ray.shutdown()
+
+
+def finish(workers: Workers, cells: Sequence[Any]) -> Iterator[tuple[Any, Outcome]]:
+    """Yield the outcome of every cell as it comes; a cell whose worker died is started again."""
+    deaths: Counter[Any] = Counter()
+    running = {workers.submit(cell): cell for cell in cells}
+    while running:
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            cell = running.pop(future)
+            try:
+                outcome = future.result()
+            except workers.died as death:
+                deaths[cell] += 1
+                if deaths[cell] < MOST_DEATHS:
+                    running[workers.submit(cell)] = cell
+                    continue
+                outcome = Outcome(error=f"its worker died {MOST_DEATHS} times, at last by: {death}")
+            yield cell, replace(outcome, deaths=deaths[cell])
+
+
+# The folder
+
+
+def open_folder(folder: Path, grid: Grid) -> None:
+    """Write config.json.
+
+    Raises:
+        FileExistsError: If the folder holds something else than a sweep.
+    """
+    config = folder / "config.json"
+    if folder.exists() and not config.is_file() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise FileExistsError(f"{folder} exists and holds no config.json, so it is not a sweep to go on with")
+    with replacing(config) as temporary:
+        temporary.write_text(json.dumps({"grid": grid, **versions()}, indent=2) + "\n")
+
+
+def path_of(folder: Path, cell: Cell) -> Path:
+    """Return the file that holds what became of a cell."""
+    return folder / "cells" / f"{cell.key}.json"
+
+
+def write(folder: Path, cell: Cell, outcome: Outcome) -> None:
+    """Keep what became of a cell."""
+    rows = [{column: getattr(row, column) for column in COLUMNS} for row in outcome.rows]
+    record = {"hash": cell.key, "settings": cell.settings, **vars(outcome), "rows": rows}
+    with replacing(path_of(folder, cell)) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def read(folder: Path, cell: Cell) -> Outcome | None:
+    """Return what became of a cell that was finished with these settings and data, else None."""
+    try:
+        record = json.loads(path_of(folder, cell).read_text())
+        outcome = Outcome(**{f.name: record[f.name] for f in fields(Outcome)})
+        rows = [Row(**row, detections=[]) for row in record["rows"]]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    return replace(outcome, rows=rows) if record["hash"] == cell.key and outcome.error is None else None
+
+
+# What it comes to
+
+
+def conclude(folder: Path, grid: Grid, outcomes: dict[Cell, Outcome]) -> int:
+    """Write the table, print its summary, draw the heat maps; return how many cells failed."""
+    table = tabulate(outcomes)
+    with replacing(folder / "table.parquet") as temporary:
+        table.to_parquet(temporary, index=False)
+    with replacing(folder / "table.csv") as temporary:
+        table.to_csv(temporary, index=False)
+    swept = [name for name, values in grid.items() if len(values) > 1 and name != "seed"]
+    rows = summarise(table, swept)
+    console.print(printed(rows))
+    pictures = [heat_map(folder, table, rows, grid, pair) for pair in combinations(swept, 2)]
+
+    failed = {cell: outcome for cell, outcome in outcomes.items() if outcome.error}
+    for cell, outcome in failed.items():
+        console.print(f"[red]failed[/]: {described(cell, grid)}: {outcome.error}", soft_wrap=True)
+    if deaths := sum(outcome.deaths for outcome in outcomes.values()):
+        console.print(f"{deaths} workers died; each cost its cell, which was started again up to {MOST_DEATHS} times")
+    found = ["table.parquet", "table.csv", "config.json", "cells/", *pictures]
+    console.print(f"in {folder}: {', '.join(found)}", soft_wrap=True)
+    return len(failed)

@@ -1,0 +1,329 @@
+"""`adt train`: train an agent on scored series, with checkpoints and TensorBoard."""
+
+import json
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import gymnasium as gym
+import numpy as np
+import typer
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger, configure
+
+from adt_gym.agents import sb3
+from adt_gym.agents.reference_dqn import EpisodeReport, ReferenceDQN
+from adt_gym.agents.vec_env import as_vec_env
+from adt_gym.files import replacing
+from adt_gym.scripts.progress import bar, console
+from adt_gym.series import InputError
+
+SMOOTHED = 30
+"""Episodes that a shown or logged reward is averaged over."""
+
+
+class Agent(StrEnum):
+    """What can be trained."""
+
+    REFERENCE = "reference"
+    SB3_DQN = "sb3-dqn"
+    SB3_PPO = "sb3-ppo"
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Everything a training depends on; written to its config.json.
+
+    Args:
+        agent: One of `Agent`.
+        series: What ADT-v0 takes: a packaged name, an ``.npz`` file of scored series or a folder of them.
+        k, hold, alpha, learning_rate, gamma: See ADT-v0 and the reference DQN; beta is 1 - alpha.
+        episodes: How many; for PPO about as many, it stops after whole rollouts.
+        num_envs: For PPO, episodes side by side.
+        seed: Of everything that is drawn.
+    """
+
+    agent: str
+    series: str
+    k: int
+    hold: int
+    alpha: float
+    episodes: int
+    learning_rate: float
+    gamma: float
+    num_envs: int
+    seed: int
+
+    @property
+    def env_kwargs(self) -> dict[str, Any]:
+        """The arguments of ADT-v0 that a policy must be evaluated with."""
+        return {"k": self.k, "alpha": self.alpha, "beta": 1 - self.alpha}
+
+    @property
+    def policy_file(self) -> str:
+        """Where in a run's folder the policy lies."""
+        return "policy.npz" if self.agent == Agent.REFERENCE else "policy.zip"
+
+
+def train(
+    agent: Annotated[Agent, typer.Option(help="the hand-written DQN, or Stable-Baselines3's DQN or PPO")] = (
+        Agent.REFERENCE
+    ),
+    series: Annotated[str, typer.Option(help="a packaged name, an .npz file of scored series, or a folder")] = (
+        "yahoo_like"
+    ),
+    k: Annotated[int, typer.Option(help="windows the agent looks back on")] = 2,
+    hold: Annotated[int, typer.Option(help="windows it keeps a threshold for (l)")] = 1,
+    alpha: Annotated[float, typer.Option(help="weight of TP, FP and FN in the reward")] = 0.9,
+    episodes: int = 20_000,
+    learning_rate: float = 1e-4,
+    gamma: float = 0.99,
+    num_envs: Annotated[int, typer.Option(help="PPO: episodes side by side")] = 64,
+    seed: int = 0,
+    out: Annotated[Path | None, typer.Option(help="folder of the run; runs/train-AGENT by default")] = None,
+    checkpoint_seconds: Annotated[float, typer.Option(help="time between two checkpoints")] = 10.0,
+    resume: Annotated[bool, typer.Option("--resume", help="go on where the run in the folder stopped")] = False,
+) -> None:
+    """Train an agent. Ctrl-C saves and exits; --resume goes on, for both DQNs bit for bit as if never stopped.
+
+    An SB3 checkpoint is read by SB3's own load, which unpickles: resume only runs of your own.
+    """
+    settings = TrainSettings(
+        agent.value, series, k, hold, alpha, episodes, learning_rate, gamma, num_envs, seed
+    )  # fmt: skip
+    folder = out or Path("runs") / f"train-{agent.value}"
+    _prepare(folder, settings, resume)
+    try:
+        with _stopping() as stopped:
+            _TRAINERS[agent](settings, folder, resume, _Schedule(checkpoint_seconds, stopped))
+    except _Stopped:
+        console.print(f"stopped; the same command with --resume goes on. The checkpoint is in {folder}", soft_wrap=True)
+        raise typer.Exit(130) from None
+    console.print(f"policy, checkpoint, TensorBoard events and settings are in {folder}", soft_wrap=True)
+
+
+def read_settings(folder: Path) -> TrainSettings:
+    """Return the settings of the run in a folder.
+
+    Raises:
+        FileNotFoundError: If there is no run.
+        InputError: If its config.json is not one of `adt train`.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"no run in {folder}: it has no config.json")
+    try:
+        return TrainSettings(**json.loads(path.read_text()))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path} was not written by `adt train`: {error}") from error
+
+
+def _prepare(folder: Path, settings: TrainSettings, resume: bool) -> None:
+    if resume:
+        found = read_settings(folder)
+        if found != settings:
+            old, new = asdict(found), asdict(settings)
+            changed = ", ".join(f"{key} was {old[key]}, is {new[key]}" for key in old if old[key] != new[key])
+            raise InputError(f"{folder} holds a run with other settings: {changed}")
+        if not _checkpoint(folder, settings).is_file():
+            raise InputError(f"{folder} holds no checkpoint yet: leave --resume out")
+        return
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty: --resume goes on with its run, another --out starts a new one")
+    with replacing(folder / "config.json") as temporary:
+        temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n")
+
+
+def _checkpoint(folder: Path, settings: TrainSettings) -> Path:
+    return folder / ("checkpoint.pt" if settings.agent == Agent.REFERENCE else "checkpoint.zip")
+
+
+@contextmanager
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether Ctrl-C was pressed, so that training stops between two episodes."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Stopped(Exception):
+    """Ctrl-C was pressed and everything is saved."""
+
+
+@dataclass(frozen=True)
+class _Schedule:
+    """When to save, and whether to stop."""
+
+    checkpoint_seconds: float
+    stopped: Callable[[], bool]
+
+
+class _Watch:
+    """What follows every episode: the progress bar, now and then a checkpoint, and the stop that Ctrl-C asked for."""
+
+    def __init__(self, advance: Callable[[str], None], save: Callable[[], None], schedule: _Schedule):
+        self._advance, self._save, self._schedule = advance, save, schedule
+        self._rewards: deque[float] = deque(maxlen=SMOOTHED)
+        self._episodes = 0
+        self._started = self._saved = time.perf_counter()
+
+    @property
+    def mean_reward(self) -> float:
+        """Of the last ``SMOOTHED`` episodes."""
+        return float(np.mean(self._rewards)) if self._rewards else 0.0
+
+    @property
+    def episodes_per_second(self) -> float:
+        """Since the start."""
+        return self._episodes / (time.perf_counter() - self._started)
+
+    def __call__(self, reward: float, epsilon: float | None) -> None:
+        self._rewards.append(reward)
+        self._episodes += 1
+        now = time.perf_counter()
+        explored = "" if epsilon is None else f"  epsilon {epsilon:.2f}"
+        self._advance(f"reward {self.mean_reward:.0f}{explored}  {self.episodes_per_second:.1f} episodes/s")
+        stopped = self._schedule.stopped()
+        if stopped or now - self._saved > self._schedule.checkpoint_seconds:
+            self._save()
+            self._saved = now
+        if stopped:
+            raise _Stopped
+
+
+def _train_reference(settings: TrainSettings, folder: Path, resume: bool, schedule: _Schedule) -> None:
+    env = gym.make("ADT-v0", series=settings.series, **settings.env_kwargs)
+    checkpoint = _checkpoint(folder, settings)
+    if resume:
+        agent = ReferenceDQN.resume(checkpoint, env)
+    else:
+        agent = ReferenceDQN(
+            env, settings.seed, hold=settings.hold, learning_rate=settings.learning_rate, gamma=settings.gamma
+        )
+    logger = configure(str(folder), ["tensorboard"])
+    with bar("reference", settings.episodes - agent.episodes) as advance:
+        watch = _Watch(advance, lambda: agent.save_checkpoint(checkpoint), schedule)
+
+        def after(report: EpisodeReport) -> None:
+            if report.episode % SMOOTHED == 0:
+                _log(logger, report, watch, agent)
+            watch(report.reward, report.epsilon)
+
+        agent.learn(settings.episodes, after, resumed=resume)
+    agent.save_checkpoint(checkpoint)
+    agent.save(folder / settings.policy_file)
+
+
+def _log(logger: Logger, report: EpisodeReport, watch: _Watch, agent: ReferenceDQN) -> None:
+    """Write SB3's scalars under SB3's names, so that one chart shows both agents."""
+    logger.record("rollout/ep_rew_mean", watch.mean_reward)
+    logger.record("rollout/ep_len_mean", report.transitions)
+    logger.record("rollout/exploration_rate", report.epsilon)
+    logger.record("time/fps", int(report.transitions * watch.episodes_per_second))
+    logger.record("train/learning_rate", agent.settings.learning_rate)
+    if report.loss is not None:
+        logger.record("train/loss", report.loss)
+    logger.dump(agent.steps)
+
+
+class _Episodes(BaseCallback):
+    """SB3's callback that watches episodes; SB3 itself writes its scalars."""
+
+    def __init__(self, watch: _Watch):
+        super().__init__()
+        self._watch, self._seen = watch, 0
+
+    def _on_rollout_start(self) -> None:
+        self._look()
+
+    def _on_training_end(self) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        infos = list(self.model.ep_info_buffer or ())
+        played = getattr(self.model, "_episode_num", 0)
+        epsilon = getattr(self.model, "exploration_rate", None)
+        if played > self._seen and infos:
+            self._seen = played
+            self._watch(infos[-1]["r"], epsilon)
+
+    def _on_step(self) -> bool:
+        return True
+
+
+def _train_sb3_dqn(settings: TrainSettings, folder: Path, resume: bool, schedule: _Schedule) -> None:
+    env = gym.make("ADT-v0", series=settings.series, **settings.env_kwargs)
+    checkpoint = _checkpoint(folder, settings)
+    if resume:
+        model = sb3.load_checkpoint(checkpoint, env)
+    else:
+        model = sb3.make_dqn(
+            env, settings.seed, hold=settings.hold, learning_rate=settings.learning_rate, gamma=settings.gamma
+        )
+    model.set_logger(configure(str(folder), ["tensorboard"]))
+    with bar("sb3-dqn", settings.episodes - model._episode_num) as advance:
+        watch = _Watch(advance, lambda: sb3.save_checkpoint(model, checkpoint), schedule)
+        sb3.learn_episodes(
+            model, settings.episodes, _Episodes(watch), log_interval=SMOOTHED, reset_num_timesteps=not resume
+        )
+    sb3.save_checkpoint(model, checkpoint)
+    with replacing(folder / settings.policy_file) as temporary:
+        model.save(temporary)
+
+
+class _Rollouts(BaseCallback):
+    """SB3's callback that watches PPO's rollouts."""
+
+    def __init__(self, watch: _Watch):
+        super().__init__()
+        self._watch = watch
+
+    def _on_rollout_end(self) -> None:
+        infos = list(self.model.ep_info_buffer or ())
+        self._watch(float(np.mean([info["r"] for info in infos])) if infos else 0.0, None)
+
+    def _on_step(self) -> bool:
+        return True
+
+
+def _train_sb3_ppo(settings: TrainSettings, folder: Path, resume: bool, schedule: _Schedule) -> None:
+    if settings.hold > 1:
+        raise InputError("PPO cannot keep an action while every window is a transition: --hold is for the DQNs")
+    env: Any = gym.make_vec(
+        "ADT-v0", settings.num_envs, series=settings.series, autoreset_mode="SameStep", **settings.env_kwargs
+    )
+    checkpoint = _checkpoint(folder, settings)
+    if resume:
+        model = PPO.load(checkpoint, as_vec_env(env), device="cpu")
+    else:
+        model = sb3.make_ppo(env, settings.seed, learning_rate=settings.learning_rate, gamma=settings.gamma)
+    model.set_logger(configure(str(folder), ["tensorboard"]))
+    windows = settings.episodes * int(env.unwrapped.mdp.lengths.mean()) - model.num_timesteps
+    rollouts = -(-windows // (model.n_steps * settings.num_envs))
+
+    def save(path: Path) -> None:
+        with replacing(path) as temporary:
+            model.save(temporary)
+
+    with bar("sb3-ppo (rollouts)", rollouts) as advance:
+        watch = _Watch(advance, lambda: save(checkpoint), schedule)
+        model.learn(max(windows, 0), _Rollouts(watch), reset_num_timesteps=not resume)
+    save(checkpoint)
+    save(folder / settings.policy_file)
+
+
+_TRAINERS = {
+    Agent.REFERENCE: _train_reference,
+    Agent.SB3_DQN: _train_sb3_dqn,
+    Agent.SB3_PPO: _train_sb3_ppo,
+}
