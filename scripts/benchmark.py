@@ -72,7 +72,9 @@ def step(
 @benchmark.command()
 def vector(
     num_envs: Annotated[list[int] | None, typer.Option(min=1, help="N; repeat it. 64, 1024, 8192 by default")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="per round and of all N at once; by default about two episodes")] = 3000,
+    steps: Annotated[
+        int, typer.Option(min=1, help="per round and of all N at once; by default about two episodes")
+    ] = 3000,
     rounds: Rounds = 7,
     out: Out = OUT,
 ) -> None:
@@ -156,7 +158,8 @@ def infer(
     sb3 = make_dqn(env)
     sb3.q_net.load_state_dict(dict(zip(sb3.q_net.state_dict(), agent.network.state_dict().values(), strict=True)))
     long, short = repeated(once, windows), repeated(once, slow_windows)
-    if not np.array_equal(detect(agent, short), detect_in_turns(sb3, short)):
+    in_turns = detect_in_turns(sb3, short)
+    if not np.array_equal(detect(agent, short)[-len(in_turns) :], in_turns):
         raise RuntimeError("the two ways to run one policy came to different decisions: their speeds mean nothing")
     candidates = {
         "ours": lambda: len(detect(agent, long)),
@@ -252,11 +255,12 @@ def detect(agent: Any, series: ScoredSeries) -> NDArray[np.bool_]:
 
 
 def detect_in_turns(model: Any, series: ScoredSeries) -> NDArray[np.bool_]:
-    """Do the same as SB3's users do: predict, step, predict, step."""
+    """Return the policy's decisions after the first k as SB3's users come to them: predict, step, predict, step."""
     mdp_of.cache_clear()
     env = gym.make("ADT-v0", series=series)
     observation, _ = env.reset()
-    decisions, over = [False] * mdp_of((series,), 2, 0.9, 0.1).k, False
+    decisions: list[bool] = []
+    over = False
     while not over:
         action, _ = model.predict(observation, deterministic=True)
         observation, _, over, _, info = env.step(int(action))

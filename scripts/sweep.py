@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from itertools import combinations
@@ -26,7 +26,7 @@ from adt_gym import thresholds
 from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
 from adt_gym.envs.sources import DEFAULT, resolve
 from adt_gym.evaluation.compare import COLUMNS, Row, compare
-from adt_gym.evaluation.grid import Grid, Value, digest, parse_grid, points
+from adt_gym.evaluation.grid import METRICS, Grid, Value, as_text, digest, heat_map, parse_grid, points, summarise
 from adt_gym.files import replacing
 from adt_gym.mdp import ThresholdingMDP
 from adt_gym.scripts.classify import versions
@@ -44,7 +44,7 @@ MOST_DEATHS = 3
 """A cell whose worker died so often is given up."""
 
 AGENT = "adt"
-METRICS = ("precision", "recall", "f1", "alarms_per_1000", "training_seconds")
+"""What its rows are called."""
 
 
 @dataclass(frozen=True)
@@ -220,10 +220,8 @@ def train_and_evaluate(cell: Cell) -> Outcome:
     """Train the agent on the training part; measure it, and what it must be held against, on the rest."""
     train, test = load(cell.series)
     labelled = choose_labelled(train, LABELLED_WINDOWS, cell.seed)
-    mdp = {"k": cell.k, "alpha": cell.alpha, "beta": 1 - cell.alpha}
-    agent = ReferenceDQN(
-        gym.make("ADT-v0", series=tuple(labelled), **mdp), cell.seed, **asdict(cell.hyperparameters)
-    )
+    mdp: dict[str, Any] = {"k": cell.k, "alpha": cell.alpha, "beta": 1 - cell.alpha}
+    agent = ReferenceDQN(gym.make("ADT-v0", series=tuple(labelled), **mdp), cell.seed, **asdict(cell.hyperparameters))
     started = perf_counter()
     agent.learn(cell.episodes)
     seconds = perf_counter() - started
@@ -362,22 +360,77 @@ def read(folder: Path, cell: Cell) -> Outcome | None:
 
 
 def conclude(folder: Path, grid: Grid, outcomes: dict[Cell, Outcome]) -> int:
-    """Write the table, print its summary, draw the heat maps; return how many cells failed."""
+    """Write the table, print its summary, draw the heat maps, say where all is; return how many cells failed."""
     table = tabulate(outcomes)
     with replacing(folder / "table.parquet") as temporary:
         table.to_parquet(temporary, index=False)
     with replacing(folder / "table.csv") as temporary:
         table.to_csv(temporary, index=False)
     swept = [name for name, values in grid.items() if len(values) > 1 and name != "seed"]
-    rows = summarise(table, swept)
-    console.print(printed(rows))
-    pictures = [heat_map(folder, table, rows, grid, pair) for pair in combinations(swept, 2)]
+    summary = summarise(table, swept, AGENT)
+    console.print(printed(summary))
+    pictures = {f"heat-{y}-{x}.png": (x, y) for y, x in combinations(swept, 2)}
+    for name, (x, y) in pictures.items():
+        heat_map(folder / name, summary, grid, x, y, AGENT)
 
     failed = {cell: outcome for cell, outcome in outcomes.items() if outcome.error}
     for cell, outcome in failed.items():
-        console.print(f"[red]failed[/]: {described(cell, grid)}: {outcome.error}", soft_wrap=True)
+        console.print("failed:", described(cell, grid), outcome.error, style="red", markup=False, soft_wrap=True)
     if deaths := sum(outcome.deaths for outcome in outcomes.values()):
-        console.print(f"{deaths} workers died; each cost its cell, which was started again up to {MOST_DEATHS} times")
-    found = ["table.parquet", "table.csv", "config.json", "cells/", *pictures]
-    console.print(f"in {folder}: {', '.join(found)}", soft_wrap=True)
+        console.print(f"workers that died: {deaths}; each cost its own cell, which was started again")
+    found = ["table.parquet", "table.csv", "config.json", "cells", *pictures]
+    console.print(f"{folder} holds {', '.join(found)}", soft_wrap=True)
     return len(failed)
+
+
+def tabulate(outcomes: dict[Cell, Outcome]) -> "pd.DataFrame":
+    """Return a row per cell and method; of a failed cell one without measurements."""
+    import pandas as pd
+
+    rows = []
+    for cell, outcome in outcomes.items():
+        settings = {name: as_text(value) for name, value in cell.settings.items()}
+        ends = {"deaths": outcome.deaths, "error": outcome.error}
+        for row in outcome.rows:
+            seconds = outcome.training_seconds if row.method == AGENT else None
+            measured = {column: getattr(row, column) for column in COLUMNS}
+            rows.append({**settings, **measured, "training_seconds": seconds, **ends})
+        if outcome.error:
+            rows.append({**settings, "method": AGENT, "saw_labels": thresholds.Policy.sees_labels, **ends})
+    table = pd.DataFrame(rows, columns=[*Cell().settings, *COLUMNS, "training_seconds", "deaths", "error"])
+    return table.astype(dict.fromkeys(METRICS, float) | {"seconds": float, "error": "string"})
+
+
+def printed(summary: "pd.DataFrame") -> Table:
+    """Return the summary as a table to print."""
+    settings = list(summary.columns[: summary.columns.get_loc("method")])
+    headings = {"alarms_per_1000": "alarms/1k", "training_seconds": "training s"}
+    shown = Table(
+        title="adt sweep: mean ± standard deviation over seeds",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        caption="P, R, F1 and alarms per 1,000 are over the windows behind the training part; the rules depend on "
+        "the series alone",
+    )
+    for name in (*settings, "method", "saw labels", "seeds"):
+        shown.add_column(name, overflow="fold")
+    for metric in METRICS:
+        shown.add_column(headings.get(metric, metric), justify="right")
+    for row in summary.to_dict("records"):
+        numbers = [_with_deviation(row[metric], row[f"{metric}_std"], metric) for metric in METRICS]
+        saw = "yes" if row["saw_labels"] else "no"
+        shown.add_row(*(str(row[name]) for name in settings), row["method"], saw, str(row["seeds"]), *numbers)
+    return shown
+
+
+def _with_deviation(mean: float, deviation: float, metric: str) -> str:
+    digits = 3 if metric in ("precision", "recall", "f1") else 1
+    if mean != mean:
+        return "-"
+    return f"{mean:.{digits}f}" + (f" ±{deviation:.{digits}f}" if deviation == deviation else "")
+
+
+def described(cell: Cell, grid: Grid) -> str:
+    """Return the settings of a cell that the grid names."""
+    return " ".join(f"{name}={as_text(cell.settings[name])}" for name in grid)

@@ -87,7 +87,7 @@ LENGTHS = {
 SEPARATION = 30
 """Normal points between two anomalous stretches, at least."""
 
-POINT_SIZES = (5.0, 9.0)
+POINT_SIZES = (7.0, 11.0)
 """Height of a spike, in standard deviations of a metric's noise."""
 TREND_SIZE = 10.0
 """Where a ramp ends, in standard deviations of a metric's noise."""

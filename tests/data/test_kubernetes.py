@@ -12,7 +12,7 @@ from adt_gym import Series
 from adt_gym.data.kubernetes import DAY, KINDS, LENGTHS, METRICS, SEPARATION, kubernetes, kubernetes_kinds
 
 Floats = NDArray[np.float64]
-SHA256 = "eaa7ca5613a676b7c052312edebf81014ee42bde34808fd0e54a683803d940e2"
+SHA256 = "652633db4695798714cd54d228bc70ba49f4318511b70b13e027e64cef5fea09"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,114 @@
+"""The scores on which the paper's experiments are repeated: what is learned on, and what alone is evaluated."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from adt_gym import data
+from adt_gym.evaluation.split import draw_labelled, split_by_share
+from adt_gym.files import replacing_folder
+from adt_gym.scoring.autoencoder import AutoEncoder
+from adt_gym.scripts.paper import Dataset
+from adt_gym.scripts.score import train_scorer
+from adt_gym.series import InputError, ScoredSeries, Series, load_scored, save_scored
+
+SCORER_SHARE = 0.25
+"""Of every series of Yahoo, which has no recording of normal operation: the scorer learns on this part of it."""
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """What the scores depend on.
+
+    Args:
+        dataset: Its name.
+        root: The folder of the user's copy; None for yahoo_like.
+        window: tau, the points of a window.
+        train_share: The share of the windows that agents are trained on.
+        epochs: Of the auto-encoder.
+    """
+
+    dataset: Dataset
+    root: str | None
+    window: int
+    train_share: float
+    epochs: int
+
+
+@dataclass(frozen=True, eq=False)
+class PaperScores:
+    """Scored series.
+
+    Args:
+        normal: What the scorer learned on; a method that needs no labels learns on it too.
+        pool: What the labelled windows are drawn from.
+        test: What is evaluated. It shares no point with ``normal`` or ``pool``.
+        whole: ``test`` and ``pool`` in one piece, as the authors' public code evaluates it.
+    """
+
+    normal: list[ScoredSeries]
+    pool: list[ScoredSeries]
+    test: list[ScoredSeries]
+    whole: list[ScoredSeries]
+
+    def labelled(self, share: float, seed: int) -> list[ScoredSeries]:
+        """Draw about a share of all windows, in whole series, for an agent and the static threshold to learn on."""
+        return draw_labelled(self.pool, round(share * sum(map(len, self.whole))), seed)
+
+
+def prepare(settings: ScoreSettings, folder: Path) -> PaperScores:
+    """Train the scorer and score, or read the scores in ``folder`` if they were made with the same settings."""
+    marker, names = folder / "settings.json", [f.name for f in fields(PaperScores)]
+    if marker.is_file() and json.loads(marker.read_text()) == asdict(settings):
+        return PaperScores(**{name: load_scored(folder / f"{name}.npz") for name in names})
+    series = _load(settings)
+    scorer = AutoEncoder(window=settings.window, epochs=settings.epochs)
+    scores = _of_plant(scorer, series, settings) if len(series) == 2 else _of_many(scorer, series, settings)
+    with replacing_folder(folder, marker.name) as temporary:
+        for name in names:
+            save_scored(temporary / f"{name}.npz", getattr(scores, name))
+        (temporary / marker.name).write_text(json.dumps(asdict(settings)))
+    return scores
+
+
+def _load(settings: ScoreSettings) -> list[Series]:
+    name, root = settings.dataset, settings.root
+    if name == "yahoo_like":
+        if root is not None:
+            raise InputError("yahoo_like is generated: leave --root out, or choose --dataset yahoo")
+        return data.load(name)
+    if root is None:
+        raise InputError(f"{name} may not be passed on: say where your copy is (--root FOLDER)")
+    series = data.load(name, root=root)
+    if name == "yahoo":
+        series = [one for one in series if one.name.startswith("real_")]
+        if not series:
+            raise InputError(f"no real_N.csv in {root}: the paper's Yahoo is the A1 benchmark")
+    elif len(series) != 2:
+        raise InputError(f"{root}: give the folder that holds the normal operation and the attacks of {name}")
+    return series
+
+
+def _of_many(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings) -> PaperScores:
+    """Learn on the first part of every series, evaluate the rest of each."""
+    train = split_by_share(series, SCORER_SHARE, settings.window).train
+    train_scorer(scorer, train)
+    whole = [scorer.score(one) for one in series]
+    cuts = [_cut(one, len(part), len(part), settings.window) for one, part in zip(whole, train, strict=True)]
+    learned = [before for before, _ in cuts]
+    return PaperScores(learned, learned, [after for _, after in cuts], whole)
+
+
+def _of_plant(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings) -> PaperScores:
+    """Learn normality on the normal operation; cut the windows around the first attack out of the evaluation."""
+    normal, attacked = series
+    train_scorer(scorer, [normal])
+    whole = scorer.score(attacked)
+    windows = max(round(settings.train_share * len(whole)), 1)
+    start = max(int(np.argmax(whole.labels)) - windows // 2, 0)
+    stop = start + windows
+    before, after = _cut(whole, start, stop + settings.window - 1, settings.window)
+    test = [part for part in (before, after) if part is not None]
+    return PaperScores([scorer.score(normal)], [whole[start:stop]], test, [whole])
