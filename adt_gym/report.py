@@ -4,33 +4,27 @@ Tables are HTML, made here from all windows. Charts are drawn in the browser (as
 the curves, so that zooming in shows every window while never more points are drawn than the screen can tell apart.
 """
 
-import base64
 import json
-import zlib
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adt_gym.charts import SMOOTHED, as_script, charts, drawn_series
 from adt_gym.evaluation.events import Events, find_events, runs
-from adt_gym.evaluation.metrics import confusion_counts
 from adt_gym.evaluation.results import LearningCurve, RunResults, read_run
 from adt_gym.files import replacing
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.series import InputError
 
 COLOURS = ("#3e7bfa", "#e8710a", "#c2255c", "#12a150", "#8e5be8", "#0c9db0", "#b58900", "#868e96")
 """Of the methods, in the order of the table; each can be read on white and on near black."""
 
 MAX_WINDOWS = 1_000_000
 """A page draws at most so many windows, of the series with the most anomalous ones, but always a whole series."""
-
-SMOOTHED = 30
-"""Episodes of the moving average (paper, Figure 4)."""
 
 TITLES = {
     "precision": "P",
@@ -69,10 +63,9 @@ def page(results: Sequence[RunResults]) -> str:
         f"{escape(run.name)}</button>"
         for i, run in enumerate(results)
     )
-    windows = MAX_WINDOWS // len(results)
-    drawn = [_drawn(run.test, windows) for run in results]
+    drawn = [drawn_series(run.test, MAX_WINDOWS // len(results)) for run in results]
     articles = [_article(i, run, len(shown)) for i, (run, shown) in enumerate(zip(results, drawn, strict=True))]
-    charts = [_charts(run, shown) for run, shown in zip(results, drawn, strict=True)]
+    data = [charts(run, shown, _colours(run)) for run, shown in zip(results, drawn, strict=True)]
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -88,7 +81,7 @@ script-src 'unsafe-inline'; img-src data: blob:">
 <header class="page"><h1>Anomaly thresholds</h1>
 {f'<nav role="tablist" aria-label="runs">{tabs}</nav>' if len(results) > 1 else ""}</header>
 <main>{"".join(articles)}</main>
-<script type="application/json" id="charts">{_json(charts)}</script>
+<script type="application/json" id="charts">{as_script(data)}</script>
 <script>{get_plotlyjs()}</script>
 <script>{(assets / "report.js").read_text(encoding="utf-8")}</script>
 </body>
@@ -104,7 +97,7 @@ def _article(number: int, run: RunResults, drawn: int) -> str:
 <article id="run-{number}" role="tabpanel">
 <h2>{escape(run.name)}</h2>
 <p class="facts">{" · ".join(facts)} · {labels.mean():.2%} of the windows anomalous</p>
-<pre class="command">{escape(" ".join(map(_quoted, run.command)))}</pre>
+<pre class="command">{escape(" ".join(map(shlex.quote, run.command)))}</pre>
 <section><h3>Truth table</h3>
 <p>Over all windows. A method marked <b class="saw">yes</b> was shown labels of the test series while it judged them.
 {_copying(run)}</p>
@@ -158,15 +151,18 @@ def _copying(run: RunResults) -> str:
 
 
 def _confusion_table(run: RunResults) -> str:
+    labels = np.concatenate([one.labels for one in run.test])
     rows = []
     for i, (method, each) in enumerate(run.detections.items()):
-        decisions, labels = (np.concatenate([getattr(d, part) for d in each]) for part in ("decisions", "labels"))
-        rows.append([_method(i, method), *(f"<td>{count:,}</td>" for count in confusion_counts(decisions, labels))])
+        decisions = np.concatenate([one.decisions for one in each])
+        tn, fp, fn, tp = np.bincount(2 * labels + decisions, minlength=4).tolist()
+        rows.append([_method(i, method), *map(_number, (tp, tn, fp, fn))])
     return _table(["method", "TP", "TN", "FP", "FN"], rows)
 
 
 def _event_table(run: RunResults) -> str:
-    rows = [[_method(i, method), *_event_cells(find_events(each))] for i, (method, each) in enumerate(run.detections.items())]
+    found = {method: find_events(each) for method, each in run.detections.items()}
+    rows = [[_method(i, method), *_event_cells(events)] for i, (method, events) in enumerate(found.items())]
     return _table(["method", "events found", "missed", "median delay", "95th percentile", "false alarm segments"], rows)
 
 
@@ -196,13 +192,15 @@ def _learning(curve: LearningCurve | None) -> str:
 
 
 def _settings_table(kind: str, values: Mapping[str, object]) -> str:
-    rows = [[f"<th scope=row>{escape(name)}</th>", f"<td>{escape(_plain(value))}</td>"] for name, value in values.items()]
+    rows = [
+        [f"<th scope=row>{escape(name)}</th>", f"<td>{escape(_plain(value))}</td>"] for name, value in values.items()
+    ]
     return _table([kind, "value"], rows, text_columns=2)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], text_columns: int = 1) -> str:
     titles = "".join(
-        f'<th scope=col{" class=text" if i < text_columns else ""}>{escape(t)}</th>' for i, t in enumerate(head)
+        f"<th scope=col{' class=text' if i < text_columns else ''}>{escape(t)}</th>" for i, t in enumerate(head)
     )
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     return f'<div class="wide" tabindex="0"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -214,7 +212,7 @@ def _method(number: int, name: str) -> str:
 
 def _number(value: float) -> str:
     if not np.isfinite(value):
-        return "<td>–</td>"
+        return "<td>&ndash;</td>"
     return f"<td>{value:,}</td>" if isinstance(value, int) else f"<td>{value:,.3f}</td>"
 
 
@@ -222,14 +220,12 @@ def _plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def _colours(run: RunResults) -> list[str]:
+    return [_colour(i) for i in range(len(run.table))]
+
+
 def _colour(number: int) -> str:
     return COLOURS[number % len(COLOURS)]
-
-
-def _quoted(word: str) -> str:
-    import shlex
-
-    return shlex.quote(word)
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:

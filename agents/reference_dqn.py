@@ -56,7 +56,14 @@ class Hyperparameters:
     def __post_init__(self) -> None:
         object.__setattr__(self, "net_arch", tuple(self.net_arch))
         if self.hold < 1 or self.batch_size < 1 or self.buffer_size < self.batch_size:
-            raise InputError(f"hold and batch_size must be at least 1, buffer_size at least batch_size: {self}")
+            raise InputError(
+                f"hold and batch_size must be at least 1 and buffer_size at least batch_size, got {self.hold}, "
+                f"{self.batch_size} and {self.buffer_size}"
+            )
+        if not (self.learning_rate > 0 and 0 <= self.gamma <= 1):
+            raise InputError(
+                f"learning_rate must be above 0 and gamma in [0, 1], got {self.learning_rate} and {self.gamma}"
+            )
         if self.loss not in ("mse", "huber"):
             raise InputError(f"unknown loss {self.loss!r}; known: mse, huber")
 

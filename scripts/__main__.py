@@ -25,7 +25,7 @@ class Commands(TyperGroup):
         warnings.showwarning = lambda message, *_, **__: _say("yellow", "Warning", message)
         try:
             return super().invoke(ctx)
-        except (InputError, FileNotFoundError, FileExistsError) as error:
+        except (InputError, OSError) as error:
             _say("red", "Error", error)
             sys.exit(2)
 

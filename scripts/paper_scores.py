@@ -14,6 +14,9 @@ from adt_gym.scripts.paper import Dataset
 from adt_gym.scripts.score import train_scorer
 from adt_gym.series import InputError, ScoredSeries, Series, load_scored, save_scored
 
+PLANTS = ("swat", "wadi")
+"""They come as a recording of normal operation and one of attacks."""
+
 SCORER_SHARE = 0.25
 """Of every series of Yahoo, which has no recording of normal operation: the scorer learns on this part of it."""
 
@@ -65,7 +68,7 @@ def prepare(settings: ScoreSettings, folder: Path) -> PaperScores:
         return PaperScores(**{name: load_scored(folder / f"{name}.npz") for name in names})
     series = _load(settings)
     scorer = AutoEncoder(window=settings.window, epochs=settings.epochs)
-    scores = _of_plant(scorer, series, settings) if len(series) == 2 else _of_many(scorer, series, settings)
+    scores = (_of_plant if settings.dataset in PLANTS else _of_many)(scorer, series, settings)
     with replacing_folder(folder, marker.name) as temporary:
         for name in names:
             save_scored(temporary / f"{name}.npz", getattr(scores, name))
@@ -96,9 +99,9 @@ def _of_many(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings)
     train = split_by_share(series, SCORER_SHARE, settings.window).train
     train_scorer(scorer, train)
     whole = [scorer.score(one) for one in series]
-    cuts = [_cut(one, len(part), len(part), settings.window) for one, part in zip(whole, train, strict=True)]
-    learned = [before for before, _ in cuts]
-    return PaperScores(learned, learned, [after for _, after in cuts], whole)
+    cuts = [len(part) for part in train]
+    learned = [one[: cut - settings.window + 1] for one, cut in zip(whole, cuts, strict=True)]
+    return PaperScores(learned, learned, [one[cut:] for one, cut in zip(whole, cuts, strict=True)], whole)
 
 
 def _of_plant(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings) -> PaperScores:
@@ -106,9 +109,11 @@ def _of_plant(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings
     normal, attacked = series
     train_scorer(scorer, [normal])
     whole = scorer.score(attacked)
-    windows = max(round(settings.train_share * len(whole)), 1)
-    start = max(int(np.argmax(whole.labels)) - windows // 2, 0)
-    stop = start + windows
-    before, after = _cut(whole, start, stop + settings.window - 1, settings.window)
-    test = [part for part in (before, after) if part is not None]
-    return PaperScores([scorer.score(normal)], [whole[start:stop]], test, [whole])
+    count = max(round(settings.train_share * len(whole)), 1)
+    start = max(int(np.argmax(whole.labels)) - count // 2, 0)
+    overlap = settings.window - 1  # windows that share a point with the outermost of the training windows
+    before, after = slice(0, max(start - overlap, 0)), slice(start + count + overlap, len(whole))
+    test = [whole[part] for part in (before, after) if part.start < part.stop]
+    if not any(one.labels.any() for one in test):
+        raise InputError(f"{settings.dataset}: no attack is left to evaluate beside the {count} training windows")
+    return PaperScores([scorer.score(normal)], [whole[start : start + count]], test, [whole])

@@ -19,6 +19,8 @@ import adt_gym
 from adt_gym import plots, thresholds
 from adt_gym.agents.reference_dqn import EpisodeReport, ReferenceDQN
 from adt_gym.evaluation.compare import Row, compare, write_table
+from adt_gym.evaluation.detections import save_detections
+from adt_gym.evaluation.results import LearningCurve
 from adt_gym.evaluation.split import draw_labelled
 from adt_gym.files import replacing_folder
 from adt_gym.scoring.autoencoder import AutoEncoder
@@ -64,21 +66,23 @@ def run(
     key_column: Annotated[str | None, typer.Option(help="tells several series in one file apart")] = None,
     windows: Annotated[str | None, typer.Option(help="anomalous windows in NAB's JSON format")] = None,
     delimiter: str | None = None,
-    window: Annotated[int, typer.Option(help="points of a window (tau)")] = 10,
+    window: Annotated[int, typer.Option(min=1, help="points of a window (tau)")] = 10,
     train_anomalies: Annotated[
-        int, typer.Option(help="one series: train on the shortest prefix with so many anomalous windows")
+        int, typer.Option(min=1, help="one series: train on the shortest prefix with so many anomalous windows")
     ] = 20,
     train_until: Annotated[str | None, typer.Option(help="one series: train up to this time or row instead")] = None,
     train_share: Annotated[float, typer.Option(help="many series: train on this share of each")] = 0.25,
-    epochs: Annotated[int, typer.Option(help="passes of the auto-encoder over its windows")] = 30,
-    labelled_windows: Annotated[int, typer.Option(help="windows of the training part that the agent learns on")] = 1000,
-    episodes: int = 5000,
-    k: Annotated[int, typer.Option(help="windows the agent looks back on")] = 2,
-    hold: Annotated[int, typer.Option(help="windows it keeps a threshold for (l)")] = 1,
+    epochs: Annotated[int, typer.Option(min=1, help="passes of the auto-encoder over its windows")] = 30,
+    labelled_windows: Annotated[
+        int, typer.Option(min=1, help="windows of the training part that the agent learns on")
+    ] = 1000,
+    episodes: Annotated[int, typer.Option(min=1)] = 5000,
+    k: Annotated[int, typer.Option(min=1, help="windows the agent looks back on")] = 2,
+    hold: Annotated[int, typer.Option(min=1, help="windows it keeps a threshold for (l)")] = 1,
     alpha: Annotated[float, typer.Option(help="weight of TP, FP and FN in the reward")] = 0.9,
     learning_rate: Annotated[float, typer.Option(help="ten times the authors', who train ten times as long")] = 1e-3,
     gamma: Annotated[float, typer.Option(help="the authors' 0.99 needs more episodes to settle")] = 0.9,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
     out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME by default")] = None,
 ) -> None:
     """Score a series, train an agent on a small labelled part, and compare it with other methods on the rest."""
@@ -101,7 +105,7 @@ def _run(settings: RunSettings, folder: Path) -> None:
     train_scorer(scorer, split.train)
     train, test = [[scorer.score(one) for one in part] for part in (split.train, split.test)]
     labelled = choose_labelled(train, settings.labelled_windows, settings.seed)
-    agent = train_agent(labelled, settings)
+    agent, curve = train_agent(labelled, settings)
     alpha = settings.alpha
     policy = thresholds.Policy(agent, hold=settings.hold, k=settings.k, alpha=alpha, beta=1 - alpha)
     rows = compare([policy, *baselines()], labelled, test)
@@ -111,7 +115,9 @@ def _run(settings: RunSettings, folder: Path) -> None:
     save_scored(folder / "scores-train.npz", train)
     save_scored(folder / "scores-test.npz", test)
     agent.save(folder / "policy.npz")
+    curve.save(folder / "training.csv")
     write_table(folder / "table.csv", rows)
+    save_detections(folder / "detections.npz", {row.method: row.detections for row in rows})
     shown = int(np.argmax([one.labels.sum() for one in test]))
     plots.detection_panels(folder / "detections.png", test[shown], {r.method: r.detections[shown] for r in rows})
     console.print(table(rows, f"{settings.source.name}: {sum(map(len, test)):,} windows that no training saw"))
@@ -125,22 +131,24 @@ def choose_labelled(train: Sequence[ScoredSeries], windows: int, seed: int) -> l
     return draw_labelled(train, windows, seed)
 
 
-def train_agent(labelled: Sequence[ScoredSeries], settings: RunSettings) -> ReferenceDQN:
-    """Train the reference DQN under a progress bar."""
+def train_agent(labelled: Sequence[ScoredSeries], settings: RunSettings) -> tuple[ReferenceDQN, LearningCurve]:
+    """Train the reference DQN under a progress bar; return it and its learning curve."""
     alpha = settings.alpha
     env = gym.make("ADT-v0", series=tuple(labelled), k=settings.k, alpha=alpha, beta=1 - alpha)
     agent = ReferenceDQN(
         env, settings.seed, hold=settings.hold, learning_rate=settings.learning_rate, gamma=settings.gamma
     )
-    rewards: list[float] = []
+    reports: list[EpisodeReport] = []
     with bar("agent", settings.episodes) as advance:
 
         def show(report: EpisodeReport) -> None:
-            rewards.append(report.reward)
-            advance(f"reward {np.mean(rewards[-SMOOTHED:]):.0f}  epsilon {report.epsilon:.2f}")
+            reports.append(report)
+            reward = np.mean([one.reward for one in reports[-SMOOTHED:]])
+            advance(f"reward {reward:.0f}  epsilon {report.epsilon:.2f}")
 
         agent.learn(settings.episodes, show)
-    return agent
+    points = [(one.episode, one.reward, one.epsilon, one.loss) for one in reports]
+    return agent, LearningCurve(*np.array(points, dtype=float).T)
 
 
 def baselines() -> list[thresholds.Thresholder]:

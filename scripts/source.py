@@ -71,6 +71,8 @@ def load(settings: SourceSettings) -> list[Series]:
 def split(settings: SourceSettings, series: list[Series]) -> Split:
     """Cut the series into what may be learned from and what is evaluated."""
     if len(series) > 1:
+        if settings.train_until is not None:
+            raise InputError("--train-until cuts one series; of several, --train-share is the training part of each")
         return split_by_share(series, settings.train_share, settings.window)
     (only,) = series
     if settings.train_until is None:
@@ -79,7 +81,7 @@ def split(settings: SourceSettings, series: list[Series]) -> Split:
 
 
 def _row(series: Series, until: str) -> int:
-    if until.isdigit():
+    if until.isdecimal():
         return int(until)
     if series.index is None:
         raise InputError(f"--train-until {until!r}: series {series.name!r} has no times; give a row number")

@@ -153,9 +153,9 @@ def sweep(
     if left:
         pool = ray_tasks(run_cell, jobs, *addresses) if ray else processes(run_cell, min(jobs, len(left)))
         with pool as workers, bar("cells", len(left)) as advance:
-            for cell, outcome in finish(workers, left):
-                write(out, cell, outcome)
-                outcomes[cell] = outcome
+            for cell, result, deaths, error in finish(workers, left):
+                outcomes[cell] = replace(result or Outcome(error=error), deaths=deaths)
+                write(out, cell, outcomes[cell])
                 advance(described(cell, values))
     failed = conclude(out, values, {cell: outcomes[cell] for cell in cells})
     if failed:
@@ -249,6 +249,15 @@ class Workers(NamedTuple):
     died: type[Exception]
 
 
+class Finished(NamedTuple):
+    """A task that ended: its result, or why it was given up, and how many workers died over it."""
+
+    task: Any
+    result: Any
+    deaths: int
+    error: str | None = None
+
+
 @contextmanager
 def processes(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
     """Start local processes, each a pool of its own: a pool breaks as a whole, and so only its own cell is lost."""
@@ -286,7 +295,7 @@ def ray_tasks(work: Callable[[Any], Any], jobs: int, address: str | None = None)
     except ImportError:
         raise InputError("--ray needs Ray, which is not installed: pip install 'adt-gym[ray]'") from None
     address = address or os.environ.get("RAY_ADDRESS", "local")
-    options = {"num_cpus": jobs, "include_dashboard": False} if address == "local" else {}
+    options: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False} if address == "local" else {}
     try:
         ray.init(address, log_to_driver=False, **options)
     except (ConnectionError, ValueError) as error:
@@ -298,22 +307,21 @@ def ray_tasks(work: Callable[[Any], Any], jobs: int, address: str | None = None)
         ray.shutdown()
 
 
-def finish(workers: Workers, cells: Sequence[Any]) -> Iterator[tuple[Any, Outcome]]:
-    """Yield the outcome of every cell as it comes; a cell whose worker died is started again."""
+def finish(workers: Workers, tasks: Sequence[Any]) -> Iterator[Finished]:
+    """Yield every task as it ends; one whose worker died is started again, up to MOST_DEATHS times."""
     deaths: Counter[Any] = Counter()
-    running = {workers.submit(cell): cell for cell in cells}
+    running = {workers.submit(task): task for task in tasks}
     while running:
         for future in wait(running, return_when=FIRST_COMPLETED).done:
-            cell = running.pop(future)
+            task = running.pop(future)
             try:
-                outcome = future.result()
+                yield Finished(task, future.result(), deaths[task])
             except workers.died as death:
-                deaths[cell] += 1
-                if deaths[cell] < MOST_DEATHS:
-                    running[workers.submit(cell)] = cell
-                    continue
-                outcome = Outcome(error=f"its worker died {MOST_DEATHS} times, at last by: {death}")
-            yield cell, replace(outcome, deaths=deaths[cell])
+                deaths[task] += 1
+                if deaths[task] < MOST_DEATHS:
+                    running[workers.submit(task)] = task
+                else:
+                    yield Finished(task, None, deaths[task], f"its worker died {MOST_DEATHS} times: {death}")
 
 
 # The folder
@@ -332,23 +340,18 @@ def open_folder(folder: Path, grid: Grid) -> None:
         temporary.write_text(json.dumps({"grid": grid, **versions()}, indent=2) + "\n")
 
 
-def path_of(folder: Path, cell: Cell) -> Path:
-    """Return the file that holds what became of a cell."""
-    return folder / "cells" / f"{cell.key}.json"
-
-
 def write(folder: Path, cell: Cell, outcome: Outcome) -> None:
     """Keep what became of a cell."""
     rows = [{column: getattr(row, column) for column in COLUMNS} for row in outcome.rows]
     record = {"hash": cell.key, "settings": cell.settings, **vars(outcome), "rows": rows}
-    with replacing(path_of(folder, cell)) as temporary:
+    with replacing(folder / "cells" / f"{cell.key}.json") as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n")
 
 
 def read(folder: Path, cell: Cell) -> Outcome | None:
     """Return what became of a cell that was finished with these settings and data, else None."""
     try:
-        record = json.loads(path_of(folder, cell).read_text())
+        record = json.loads((folder / "cells" / f"{cell.key}.json").read_text())
         outcome = Outcome(**{f.name: record[f.name] for f in fields(Outcome)})
         rows = [Row(**row, detections=[]) for row in record["rows"]]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
@@ -404,23 +407,24 @@ def tabulate(outcomes: dict[Cell, Outcome]) -> "pd.DataFrame":
 def printed(summary: "pd.DataFrame") -> Table:
     """Return the summary as a table to print."""
     settings = list(summary.columns[: summary.columns.get_loc("method")])
-    headings = {"alarms_per_1000": "alarms/1k", "training_seconds": "training s"}
+    series = summary["series"].unique()
+    if len(series) == 1:
+        settings.remove("series")
     shown = Table(
-        title="adt sweep: mean ± standard deviation over seeds",
+        title=f"{series[0] if len(series) == 1 else 'sweep'}: mean ± standard deviation over seeds",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        caption="P, R, F1 and alarms per 1,000 are over the windows behind the training part; the rules depend on "
-        "the series alone",
+        caption="over the windows behind the training part; the rules below the agent do not depend on its settings",
     )
-    for name in (*settings, "method", "saw labels", "seeds"):
-        shown.add_column(name, overflow="fold")
-    for metric in METRICS:
-        shown.add_column(headings.get(metric, metric), justify="right")
+    for name in (*settings, "method"):
+        shown.add_column(name, overflow="fold", no_wrap=name == "method")
+    for name in ("saw labels", "seeds", "P", "R", "F1", "alarms /1k", "train s"):
+        shown.add_column(name, justify="right", min_width=len("±0.123") if len(name) < 3 else None)
     for row in summary.to_dict("records"):
         numbers = [_with_deviation(row[metric], row[f"{metric}_std"], metric) for metric in METRICS]
         saw = "yes" if row["saw_labels"] else "no"
-        shown.add_row(*(str(row[name]) for name in settings), row["method"], saw, str(row["seeds"]), *numbers)
+        shown.add_row(*(str(row[name]) for name in (*settings, "method")), saw, str(row["seeds"]), *numbers)
     return shown
 
 

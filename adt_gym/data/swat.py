@@ -35,7 +35,8 @@ def swat(root: str | Path, *, max_gap: int = MAX_GAP) -> list[Series]:
 
     Args:
         root: The folder that holds one file of normal operation and one of attacks, with "normal" and "attack" in
-            their names, or one file. Files are .xlsx or .csv; a .csv file may have semicolons and decimal commas.
+            their names, or one file. Files are .csv, perhaps with semicolons and decimal commas, or .xlsx, which takes
+            minutes to read: save it as .csv to read it often.
         max_gap: Up to this many consecutive missing values of a tag are filled forward, and counted in one warning.
 
     Returns:

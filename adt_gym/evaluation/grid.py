@@ -88,9 +88,9 @@ def summarise(table: "pd.DataFrame", swept: Sequence[str], agent: str) -> "pd.Da
     settings = list(dict.fromkeys(["series", *swept]))
     is_agent = table["method"] == agent
     rules = table[~is_agent].drop_duplicates(["series", "seed", "method"])
-    parts = [_over_seeds(table[is_agent], [*settings, "method"]), _over_seeds(rules, ["series", "method"])]
-    rows = pd.concat([part for part in parts if len(part)])
-    rows[settings] = rows[settings].astype(object).where(rows[settings].notna(), ANY)
+    of_agent = _over_seeds(table[is_agent], [*settings, "method"])
+    of_rules = _over_seeds(rules, ["series", "method"]).assign(**dict.fromkeys(set(settings) - {"series"}, ANY))
+    rows = pd.concat([of_agent.astype(dict.fromkeys(settings, object)), of_rules])
     order = {name: i for i, name in enumerate(table["series"].unique())}
     rows = rows.sort_values("series", key=lambda names: names.map(order), kind="stable", ignore_index=True)
     measured = [column for metric in METRICS for column in (metric, f"{metric}_std")]

@@ -11,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.evaluation.detections import load_detections
+from adt_gym.files import replacing
 from adt_gym.series import Detection, InputError, ScoredSeries, load_scored
+
+
+CURVE_COLUMNS = ("episode", "reward", "epsilon", "loss")
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +26,28 @@ class LearningCurve:
     reward: NDArray[np.float64]
     epsilon: NDArray[np.float64]
     loss: NDArray[np.float64]
+
+    def save(self, path: str | Path) -> None:
+        """Write the curve to a CSV file, a row per episode."""
+        rows = np.column_stack([self.episode, self.reward, self.epsilon, self.loss])
+        with replacing(path) as temporary:
+            np.savetxt(temporary, rows, fmt="%.9g", delimiter=",", header=",".join(CURVE_COLUMNS), comments="")
+
+    @classmethod
+    def load(cls, path: str | Path) -> "LearningCurve":
+        """Read a curve that ``save`` wrote.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            InputError: If the file is not one that ``save`` wrote.
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"no learning curve at {path}")
+        try:
+            columns = np.genfromtxt(path, delimiter=",", names=True, ndmin=1)
+            return cls(*(columns[name] for name in CURVE_COLUMNS))
+        except (ValueError, IndexError) as error:
+            raise InputError(f"{path} is not the learning curve of a run: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -88,7 +114,7 @@ def read_run(folder: str | Path) -> RunResults:
         table=table,
         test=test,
         detections=detections,
-        curve=_read_curve(training) if training.is_file() else None,
+        curve=LearningCurve.load(training) if training.is_file() else None,
     )
 
 
@@ -118,11 +144,3 @@ def _read_table(path: Path) -> list[MethodRow]:
             ]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is not the table of a run: {error}") from error
-
-
-def _read_curve(path: Path) -> LearningCurve:
-    try:
-        columns = np.genfromtxt(path, delimiter=",", names=True, ndmin=1)
-        return LearningCurve(*(columns[name] for name in ("episode", "reward", "epsilon", "loss")))
-    except (ValueError, IndexError) as error:
-        raise InputError(f"{path} is not the learning curve of a run: {error}") from error

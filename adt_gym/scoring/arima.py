@@ -20,7 +20,7 @@ class ARIMASettings(ResidualSettings):
         fit_points: The coefficients are estimated on so many points without an anomaly, the last ones.
     """
 
-    order: Sequence[int] = (2, 0, 1)
+    order: Sequence[int] = (1, 1, 1)
     fit_points: int = 1500
 
     def __post_init__(self) -> None:
@@ -45,6 +45,7 @@ class ARIMA(ResidualScorer):
 
     def _fit_metric(self, series: Series, column: int) -> Any:
         from statsmodels.tsa.arima.model import ARIMA as Model
+        from threadpoolctl import threadpool_limits
 
         normal = np.arange(len(series)) if series.labels is None else np.flatnonzero(~series.labels)
         if len(normal) < 10 * (sum(self.settings.order) + 1):
@@ -53,14 +54,18 @@ class ARIMA(ResidualScorer):
         values = np.full(normal[-1] - normal[0] + 1, np.nan)
         values[normal - normal[0]] = series.values[normal, column]
         scale = np.nanstd(values) or 1.0  # the optimizer's tolerance is absolute
-        with warnings.catch_warnings():
+        # The matrices are tiny: threads of BLAS only wait for each other, ten times as long on a busy machine.
+        with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of starting values and convergence: a rough fit still forecasts
             fitted = Model(values / scale, order=tuple(self.settings.order)).fit(cov_type="none")
         return fitted, scale
 
     def _residuals(self, model: Any, series: Series, column: int) -> Floats:
+        from threadpoolctl import threadpool_limits
+
         fitted, scale = model
-        results = fitted.apply(series.values[:, column].astype(np.float64) / scale)
+        with threadpool_limits(1):
+            results = fitted.apply(series.values[:, column].astype(np.float64) / scale)
         residuals = np.asarray(results.resid) * scale
         residuals[: max(int(results.loglikelihood_burn), 1)] = 0.0
         return residuals

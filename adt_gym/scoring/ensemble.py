@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from adt_gym import scoring
 from adt_gym.scoring.base import BaseScorer, ScorerSettings
+from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.votes import COUNTING, Floats, Verdicts, f1_weights, followed_weights, votes_needed
 from adt_gym.series import Detection, InputError, ScoredSeries, Series
 from adt_gym.thresholds.static import best_f1_threshold
@@ -87,6 +88,8 @@ class Ensemble(BaseScorer):
 
     def __init__(self, **settings: Any):
         super().__init__(**settings)
+        self.weights: Floats
+        self._stack: Any = None
         self._names = tuple(member.label for member in self._new_members())
 
     @property
@@ -201,12 +204,12 @@ class Ensemble(BaseScorer):
     def _new_members(self) -> Iterator[scoring.Scorer]:
         settings = self.settings
         for name in settings.members:
-            member = scoring.make(name, **settings.options.get(name, {}))
-            assert isinstance(member, BaseScorer)
+            options = settings.options.get(name, {})
             given = {"window": settings.window, "scaling": settings.scaling, "seed": settings.seed}
-            if "device" in {f.name for f in fields(member.settings)}:
-                given["device"] = settings.device
-            yield scoring.make(name, **given | settings.options.get(name, {}))
+            member = scoring.make(name, **given | options)
+            if settings.device and isinstance(member, TorchScorer):
+                member = scoring.make(name, **given | {"device": settings.device} | options)
+            yield member
 
     def _calibrate(self, held_out: OutOfFold) -> None:
         """Learn the thresholds, the weights and the stack."""

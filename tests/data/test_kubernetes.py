@@ -66,7 +66,7 @@ def test_every_kind_overlaps_the_range_of_normal_values(made: Series, kinds: NDA
     low, high = normal.min(axis=0), normal.max(axis=0)
     for kind in KINDS:
         cells = made.values[kinds == kind]
-        assert ((low <= cells) & (cells <= high)).mean() > 0.75
+        assert ((low <= cells) & (cells <= high)).mean() > 0.6
 
 
 def recall(score: Floats, kinds: NDArray[np.str_], kind: str) -> float:

@@ -123,6 +123,39 @@ def test_missing_pieces_of_the_folder(tmp_path: Path) -> None:
         nab(root)
 
 
+def nab_of_one_file(root: Path, rows: bytes) -> Path:
+    write_nab(root, {"realKnownCause/a.csv": []}, ("a",))
+    (root / "data" / "realKnownCause" / "a.csv").write_bytes(rows)
+    return root
+
+
+def test_gaps_of_the_folder(tmp_path: Path) -> None:
+    text = b"timestamp,value\n2013-12-10 00:00:00,1\n2013-12-10 01:00:00,\n2013-12-10 02:00:00,3\n"
+    root = nab_of_one_file(tmp_path, text)
+    with pytest.raises(InputError, match=r"column 'value', row 1: nan.*max_gap=0"):
+        nab(root)
+    with pytest.warns(UserWarning, match="1 in series 'a'") as caught:
+        assert nab(root, max_gap=1)[0].values[:, 0].tolist() == [1, 1, 3]
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (b"timestamp;value\n2013-12-10 00:00:00;1\n", "delimiter=';'"),
+        (b"timestamp,count\n2013-12-10 00:00:00,1\n", "no column 'value'"),
+        (b"timestamp,value\n2013-12-10 00:00:00,1\n,\n", "column 'timestamp', row 1: an empty cell is not a time"),
+        (b"timestamp,value\n2013-12-10 00:00:00,1\nnoon,1\n", "column 'timestamp', row 1: 'noon' is not a time"),
+        (b"timestamp,value\n2013-12-10 00:00:00,1\n2013-12-10 01:00:00,1\xb0\n", "UTF-8"),
+    ],
+)
+def test_bad_files_of_the_folder(tmp_path: Path, rows: bytes, words: str) -> None:
+    with pytest.raises(InputError) as error:
+        nab(nab_of_one_file(tmp_path, rows))
+    assert words in str(error.value)
+    assert "a.csv" in str(error.value)
+
+
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real NAB files are not here")
 def test_the_real_files_load_and_a_tenth_is_anomalous() -> None:
     with warnings.catch_warnings(record=True) as caught:

@@ -1,0 +1,97 @@
+"""Scores kept on disk, found again by a hash of everything they depend on."""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import adt_gym
+from adt_gym.scoring import Scorer
+from adt_gym.series import InputError, ScoredSeries, Series, load_scored, save_scored
+
+KEY = "cache_key"
+"""Where the scores' ``meta`` holds the hash."""
+
+
+def cache_key(scorer: Scorer, normal: Sequence[Series], series: Sequence[Series]) -> str:
+    """Return the SHA-256 of the data, the scorer's name and settings, and the version of this package.
+
+    Args:
+        scorer: Fitted or not: its `describe` counts.
+        normal: What it learns from.
+        series: What it scores.
+    """
+    digest = hashlib.sha256()
+    _add(digest, json.dumps([adt_gym.__version__, scorer.describe(), len(normal)], sort_keys=True))
+    for one in (*normal, *series):
+        _add(digest, json.dumps([one.name, one.columns, one.values.shape]))
+        for array in (one.values, one.labels, one.index):
+            _add(digest, "none" if array is None else str(array.dtype))
+            if array is not None:
+                digest.update(np.ascontiguousarray(array).view(np.uint8))
+    return digest.hexdigest()
+
+
+def cached_scores(
+    folder: str | Path,
+    scorer: Scorer,
+    normal: Sequence[Series],
+    series: Sequence[Series],
+    fit: Callable[[], object] | None = None,
+) -> list[ScoredSeries]:
+    """Return the scores of ``series`` from the folder, or fit the scorer, score them and keep them there.
+
+    On a hit the scorer stays as it was: it is not fitted.
+
+    Args:
+        folder: Made if need be; one file per hash, written whole or not at all.
+        scorer: Not yet fitted.
+        normal: What it learns from.
+        series: What it scores.
+        fit: Fits the scorer in another way than ``scorer.fit(normal)``, say under a progress bar.
+
+    Warns:
+        UserWarning: If the file cannot be read or holds other scores; they are made again.
+    """
+    key = cache_key(scorer, normal, series)
+    path = Path(folder) / f"{scorer.label.translate(_PLAIN)}-{key[:16]}.npz"
+    found = _read(path, key, [one.name for one in series])
+    if found is not None:
+        return found
+    if fit is None:
+        scorer.fit(normal)
+    else:
+        fit()
+    scored = [_marked(scorer.score(one), key) for one in series]
+    save_scored(path, scored)
+    return scored
+
+
+_PLAIN = str.maketrans({mark: "-" for mark in ": /()"})
+"""What a file name should not hold."""
+
+
+def _add(digest: Any, text: str) -> None:
+    digest.update(f"{len(text)}:{text}".encode())
+
+
+def _marked(scored: ScoredSeries, key: str) -> ScoredSeries:
+    return ScoredSeries(scored.scores, scored.labels, scored.name, scored.index, {**scored.meta, KEY: key})
+
+
+def _read(path: Path, key: str, names: list[str]) -> list[ScoredSeries] | None:
+    if not path.exists():
+        return None
+    try:
+        scored = load_scored(path)
+    except InputError as error:
+        warnings.warn(f"cached scores are made again: {error}", stacklevel=3)
+        return None
+    if [one.name for one in scored] != names or any(one.meta.get(KEY) != key for one in scored):
+        warnings.warn(f"cached scores are made again: {path} holds those of other data or settings", stacklevel=3)
+        return None
+    return scored

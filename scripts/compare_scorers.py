@@ -1,0 +1,178 @@
+"""`adt compare-scorers SOURCE`: auto-encoders, or any scorers, side by side under one static threshold each."""
+
+import csv
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.table import Table
+
+from adt_gym import plots, scoring
+from adt_gym.evaluation.scorers import ScorerReport, evaluate_scorer
+from adt_gym.files import replacing_folder
+from adt_gym.scripts import source as sources
+from adt_gym.scripts.progress import bar, console
+from adt_gym.scoring.torch_scorer import TorchScorer
+from adt_gym.scoring.training import Epoch
+from adt_gym.series import Series
+
+
+@dataclass(frozen=True)
+class CompareScorersSettings:
+    """Everything the comparison depends on; written to its config.json.
+
+    Args:
+        source: The series and how they are cut.
+        scorers: Names, as `adt_gym.scoring.make` takes them.
+        scaling: "minmax" or "tail".
+        epochs: Of the scorers with a network.
+        seed: Of everything that is drawn.
+        device: Of the scorers with a network; None for a GPU where there is one.
+    """
+
+    source: sources.SourceSettings
+    scorers: tuple[str, ...]
+    scaling: str
+    epochs: int
+    seed: int
+    device: str | None
+
+
+@dataclass(frozen=True)
+class ScorerRow:
+    """One scorer's report, the time it took and the curves of its training."""
+
+    report: ScorerReport
+    seconds: float
+    curve: list[Epoch]
+
+
+def compare_scorers(
+    source: Annotated[str, typer.Argument(help="a data set's name, or a file")],
+    scorer: Annotated[
+        list[str] | None, typer.Option(help="repeat the option; the five auto-encoders by default")
+    ] = None,
+    value_columns: Annotated[list[str] | None, typer.Option(help="the metrics; repeat the option")] = None,
+    time_column: str | None = None,
+    label_column: Annotated[str | None, typer.Option(help="1 or true where anomalous")] = None,
+    key_column: Annotated[str | None, typer.Option(help="tells several series in one file apart")] = None,
+    windows: Annotated[str | None, typer.Option(help="anomalous windows in NAB's JSON format")] = None,
+    delimiter: str | None = None,
+    window: Annotated[int, typer.Option(help="points of a window (tau)")] = 10,
+    train_anomalies: Annotated[
+        int, typer.Option(help="one series: train on the shortest prefix with so many anomalous windows")
+    ] = 20,
+    train_until: Annotated[str | None, typer.Option(help="one series: train up to this time or row instead")] = None,
+    train_share: Annotated[float, typer.Option(help="many series: train on this share of each")] = 0.25,
+    scaling: Annotated[str, typer.Option(help="minmax, or tail")] = "minmax",
+    epochs: Annotated[int, typer.Option(help="passes of the networks over their windows")] = 30,
+    seed: int = 0,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME-scorers by default")] = None,
+) -> None:
+    """Train scorers on the normal windows of the training part and measure each on the rest, static threshold and all."""
+    settings = CompareScorersSettings(
+        sources.SourceSettings(
+            source, tuple(value_columns or ()), time_column, label_column, key_column, windows, delimiter,
+            window, train_anomalies, train_until, train_share,
+        ),
+        tuple(scorer or scoring.AUTOENCODERS), scaling, epochs, seed, device,
+    )  # fmt: skip
+    folder = out or Path("runs") / f"{settings.source.name}-scorers"
+    with replacing_folder(folder, marker="config.json") as temporary:
+        _compare(settings, temporary)
+    console.print(f"table and curves are in {folder}", soft_wrap=True)
+
+
+def make_scorer(name: str, *, epochs: int, device: str | None, **settings: Any) -> scoring.Scorer:
+    """Return the scorer of that name; epochs and device only reach one with a network, or an ensemble's.
+
+    Raises:
+        InputError: If there is no such name or it does not take such a setting.
+    """
+    made = scoring.make(name, **settings)
+    if isinstance(made, TorchScorer):
+        return scoring.make(name, epochs=epochs, device=device, **settings)
+    if name == "ensemble":
+        return scoring.make(name, device=device, **settings)
+    return made
+
+
+def _compare(settings: CompareScorersSettings, folder: Path) -> None:
+    split = sources.split(settings.source, sources.load(settings.source))
+    rows = []
+    for name in settings.scorers:
+        made = make_scorer(
+            name,
+            epochs=settings.epochs,
+            device=settings.device,
+            window=settings.source.window,
+            scaling=settings.scaling,
+            seed=settings.seed,
+        )
+        rows.append(_row(made, split.train, split.test))
+    (folder / "config.json").write_text(json.dumps({"settings": asdict(settings)}, indent=2) + "\n")
+    _write(folder / "table.csv", rows)
+    curves = {row.report.scorer: row.curve for row in rows if row.curve}
+    if curves:
+        plots.training_curves(folder / "curves.png", curves)
+    console.print(scorer_table(rows, f"{settings.source.name}: {_windows(rows):,} windows that no training saw"))
+
+
+def _row(scorer: scoring.Scorer, train: list[Series], test: list[Series]) -> ScorerRow:
+    started = time.perf_counter()
+    fit_with_bar(scorer, train, test)
+    scored = [[scorer.score(one) for one in part] for part in (train, test)]
+    seconds = time.perf_counter() - started
+    return ScorerRow(evaluate_scorer(scorer.label, *scored), seconds, getattr(scorer, "curve", []))
+
+
+def fit_with_bar(scorer: scoring.Scorer, train: list[Series], test: Sequence[Series] = ()) -> None:
+    """Fit the scorer; one with a network under a progress bar, with its error on ``test`` in the curves."""
+    if isinstance(scorer, TorchScorer):
+        with bar(scorer.label, scorer.settings.epochs) as advance:
+            scorer.fit(train, lambda epoch: advance(f"loss {epoch.training:.5f}"), test)
+    else:
+        with console.status(f"fitting {scorer.label}"):
+            scorer.fit(train)
+
+
+def scorer_table(rows: Sequence[ScorerRow], title: str) -> Table:
+    """Return the reports as a table to print."""
+    caption = "P, R and F1 of one static threshold, chosen on the training part; over windows"
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption=caption)
+    columns = ("scorer", "AUROC", "threshold", "TP", "FP", "FN", "TN", "acc.", "P", "R", "F1", "macro F1", "test R2")
+    for column in columns:
+        table.add_column(column, justify="left" if column == "scorer" else "right", no_wrap=True)
+    for row in rows:
+        one = row.report
+        test_r2 = row.curve[-1].test_r2 if row.curve else None
+        counts = [str(n) for n in (one.tp, one.fp, one.fn, one.tn)]
+        shares = [_number(v) for v in (one.accuracy, one.precision, one.recall, one.f1, one.macro_f1, test_r2)]
+        table.add_row(one.scorer, _number(one.auroc), f"{one.threshold:.3g}", *counts, *shares)
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _windows(rows: Sequence[ScorerRow]) -> int:
+    one = rows[0].report
+    return one.tp + one.fp + one.fn + one.tn
+
+
+def _write(path: Path, rows: Sequence[ScorerRow]) -> None:
+    """Write one row per scorer: its report, the last epoch of its curves, and the seconds."""
+    losses = [f.name for f in fields(Epoch) if f.name != "epoch"]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*(f.name for f in fields(ScorerReport)), *losses, "seconds"])
+        for row in rows:
+            last = [getattr(row.curve[-1], name) if row.curve else None for name in losses]
+            writer.writerow([*asdict(row.report).values(), *last, row.seconds])

@@ -1,0 +1,148 @@
+"""Training the agents of the paper's experiments in several processes; finished ones are kept and found again."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from adt_gym.agents.reference_dqn import ReferenceDQN
+from adt_gym.files import replacing
+from adt_gym.scripts.paper import Setting
+from adt_gym.scripts.progress import bar
+from adt_gym.series import ScoredSeries
+from adt_gym.thresholds import Policy
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One agent to train: a point of an experiment's grid.
+
+    Args:
+        setting: k, l and alpha.
+        seed: Of the agent, and of the draw of its labelled windows.
+        episodes: Of its training.
+        labelled: What it is trained on.
+        folder: Where it is kept: its policy (.npz) and its record (.json).
+    """
+
+    setting: Setting
+    seed: int
+    episodes: int
+    labelled: list[ScoredSeries]
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """What its files are called."""
+        s = self.setting
+        return f"k{s.k}-l{s.hold}-alpha{s.alpha:g}-seed{self.seed}"
+
+    @property
+    def policy(self) -> Path:
+        """The file of the policy."""
+        return self.folder / f"{self.name}.npz"
+
+    @property
+    def record(self) -> Path:
+        """The file that says how it was trained and how that went; written last."""
+        return self.folder / f"{self.name}.json"
+
+    def settings(self) -> dict[str, Any]:
+        """Return all that the agent depends on; the data as a digest."""
+        digest = sha256()
+        for one in self.labelled:
+            digest.update(one.scores.tobytes() + one.labels.tobytes())
+        return {**asdict(self.setting), "seed": self.seed, "episodes": self.episodes, "data": digest.hexdigest()}
+
+    def finished(self) -> bool:
+        """Return whether it has been trained with the same settings."""
+        if not (self.record.is_file() and self.policy.is_file()):
+            return False
+        return bool(json.loads(self.record.read_text())["settings"] == self.settings())
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedAgent:
+    """A trained agent.
+
+    Args:
+        cell: What it was trained for.
+        seconds: How long that took.
+        rewards: Shape ``(episodes,)``: the reward of each training episode, exploration included.
+    """
+
+    cell: Cell
+    seconds: float
+    rewards: list[float]
+
+    @classmethod
+    def load(cls, cell: Cell) -> "TrainedAgent":
+        """Read the record of a finished cell."""
+        record = json.loads(cell.record.read_text())
+        return cls(cell, record["seconds"], record["rewards"])
+
+    def thresholder(self) -> Policy:
+        """Return the agent as a thresholder."""
+        return Policy(
+            ReferenceDQN.load(self.cell.policy), hold=self.cell.setting.hold, **env_options(self.cell.setting)
+        )
+
+
+def env_options(setting: Setting) -> dict[str, Any]:
+    """Return the options of ADT-v0."""
+    return {"k": setting.k, "alpha": setting.alpha, "beta": 1 - setting.alpha}
+
+
+def train_agents(cells: Sequence[Cell], jobs: int) -> list[TrainedAgent]:
+    """Train the agents that are not finished yet, ``jobs`` at a time, under a progress bar; return all."""
+    missing = [cell for cell in cells if not cell.finished()]
+    with bar("agents", len(cells)) as advance:
+        for _ in range(len(cells) - len(missing)):
+            advance("found")
+        for cell in _train_all(missing, jobs):
+            advance(cell.name)
+    return [TrainedAgent.load(cell) for cell in cells]
+
+
+def _train_all(cells: Sequence[Cell], jobs: int) -> Iterator[Cell]:
+    if min(jobs, len(cells)) <= 1:
+        yield from map(train_cell, cells)
+        return
+    # Ctrl-C reaches the workers too: the default action ends them at once, without a traceback each.
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_DFL))
+    with pool:
+        futures = [pool.submit(train_cell, cell) for cell in cells]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def train_cell(cell: Cell) -> Cell:
+    """Train one agent with the authors' hyper-parameters and keep it."""
+    env = gym.make("ADT-v0", series=tuple(cell.labelled), **env_options(cell.setting))
+    agent = ReferenceDQN(env, cell.seed, hold=cell.setting.hold)
+    rewards: list[float] = []
+    started = time.perf_counter()
+    agent.learn(cell.episodes, lambda report: rewards.append(round(report.reward, 6)))
+    seconds = time.perf_counter() - started
+    agent.save(cell.policy)
+    with replacing(cell.record) as temporary:
+        temporary.write_text(json.dumps({"settings": cell.settings(), "seconds": seconds, "rewards": rewards}))
+    return cell
+
+
+def available_jobs() -> int:
+    """Return how many processors this machine has."""
+    return os.cpu_count() or 1

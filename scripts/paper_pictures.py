@@ -1,0 +1,83 @@
+"""The pictures that `adt reproduce` draws beside its tables."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adt_gym import figures, plots, thresholds
+from adt_gym.mdp import ThresholdingMDP
+from adt_gym.plan import outputs
+from adt_gym.scripts import paper
+from adt_gym.scripts.paper import What
+from adt_gym.scripts.paper_agents import Cell, TrainedAgent, env_options
+from adt_gym.series import Detection, ScoredSeries
+
+if TYPE_CHECKING:
+    from adt_gym.scripts.reproduce import Result
+
+
+def draw(
+    folder: Path,
+    what: What,
+    results: Sequence["Result"],
+    agents: Sequence[TrainedAgent],
+    test: Sequence[ScoredSeries],
+    detections: Mapping[str, Sequence[Detection]],
+) -> None:
+    """Draw the picture of a table or figure into ``WHAT.png``.
+
+    Args:
+        folder: Where to.
+        what: The table or figure.
+        results: The rows of its table.
+        agents: All that were trained.
+        test: What was evaluated.
+        detections: By the method's name, of its first run, one per series of ``test``.
+    """
+    path = folder / f"{what}.png"
+    bars = [figures.Bar(row.method, row.f1, row.f1_std, row.saw_labels) for row in results]
+    varied = [(row.setting, bar, row.seconds) for row, bar in zip(results, bars, strict=True) if row.setting]
+    references = bars[len(varied) :]
+    settings, ours = [setting for setting, _, _ in varied], [bar for _, bar, _ in varied]
+    if what == "table4":
+        shape = (len(paper.TABLE4_HOLDS), len(paper.ALPHAS))
+        f1 = np.reshape([bar.f1 for bar in ours], shape).T
+        axes = ("alpha", "l, windows a threshold is kept for")
+        figures.f1_heat_map(path, paper.ALPHAS, paper.TABLE4_HOLDS, f1, axes, references, "F1 by reward and hold")
+    elif what == "figure2":
+        seconds = [second or 0.0 for _, _, second in varied]
+        holds = [setting.hold for setting in settings]
+        figures.f1_curve(path, holds, ours, references, "l, windows a threshold is kept for", "F1 over l", seconds)
+    elif what == "figure3":
+        ks = [setting.k for setting in settings]
+        figures.f1_curve(path, ks, ours, references, "k, windows the agent looks back on", "F1 over k")
+    elif what == "figure4":
+        rewards = {f"adt, seed {agent.cell.seed}": agent.rewards for agent in agents}
+        title = "Training reward; lines: what rules get on the training windows of seed 0"
+        figures.reward_curves(path, rewards, rule_rewards(agents[0].cell), paper.SMOOTHED, title)
+    elif what == "figure5":
+        most = int(np.argmax([one.labels.sum() for one in test]))
+        plots.detection_panels(path, test[most], {name: runs[most] for name, runs in detections.items()})
+    else:
+        figures.f1_bars(path, bars, "F1 of all methods; who saw labels of what it was tested on")
+
+
+def rule_rewards(cell: Cell) -> dict[str, float]:
+    """Return what the simple rules get in an episode on a cell's training windows, the mean over its series."""
+    rules = [
+        thresholds.make("persistence"),
+        thresholds.make("static").fit(cell.labelled),
+        thresholds.make("always"),
+        thresholds.make("never"),
+    ]
+    mdps = [ThresholdingMDP([one], **env_options(cell.setting)) for one in cell.labelled]
+    return {
+        rule.name: float(np.mean([episode_reward(mdp, rule.detect(mdp.series[0])) for mdp in mdps])) for rule in rules
+    }
+
+
+def episode_reward(mdp: ThresholdingMDP, detection: Detection) -> float:
+    """Return the reward that decisions get in an episode on one whole series."""
+    return float(outputs(mdp, mdp.k, detection.decisions[mdp.k :])[1].sum())

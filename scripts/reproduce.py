@@ -1,0 +1,346 @@
+"""`adt reproduce WHAT`: a table or figure of the paper, on packaged data or on the user's copy of the paper's data."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich import box
+from rich.table import Table
+
+from adt_gym import thresholds
+from adt_gym.evaluation.compare import evaluate
+from adt_gym.evaluation.metrics import precision_recall_f1
+from adt_gym.evaluation.robustness import mean_and_std, subset_scores, wilcoxon_p
+from adt_gym.files import replacing
+from adt_gym.scripts import paper
+from adt_gym.scripts.classify import versions
+from adt_gym.scripts.paper import Dataset, Setting, What
+from adt_gym.scripts.paper_agents import Cell, TrainedAgent, available_jobs, train_agents
+from adt_gym.scripts.paper_pictures import draw
+from adt_gym.scripts.paper_scores import PaperScores, ScoreSettings, prepare
+from adt_gym.scripts.progress import console
+from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.thresholds import Thresholder
+
+
+@dataclass(frozen=True)
+class ReproduceSettings:
+    """Everything a reproduction depends on; written to its config.json.
+
+    Args:
+        what: The table or figure.
+        scores: The data and its scores.
+        seeds: How many agents per setting, with the seeds 0, 1, ...
+        episodes: Of each agent's training.
+        as_published: Whether the evaluation that keeps the training windows in is shown too.
+    """
+
+    what: What
+    scores: ScoreSettings
+    seeds: int
+    episodes: int
+    as_published: bool
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1 or self.episodes < 1:
+            raise InputError(f"seeds and episodes must be at least 1, got {self.seeds} and {self.episodes}")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the table before it is measured.
+
+    Args:
+        name: What the table calls it.
+        runs: Per seed the thresholder and what it is fitted on; one run where nothing depends on the seed.
+        setting: Of an agent.
+        seconds: An agent's mean training time.
+    """
+
+    name: str
+    runs: list[tuple[Thresholder, list[ScoredSeries]]]
+    setting: Setting | None = None
+    seconds: float | None = None
+
+    def detect(self, evaluated: Sequence[ScoredSeries]) -> list[list[Detection]]:
+        """Return the detections of each run."""
+        return [evaluate(thresholder, train, evaluated).detections for thresholder, train in self.runs]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A row of the table.
+
+    Args:
+        method: Its name.
+        saw_labels: Whether it saw labels of what it was tested on, at test time.
+        precision, recall, f1: Means over seeds or, in Table 3, over subsets.
+        precision_std, recall_std, f1_std: Their sample standard deviations.
+        copied: The share of the windows on which it decided as persistence(1).
+        p_value: Table 3: of the Wilcoxon test of its F1 against the agent's, over subsets.
+        seconds: An agent's mean training time.
+        setting: An agent's.
+        reported: The paper's precision, recall and F1.
+    """
+
+    method: str
+    saw_labels: bool
+    precision: float
+    recall: float
+    f1: float
+    precision_std: float
+    recall_std: float
+    f1_std: float
+    copied: float
+    p_value: float | None
+    seconds: float | None
+    setting: Setting | None
+    reported: tuple[float | None, float | None, float | None]
+
+
+def reproduce(
+    what: Annotated[What, typer.Argument(help="of the paper")],
+    dataset: Annotated[
+        Dataset, typer.Option(help="yahoo_like is packaged; of the others you need a copy")
+    ] = "yahoo_like",
+    root: Annotated[Path | None, typer.Option(help="the folder of your copy")] = None,
+    seeds: Annotated[int, typer.Option(help="agents per setting")] = 5,
+    episodes: Annotated[int, typer.Option(help="of each agent; the paper's by default")] = paper.EPISODES,
+    train_share: Annotated[
+        float | None, typer.Option(help="share of the windows that agents learn on; the paper's by default")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="passes of the auto-encoder over its windows")] = 30,
+    as_published: Annotated[
+        bool, typer.Option("--as-published", help="show also what leaving the training windows in the test does")
+    ] = False,
+    jobs: Annotated[int | None, typer.Option(help="agents trained at a time; one per processor by default")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="folder of the results; runs/reproduce-WHAT-DATASET by default")
+    ] = None,
+) -> None:
+    """Repeat a table or figure of the ADT paper, ours beside the paper's, with the rows that explain it.
+
+    Trained agents are kept in the folder: the same command goes on where it was stopped.
+    """
+    experiment = paper.EXPERIMENTS[dataset]
+    share = experiment.train_share if train_share is None else train_share
+    if not 0 < share < 1:
+        raise InputError(f"the training share must lie between 0 and 1, got {share}")
+    scored = ScoreSettings(dataset, None if root is None else str(root), experiment.window, share, epochs)
+    settings = ReproduceSettings(what, scored, seeds, episodes, as_published)
+    folder = out or Path("runs") / f"reproduce-{what}-{dataset}"
+    open_folder(folder, settings)
+    scores = prepare(scored, folder / "scores")
+    cells = [
+        Cell(setting, seed, episodes, scores.labelled(share, seed), folder / "cells")
+        for setting in paper.settings_of(what, experiment.setting)
+        for seed in range(seeds)
+    ]
+    agents = train_agents(cells, jobs or available_jobs())
+
+    methods = methods_of(agents, scores)
+    detections = [method.detect(scores.test) for method in methods]
+    results = measure(settings, methods, detections)
+    published = None
+    if as_published:
+        published = measure(settings, methods, [method.detect(scores.whole) for method in methods])
+    write_table(folder / "table.csv", results, published)
+    first = {method.name: runs[0] for method, runs in zip(methods, detections, strict=True)}
+    draw(folder, what, results, agents, scores.test, first)
+    show(settings, scores, results, published)
+    console.print(f"table, picture, scores and agents are in {folder}", soft_wrap=True)
+
+
+def open_folder(folder: Path, settings: ReproduceSettings) -> None:
+    """Write config.json, unless the folder is not ours.
+
+    Raises:
+        FileExistsError: If the folder holds something else.
+    """
+    config = folder / "config.json"
+    if config.is_file():
+        ours = "what" in json.loads(config.read_text()).get("settings", {})
+    else:
+        ours = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not ours:
+        raise FileExistsError(f"{folder} exists and is no folder of adt reproduce; choose another --out")
+    with replacing(config) as temporary:
+        temporary.write_text(json.dumps({"settings": asdict(settings), **versions()}, indent=2) + "\n")
+
+
+def methods_of(agents: Sequence[TrainedAgent], scores: PaperScores) -> list[Method]:
+    """Return the agents, one row per setting, and what they must be held against."""
+    by_setting: dict[Setting, list[TrainedAgent]] = {}
+    for agent in agents:
+        by_setting.setdefault(agent.cell.setting, []).append(agent)
+    names = names_of(list(by_setting))
+    rows = [
+        Method(
+            names[setting],
+            [(agent.thresholder(), agent.cell.labelled) for agent in trained],
+            setting,
+            float(np.mean([agent.seconds for agent in trained])),
+        )
+        for setting, trained in by_setting.items()
+    ]
+    delays = sorted({1, *(setting.hold for setting in by_setting)})
+    once = [thresholds.make("persistence", delay=delay) for delay in delays]
+    once += [thresholds.make("always"), thresholds.make("never")]
+    drawn = [agent.cell.labelled for agent in next(iter(by_setting.values()))]
+    rows += [Method(one.name, [(one, scores.normal)]) for one in once]
+    rows.append(Method("static", [(thresholds.make("static"), labelled) for labelled in drawn]))
+    best = thresholds.make("static", on="test")
+    rows.append(Method(best.name, [(best, scores.normal)]))
+    rows.append(Method("dspot", [(thresholds.make("dspot"), scores.normal)]))
+    return rows
+
+
+def names_of(settings: Sequence[Setting]) -> dict[Setting, str]:
+    """Name the agents by what differs among their settings."""
+    symbols = {"k": "k", "hold": "l", "alpha": "alpha"}
+    varied = [name for name in symbols if len({getattr(setting, name) for setting in settings}) > 1]
+    return {
+        setting: " ".join(["adt", *(f"{symbols[name]}={getattr(setting, name):g}" for name in varied)])
+        for setting in settings
+    }
+
+
+def measure(
+    settings: ReproduceSettings, methods: Sequence[Method], detections: Sequence[list[list[Detection]]]
+) -> list[Result]:
+    """Return a row per method."""
+    copy = next(runs[0] for method, runs in zip(methods, detections, strict=True) if method.name == "persistence(1)")
+    over_subsets = settings.what == "table3"
+    samples = [of_subsets(runs) if over_subsets else of_seeds(runs) for runs in detections]
+    results = []
+    for method, runs, values in zip(methods, detections, samples, strict=True):
+        (precision, recall, f1), std = mean_and_std(values)
+        p_value = wilcoxon_p(samples[0][:, 2], values[:, 2]) if over_subsets and method.setting is None else None
+        said = paper.reported(settings.what, settings.scores.dataset, method.name.split()[0], method.setting)
+        if method.setting is None:
+            said = paper.reported(settings.what, settings.scores.dataset, method.name)
+        results.append(
+            Result(
+                method.name,
+                method.runs[0][0].sees_labels,
+                *(float(value) for value in (precision, recall, f1, *std)),
+                copied=float(np.mean([agreement(run, copy) for run in runs])),
+                p_value=p_value,
+                seconds=method.seconds,
+                setting=method.setting,
+                reported=(said.precision, said.recall, said.f1) if said else (None, None, None),
+            )
+        )
+    return results
+
+
+def of_seeds(runs: Sequence[Sequence[Detection]]) -> NDArray[np.float64]:
+    """Return precision, recall and F1 over all windows, shape ``(runs, 3)``."""
+    return np.array([precision_recall_f1(decisions(run), labels(run)) for run in runs])
+
+
+def of_subsets(runs: Sequence[Sequence[Detection]]) -> NDArray[np.float64]:
+    """Return precision, recall and F1 of even subsets, shape ``(subsets, 3)``: means over the runs."""
+    return np.mean([subset_scores(run, paper.SUBSETS) for run in runs], axis=0)
+
+
+def agreement(one: Sequence[Detection], other: Sequence[Detection]) -> float:
+    """Return the share of the windows on which two methods decide alike."""
+    return float(np.mean(decisions(one) == decisions(other)))
+
+
+def decisions(run: Sequence[Detection]) -> NDArray[np.bool_]:
+    """Return the decisions on all windows."""
+    return np.concatenate([one.decisions for one in run])
+
+
+def labels(run: Sequence[Detection]) -> NDArray[np.bool_]:
+    """Return the labels of all windows."""
+    return np.concatenate([one.labels for one in run])
+
+
+def csv_row(result: Result) -> dict[str, Any]:
+    """Return what table.csv holds of a row; None is left blank."""
+    row = asdict(result)
+    setting, said = row.pop("setting") or {}, row.pop("reported")
+    columns = zip(("paper_precision", "paper_recall", "paper_f1"), said, strict=True)
+    return {**row, **dict(columns), "k": setting.get("k"), "l": setting.get("hold"), "alpha": setting.get("alpha")}
+
+
+def write_table(path: Path, results: Sequence[Result], published: Sequence[Result] | None) -> None:
+    """Write a CSV file with a row per method, with the as-published numbers in further columns if there are any."""
+    rows = [csv_row(result) for result in results]
+    for row, other in zip(rows, published or (), strict=False):
+        row |= {f"published_{metric}": getattr(other, metric) for metric in ("precision", "recall", "f1")}
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def show(
+    settings: ReproduceSettings, scores: PaperScores, results: Sequence[Result], published: Sequence[Result] | None
+) -> None:
+    """Print the table and what it means and, if asked for, the difference that the training windows make."""
+    console.print(table(settings, sum(map(len, scores.test)), results))
+    agent = results[0]
+    console.print(
+        f"{agent.method} decides as persistence(1), a copy of the label of the window before, "
+        f"on {agent.copied:.2%} of the windows",
+        soft_wrap=True,
+    )
+    if published is not None:
+        console.print(published_table(sum(map(len, scores.whole)), results, published))
+
+
+def table(settings: ReproduceSettings, windows: int, results: Sequence[Result]) -> Table:
+    """Return the rows as a table to print."""
+    name = settings.what.replace("table", "Table ").replace("figure", "Figure ")
+    tested = settings.what == "table3"
+    over = f"{paper.SUBSETS} even subsets" if tested else f"{settings.seeds} seed{'s' * (settings.seeds > 1)}"
+    caption = "P, R, F1 over windows; paper: its P/R/F1; = last: share of the windows decided as persistence(1)"
+    if tested:
+        caption += f"; p: two-tailed Wilcoxon against adt, * below {paper.SIGNIFICANCE}"
+    shown = Table(
+        title=f"{name}, {settings.scores.dataset}: {windows:,} windows that no training saw, mean over {over}",
+        caption=caption,
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for column in ("method", "saw labels", "P", "R", "F1", "F1 std", "paper", "= last", "p" if tested else "seconds"):
+        shown.add_column(column, justify="left" if column in ("method", "saw labels") else "right", no_wrap=True)
+    for row in results:
+        numbers = [f"{value:.3f}" for value in (row.precision, row.recall, row.f1, row.f1_std)]
+        said = "-" if row.reported == (None,) * 3 else "/".join(number(value, 3) for value in row.reported)
+        last = number(row.seconds, 1) if not tested else number(row.p_value, 3)
+        if row.p_value is not None and row.p_value < paper.SIGNIFICANCE:
+            last += "*"
+        shown.add_row(row.method, "yes" if row.saw_labels else "no", *numbers, said, f"{row.copied:.1%}", last)
+    return shown
+
+
+def published_table(windows: int, results: Sequence[Result], published: Sequence[Result]) -> Table:
+    """Return the F1 of every method with the training windows kept out and in."""
+    shown = Table(
+        title=f"as published: all {windows:,} windows, those of the training among them",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for column in ("method", "F1 held out", "F1 as published", "difference"):
+        shown.add_column(column, justify="left" if column == "method" else "right", no_wrap=True)
+    for ours, theirs in zip(results, published, strict=True):
+        shown.add_row(ours.method, f"{ours.f1:.3f}", f"{theirs.f1:.3f}", f"{theirs.f1 - ours.f1:+.3f}")
+    return shown
+
+
+def number(value: float | None, digits: int) -> str:
+    """Write a number, or "-" where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"
