@@ -80,9 +80,8 @@ def f1_curve(
             values, [b.f1 for b in agent], [b.std for b in agent], fmt="o-", color=AGENT, capsize=3, label="adt"
         )
         for i, one in enumerate(references):
-            colour, style = (SAW_LABELS if one.saw_labels else BLIND), REFERENCE_STYLES[i % len(REFERENCE_STYLES)]
-            label = f"{one.method}{' (saw labels)' if one.saw_labels else ''}"
-            axes.axhline(one.f1, color=colour, linestyle=style, linewidth=1, alpha=1 - 0.08 * i, label=label)
+            style, note = ("--", " (saw labels)") if one.saw_labels else (":", "")
+            axes.axhline(one.f1, color=f"C{i}", linestyle=style, linewidth=1.2, label=one.method + note)
         axes.set(xlabel=name, ylabel="F1 over windows", ylim=(-0.02, 1.02), xticks=values)
         handles = axes.get_legend_handles_labels()
         if seconds:
@@ -124,9 +123,8 @@ def f1_heat_map(
         axes.set(ylabel=names[0], xlabel=names[1])
         figure.colorbar(image, label="F1 over windows")
         texts = [f"{one.method} {one.f1:.3f}{'*' if one.saw_labels else ''}" for one in references]
-        half = -(-len(texts) // 2)
-        note = "\n".join(["   ".join(texts[:half]), "   ".join(texts[half:]), "adt and * saw test labels"])
-        figure.supxlabel(note, fontsize=8)
+        lines = ["   ".join(texts[start : start + 3]) for start in range(0, len(texts), 3)]
+        figure.supxlabel("\n".join([*lines, "adt and * saw test labels"]), fontsize=8)
 
 
 def reward_curves(

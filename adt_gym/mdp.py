@@ -54,6 +54,14 @@ def trailing_count(flags: NDArray[np.bool_], k: int) -> Counts:
     return count
 
 
+def trailing_bits(flags: NDArray[np.bool_], k: int) -> Counts:
+    """Return shape ``(T + 1,)``: the k entries before each of 0 .. T as bits, the newest lowest; k < 63."""
+    bits = np.zeros(len(flags) + 1, dtype=np.int64)
+    for age in range(min(k, len(flags))):
+        bits[age + 1 :] |= flags[: len(flags) - age].astype(np.int64) << age
+    return bits
+
+
 def trailing_statistics(scores: NDArray[np.float32], k: int) -> NDArray[np.float32]:
     """Return shape ``(T + 1, 2)``: mu and sigma of the k scores before each of 0 .. T (equations 5 and 6).
 
@@ -163,11 +171,16 @@ class ThresholdingMDP:
         """Every state's observation and reward, or None where there are more than ``MAX_TABLE_ROWS``."""
         if self.rows > MAX_TABLE_ROWS:
             return None
-        row = np.arange(self.rows)
-        position, history = row >> self.k, row & ((1 << self.k) - 1)
-        tp = np.bitwise_count(history & np.array(self.recent_labels)[position]).astype(np.int64)
-        fp = np.bitwise_count(history).astype(np.int64) - tp
-        return Table(self.observe(position, tp, fp), self.reward(position, tp, fp))
+        history, recent = np.arange(1 << self.k), trailing_bits(self.labels[:-1], self.k)
+        positives = self.positives[:, None]
+        tp = np.bitwise_count(history & recent[:, None]).astype(np.int64)
+        fp = np.bitwise_count(history) - tp
+        observations = np.empty((len(recent), len(history), 6), dtype=np.float32)
+        observations[:, :, :2] = self.statistics[:, None]
+        for column, count in enumerate((tp, self.k - positives - fp, fp, positives - tp), start=2):
+            np.divide(count, self.k, out=observations[:, :, column], casting="unsafe")
+        rewards = reward(tp, fp, positives, self.k, self.alpha, self.beta)
+        return Table(observations.reshape(-1, 6), rewards.ravel())
 
     @cached_property
     def reward_list(self) -> list[float]:

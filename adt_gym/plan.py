@@ -10,10 +10,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.mdp import ThresholdingMDP, trailing_count
+from adt_gym.mdp import Counts, ThresholdingMDP, trailing_bits, trailing_count
 
 MAX_STATES_PER_DECISION = 64
 """With more states to evaluate per decision than this, stepping through the ones that occur is faster."""
+
+MAX_HISTORIES = 16
+"""Up to so many, all 2**k histories of decisions are looked up; beyond, only the fewer (nTP, nFP) are."""
+
+CHUNK = 2048
+"""Decisions planned at once: what a network makes of their states stays in the processor's cache."""
 
 Choose = Callable[[NDArray[np.float32]], NDArray[np.integer]]
 """Maps observations of shape (n, 6) to actions of shape (n,)."""
@@ -48,6 +54,55 @@ def roll_out(
     deciding = np.arange(start, stop, hold)
     if forced is None:
         forced = np.full(len(deciding), -1)
+    levels = np.array(thresholds)
+    walk = _by_history if mdp.table is not None and 1 << mdp.k <= MAX_HISTORIES else _by_counts
+    taken, history = np.empty(len(deciding), dtype=np.int64), 0
+    for first in range(0, len(deciding), CHUNK):
+        part = slice(first, first + CHUNK)
+        taken[part], history = walk(mdp, deciding[part], choose, levels, hold, forced[part], history)
+    return np.repeat(taken, hold)[: stop - start]
+
+
+def _by_history(
+    mdp: ThresholdingMDP,
+    deciding: Counts,
+    choose: Choose,
+    levels: NDArray[np.float64],
+    hold: int,
+    forced: NDArray[np.integer],
+    history: int,
+) -> tuple[NDArray[np.integer], int]:
+    """Small k: an action for each of the 2**k histories before each decision, then one look-up per decision."""
+    assert mdp.table is not None
+    histories, n = np.arange(1 << mdp.k), len(deciding)
+    actions = np.repeat(forced[:, None], len(histories), axis=1)
+    asked = np.flatnonzero(forced < 0)
+    if len(asked):
+        rows = (deciding[asked, None] << mdp.k | histories).ravel()
+        actions[asked] = choose(mdp.table.observations.take(rows, axis=0)).reshape(-1, len(histories))
+    # Of the windows that an action is held for, the last ones settle which history follows.
+    shift = min(hold, mdp.k)
+    words = np.zeros((len(levels), n), dtype=np.int64)
+    for i in range(hold - shift, hold):
+        words = words << 1 | (mdp.scores.take(deciding + i, mode="clip") > levels[:, None])
+    following = (histories << shift & len(histories) - 1) | words[actions, np.arange(n)[:, None]]
+    visited = []
+    for after in following.tolist():
+        visited.append(history)
+        history = after[history]
+    return actions[np.arange(n), visited], history
+
+
+def _by_counts(
+    mdp: ThresholdingMDP,
+    deciding: Counts,
+    choose: Choose,
+    levels: NDArray[np.float64],
+    hold: int,
+    forced: NDArray[np.integer],
+    history: int,
+) -> tuple[list[int], int]:
+    """Large k: an action for each (nTP, nFP) that can occur before each decision."""
     asked = deciding[forced < 0]
     positives = mdp.positives[asked]
     sizes = (positives + 1) * (mdp.k - positives + 1)
@@ -60,8 +115,8 @@ def roll_out(
     begins = np.full(len(deciding), -1)
     begins[forced < 0] = first
     taken: list[int] = []
-    history, mask = 0, (1 << mdp.k) - 1
-    recent_labels, scores = mdp.recent_labels, mdp.score_list
+    mask = (1 << mdp.k) - 1
+    recent_labels, scores, thresholds = mdp.recent_labels, mdp.score_list, levels.tolist()
     for position, action, begin in zip(deciding.tolist(), forced.tolist(), begins.tolist(), strict=True):
         if begin >= 0:
             recent = recent_labels[position]
@@ -71,9 +126,9 @@ def roll_out(
             action = actions[begin + true_positives * width + false_positives]
         taken.append(action)
         threshold = thresholds[action]
-        for score in scores[position : min(position + hold, stop)]:
+        for score in scores[position : position + hold]:  # past the last window they matter to no decision
             history = (history << 1 | (score > threshold)) & mask
-    return np.repeat(np.array(taken, dtype=np.int64), hold)[: stop - start]
+    return taken, history
 
 
 def outputs(
@@ -85,6 +140,9 @@ def outputs(
         Observations, shape ``(n + 1, 6)``, the first before any decision; rewards, shape ``(n,)``.
     """
     position = np.arange(start, start + len(decisions) + 1)
+    if mdp.table is not None:
+        rows = position << mdp.k | trailing_bits(decisions, mdp.k)
+        return mdp.table.observations.take(rows, axis=0), mdp.table.rewards.take(rows[1:])
     labels = mdp.labels[position[:-1]]
     tp, fp = trailing_count(decisions & labels, mdp.k), trailing_count(decisions & ~labels, mdp.k)
     return mdp.observe(position, tp, fp), mdp.reward(position[1:], tp[1:], fp[1:])

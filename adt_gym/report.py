@@ -104,7 +104,8 @@ def _article(number: int, run: RunResults, drawn: int) -> str:
 {_truth_table(run)}
 </section>
 <section class="scores"><h3>Scores and thresholds</h3>
-<p>Shaded: labelled anomalous. Below: what each method flagged. Drag to zoom in, double-click to zoom out.</p>
+<p>Shaded: labelled anomalous. Below: what each method flagged. Drag, or use the buttons of the
+chart, to zoom in; double-click to zoom out. A click on a method hides it.</p>
 {_controls(run, drawn)}
 <div class="chart" data-chart="scores"></div>
 <h4>Events of this series</h4>
@@ -119,7 +120,10 @@ def _article(number: int, run: RunResults, drawn: int) -> str:
 <section><h3>Confusion counts</h3>{_confusion_table(run)}</section>
 {_learning(run.curve)}
 <section><h3>Settings and versions</h3>
-<div class="columns">{_settings_table("setting", _flat(run.settings))}{_settings_table("version", run.versions)}</div>
+<div class="columns compact">
+{_settings_table("setting", _flat(run.settings))}
+{_settings_table("version", run.versions)}
+</div>
 </section>
 </article>"""
 
@@ -129,9 +133,9 @@ def _truth_table(run: RunResults) -> str:
     head = ["method", "saw_labels", *measures]
     rows = []
     for i, row in enumerate(run.table):
-        saw = '<b class="saw">yes</b>' if row.saw_labels else "no"
+        saw = '<td class="text"><b class="saw">yes</b></td>' if row.saw_labels else '<td class="text">no</td>'
         cells = [_measure(name, row.measures.get(name, float("nan"))) for name in measures]
-        rows.append([_method(i, row.method), f"<td>{saw}</td>", *cells])
+        rows.append([_method(i, row.method), saw, *cells])
     return _table([TITLES.get(name, name.replace("_", " ")) for name in head], rows, text_columns=2)
 
 
@@ -213,7 +217,9 @@ def _method(number: int, name: str) -> str:
 def _number(value: float) -> str:
     if not np.isfinite(value):
         return "<td>&ndash;</td>"
-    return f"<td>{value:,}</td>" if isinstance(value, int) else f"<td>{value:,.3f}</td>"
+    if isinstance(value, int):
+        return f"<td>{value:,}</td>"
+    return f"<td>{value:,.1f}</td>" if abs(value) >= 100 else f"<td>{value:.3f}</td>"
 
 
 def _plural(count: int, one: str, many: str = "") -> str:
@@ -236,4 +242,6 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
 
 
 def _plain(value: object) -> str:
+    if value in (None, "", []):
+        return "none"
     return value if isinstance(value, str) else json.dumps(value)

@@ -9,10 +9,16 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from adt_gym.scripts.benchmark import benchmark
 from adt_gym.scripts.classify import classify
+from adt_gym.scripts.compare_scorers import compare_scorers
+from adt_gym.scripts.datasets import datasets
 from adt_gym.scripts.evaluate import evaluate
+from adt_gym.scripts.figures import figures
+from adt_gym.scripts.report import report
 from adt_gym.scripts.run import run
 from adt_gym.scripts.score import score
+from adt_gym.scripts.sweep import sweep
 from adt_gym.scripts.train import train
 from adt_gym.series import InputError
 
@@ -41,8 +47,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Thresholds for anomaly detection: train agents, compare methods, tell who saw labels.",
 )
-for command in (run, score, train, evaluate, classify):
+for command in (run, score, compare_scorers, train, evaluate, sweep, report, figures, classify, datasets):
     app.command()(command)
+app.add_typer(benchmark, name="benchmark")
 
 if __name__ == "__main__":
     app()

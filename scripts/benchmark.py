@@ -13,7 +13,6 @@ import numpy as np
 import typer
 from gymnasium import spaces
 from numpy.typing import NDArray
-from rich import box
 from rich.table import Table
 
 from adt_gym.agents.reference_dqn import ReferenceDQN
@@ -22,6 +21,7 @@ from adt_gym.evaluation.timing import Machine, Measurement, measure, this_machin
 from adt_gym.files import replacing
 from adt_gym.mdp import mdp_of
 from adt_gym.scripts import learning_curves
+from adt_gym.scripts.learning_curves import plain_table
 from adt_gym.scripts.progress import bar, console
 from adt_gym.series import InputError, ScoredSeries
 from adt_gym.thresholds import Policy
@@ -37,7 +37,7 @@ Windows = Annotated[int, typer.Option(help=f"of {SERIES}, from its start")]
 Out = Annotated[Path, typer.Option(help="folder of the JSON")]
 OUT = Path("benchmarks")
 
-benchmark = typer.Typer(help="Measure speed and learning, side by side with what one would use instead.")
+benchmark = typer.Typer()
 
 
 @benchmark.callback(invoke_without_command=True)
@@ -66,7 +66,7 @@ def step(
         "does nothing": DoesNothing(),
     }
     measurement = measure({name: stepping(env, steps) for name, env in environments.items()}, rounds)
-    report.publish("steps/s", [Comparison("", measurement)], out)
+    report.compare("steps/s", [Comparison("", measurement)], out)
 
 
 @benchmark.command()
@@ -88,7 +88,7 @@ def vector(
         }
         candidates = {name: vector_stepping(env, steps) for name, env in environments.items()}
         comparisons.append(Comparison(f"N = {n:,}", measure(candidates, rounds)))
-    report.publish("steps/s", comparisons, out)
+    report.compare("steps/s", comparisons, out)
 
 
 @benchmark.command()
@@ -112,7 +112,7 @@ def train(
         "reference, stepped": learning(stepped, slow_episodes),
         "SB3 DQN": lambda: learn_episodes(sb3, slow_episodes).num_timesteps,
     }
-    report.publish("steps/s", [Comparison("", measure(candidates, rounds))], out)
+    report.compare("steps/s", [Comparison("", measure(candidates, rounds))], out)
 
 
 @benchmark.command()
@@ -134,9 +134,8 @@ def learn(
     cells = learning_curves.run_cells(settings, range(seeds), out / "learn", jobs or report.machine.cores)
     summary = learning_curves.summarise(settings, cells)
     learning_curves.draw(out / "learn.png", settings, cells)
-    for table in learning_curves.tables(summary):
-        console.print(table)
-    report.write(asdict(summary), out)
+    console.print(learning_curves.method_table(summary))
+    report.publish(learning_curves.equality_table(summary), asdict(summary), out)
 
 
 @benchmark.command()
@@ -165,14 +164,14 @@ def infer(
         "ours": lambda: len(detect(agent, long)),
         "SB3's predict in a loop": lambda: len(detect_in_turns(sb3, short)),
     }
-    report.publish("windows/s", [Comparison("", measure(candidates, rounds))], out)
+    report.compare("windows/s", [Comparison("", measure(candidates, rounds))], out)
 
 
 @benchmark.command()
 def paper(episodes: Annotated[int, typer.Option(min=1)] = 20_000, windows: Windows = 1000, out: Out = OUT) -> None:
     """Seconds that the reference agent takes for the paper's protocol: k = 2, l = 1 and 10."""
     report = Report("paper", {"episodes": episodes, "windows": windows, "k": 2})
-    series, table = training_series(windows), plain_table("paper", ("l", "seconds", "steps/s"), report.machine)
+    series, table = training_series(windows), plain_table("paper", ("l", "seconds", "steps/s"))
     seconds = {}
     for hold in (1, 10):
         agent = ReferenceDQN(gym.make("ADT-v0", series=series, k=2), hold=hold)
@@ -181,8 +180,7 @@ def paper(episodes: Annotated[int, typer.Option(min=1)] = 20_000, windows: Windo
             agent.learn(episodes, lambda done: advance("") if done.episode % 100 == 0 else None)
             seconds[hold] = perf_counter() - started
         table.add_row(f"{hold}", f"{seconds[hold]:.1f}", f"{episodes * (windows - 2) / seconds[hold]:,.0f}")
-    console.print(table)
-    report.write({"seconds": seconds}, out)
+    report.publish(table, {"seconds": seconds}, out)
 
 
 # What is measured
@@ -300,18 +298,19 @@ class Report:
     settings: dict[str, Any]
     machine: Machine = field(default_factory=this_machine)
 
-    def publish(self, unit: str, comparisons: Sequence[Comparison], out: Path) -> None:
+    def compare(self, unit: str, comparisons: Sequence[Comparison], out: Path) -> None:
         """Print the comparisons and write them."""
-        console.print(ratio_table(self.name, unit, comparisons, self.machine))
-        self.write({"unit": unit, "comparisons": [as_results(one) for one in comparisons]}, out)
+        results = {"unit": unit, "comparisons": [as_results(one) for one in comparisons]}
+        self.publish(ratio_table(self.name, unit, comparisons), results, out)
 
-    def write(self, results: dict[str, Any], out: Path) -> None:
-        """Write ``out/NAME.json``."""
+    def publish(self, table: Table, results: dict[str, Any], out: Path) -> None:
+        """Print the table and where it was measured, write the results to ``out/NAME.json``."""
         path = out / f"{self.name}.json"
-        known = {"benchmark": self.name, "command": ["adt", *sys.argv[1:]], "machine": asdict(self.machine)}
+        origin = {"benchmark": self.name, "command": ["adt", *sys.argv[1:]], "machine": asdict(self.machine)}
         with replacing(path) as temporary:
-            temporary.write_text(json.dumps({**known, "settings": self.settings, **results}, indent=2) + "\n")
-        console.print(f"the figures are in {path}", soft_wrap=True)
+            temporary.write_text(json.dumps({**origin, "settings": self.settings, **results}, indent=2) + "\n")
+        console.print(table)
+        console.print(f"on {self.machine}; the figures are in {path}", soft_wrap=True, highlight=False)
 
 
 def as_results(comparison: Comparison) -> dict[str, Any]:
@@ -325,21 +324,13 @@ def as_results(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def ratio_table(title: str, unit: str, comparisons: Sequence[Comparison], machine: Machine) -> Table:
+def ratio_table(title: str, unit: str, comparisons: Sequence[Comparison]) -> Table:
     """Return the comparisons as a table to print."""
-    table = plain_table(title, ("", unit, "ours is times as fast"), machine)
+    table = plain_table(f"{title}: median (lowest - highest)", ("", unit, "ours is times as fast"))
     for comparison in comparisons:
         measurement = comparison.measurement
         ours = next(iter(measurement.rates))
         for name in measurement.rates:
-            ratio = "" if name == ours else f"{measurement.ratio(ours, name):,.2f}"
-            table.add_row(f"{name}  {comparison.setting}", f"{measurement.rate(name):,.0f}", ratio)
-    return table
-
-
-def plain_table(title: str, columns: Sequence[str], machine: Machine) -> Table:
-    """Return an empty table that says where its figures come from."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, caption=f"median (lowest - highest) on {machine}")
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="right" if i else "left")
+            ratio = "" if name == ours else str(measurement.ratio(ours, name))
+            table.add_row(f"{name} {comparison.setting}", str(measurement.rate(name)), ratio)
     return table

@@ -12,13 +12,15 @@ import typer
 from rich import box
 from rich.table import Table
 
-from adt_gym import plots, scoring
+from adt_gym import scoring
 from adt_gym.evaluation.scorers import ScorerReport, evaluate_scorer
+from adt_gym.evaluation.split import Split
 from adt_gym.files import replacing_folder
-from adt_gym.scripts import source as sources
-from adt_gym.scripts.progress import bar, console
+from adt_gym.scoring.curves import PARTS, training_curves
 from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.training import Epoch
+from adt_gym.scripts import source as sources
+from adt_gym.scripts.progress import bar, console
 from adt_gym.series import Series
 
 
@@ -53,7 +55,10 @@ class ScorerRow:
 
 
 def compare_scorers(
-    source: Annotated[str, typer.Argument(help="a data set's name, or a file")],
+    source: Annotated[
+        str,
+        typer.Argument(help="yahoo_like, kubernetes, a .csv, .parquet or .npz file, a folder, or a name with --root"),
+    ],
     scorer: Annotated[
         list[str] | None, typer.Option(help="repeat the option; the five auto-encoders by default")
     ] = None,
@@ -68,18 +73,19 @@ def compare_scorers(
         int, typer.Option(help="one series: train on the shortest prefix with so many anomalous windows")
     ] = 20,
     train_until: Annotated[str | None, typer.Option(help="one series: train up to this time or row instead")] = None,
-    train_share: Annotated[float, typer.Option(help="many series: train on this share of each")] = 0.25,
+    train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
+    root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
     scaling: Annotated[str, typer.Option(help="minmax, or tail")] = "minmax",
     epochs: Annotated[int, typer.Option(help="passes of the networks over their windows")] = 30,
     seed: int = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
     out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME-scorers by default")] = None,
 ) -> None:
-    """Train scorers on the normal windows of the training part and measure each on the rest, static threshold and all."""
+    """Train scorers on the normal windows of the training part; measure each, with a static threshold, on the rest."""
     settings = CompareScorersSettings(
         sources.SourceSettings(
             source, tuple(value_columns or ()), time_column, label_column, key_column, windows, delimiter,
-            window, train_anomalies, train_until, train_share,
+            window, train_anomalies, train_until, train_share, root,
         ),
         tuple(scorer or scoring.AUTOENCODERS), scaling, epochs, seed, device,
     )  # fmt: skip
@@ -115,19 +121,20 @@ def _compare(settings: CompareScorersSettings, folder: Path) -> None:
             scaling=settings.scaling,
             seed=settings.seed,
         )
-        rows.append(_row(made, split.train, split.test))
+        rows.append(_row(made, split))
     (folder / "config.json").write_text(json.dumps({"settings": asdict(settings)}, indent=2) + "\n")
     _write(folder / "table.csv", rows)
     curves = {row.report.scorer: row.curve for row in rows if row.curve}
     if curves:
-        plots.training_curves(folder / "curves.png", curves)
-    console.print(scorer_table(rows, f"{settings.source.name}: {_windows(rows):,} windows that no training saw"))
+        training_curves(folder / "curves.png", curves)
+    for table in scorer_tables(rows, f"{settings.source.name}: {_windows(rows):,} windows that no training saw"):
+        console.print(table)
 
 
-def _row(scorer: scoring.Scorer, train: list[Series], test: list[Series]) -> ScorerRow:
+def _row(scorer: scoring.Scorer, split: Split) -> ScorerRow:
     started = time.perf_counter()
-    fit_with_bar(scorer, train, test)
-    scored = [[scorer.score(one) for one in part] for part in (train, test)]
+    fit_with_bar(scorer, split.for_scorer, split.test)
+    scored = [[scorer.score(one) for one in part] for part in (split.train, split.test)]
     seconds = time.perf_counter() - started
     return ScorerRow(evaluate_scorer(scorer.label, *scored), seconds, getattr(scorer, "curve", []))
 
@@ -142,24 +149,37 @@ def fit_with_bar(scorer: scoring.Scorer, train: list[Series], test: Sequence[Ser
             scorer.fit(train)
 
 
-def scorer_table(rows: Sequence[ScorerRow], title: str) -> Table:
-    """Return the reports as a table to print."""
-    caption = "P, R and F1 of one static threshold, chosen on the training part; over windows"
-    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption=caption)
-    columns = ("scorer", "AUROC", "threshold", "TP", "FP", "FN", "TN", "acc.", "P", "R", "F1", "macro F1", "test R2")
-    for column in columns:
-        table.add_column(column, justify="left" if column == "scorer" else "right", no_wrap=True)
+def scorer_tables(rows: Sequence[ScorerRow], title: str) -> list[Table]:
+    """Return what the static rule makes of the scores and, where there are any, the ends of the curves, to print."""
+    rule = _table(title, ("scorer", "AUROC", "threshold", "accuracy", "P", "R", "F1", "macro F1"))
+    counts = _table("", ("scorer", "TP", "FP", "FN", "TN", "macro P", "macro R", "seconds"))
+    curves = _table("the last epoch", ("scorer", *(f"{part} {what}" for what in ("MSE", "R2") for part in PARTS)))
+    rule.caption = "one static threshold, chosen on the training part; over windows"
     for row in rows:
         one = row.report
-        test_r2 = row.curve[-1].test_r2 if row.curve else None
-        counts = [str(n) for n in (one.tp, one.fp, one.fn, one.tn)]
-        shares = [_number(v) for v in (one.accuracy, one.precision, one.recall, one.f1, one.macro_f1, test_r2)]
-        table.add_row(one.scorer, _number(one.auroc), f"{one.threshold:.3g}", *counts, *shares)
+        numbers = (one.auroc, one.threshold, one.accuracy, one.precision, one.recall, one.f1, one.macro_f1)
+        rule.add_row(one.scorer, *map(_number, numbers))
+        found = [f"{n:,}" for n in (one.tp, one.fp, one.fn, one.tn)]
+        counts.add_row(
+            one.scorer, *found, _number(one.macro_precision), _number(one.macro_recall), f"{row.seconds:.1f}"
+        )
+        if row.curve:
+            last = row.curve[-1]
+            errors = [_number(getattr(last, part), 5) for part in PARTS]
+            curves.add_row(one.scorer, *errors, *(_number(getattr(last, f"{part}_r2")) for part in PARTS))
+    return [rule, counts, *([curves] if curves.row_count else [])]
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        name = column == "scorer"
+        table.add_column(column, justify="left" if name else "right", no_wrap=name)
     return table
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _number(value: float | None, digits: int = 3) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
 
 
 def _windows(rows: Sequence[ScorerRow]) -> int:

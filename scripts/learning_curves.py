@@ -138,8 +138,9 @@ def run_cells(settings: LearnSettings, seeds: Iterable[int], folder: Path, jobs:
     """Train every agent from every seed in ``jobs`` processes; what the folder holds already is only read.
 
     Raises:
-        InputError: If the folder holds cells of other settings.
+        InputError: If the folder holds cells of other settings, or no packaged series has so many windows.
     """
+    stretch, _ = richest_stretch(settings.windows)
     wanted = [(agent, seed) for agent in AGENTS for seed in seeds]
     paths = {pair: folder / "{}-{}.json".format(*pair) for pair in wanted}
     cells = {pair: read_cell(path, settings) for pair, path in paths.items() if path.is_file()}
@@ -149,7 +150,7 @@ def run_cells(settings: LearnSettings, seeds: Iterable[int], folder: Path, jobs:
     # Fresh processes: a fork would take over torch's threads in an unknown state.
     pool = ProcessPoolExecutor(min(jobs, len(missing)), mp_context=get_context("spawn"))
     try:
-        futures = [pool.submit(train_cell, agent, seed, settings) for agent, seed in missing]
+        futures = [pool.submit(train_cell, agent, seed, settings, stretch) for agent, seed in missing]
         with bar("agents trained", len(missing)) as advance:
             for future in as_completed(futures):
                 cell = future.result()
@@ -162,11 +163,10 @@ def run_cells(settings: LearnSettings, seeds: Iterable[int], folder: Path, jobs:
     return [cells[pair] for pair in wanted]
 
 
-def train_cell(agent: str, seed: int, settings: LearnSettings) -> Cell:
+def train_cell(agent: str, seed: int, settings: LearnSettings, stretch: ScoredSeries) -> Cell:
     """Train one agent from one seed and run its greedy policy."""
-    stretch, _ = richest_stretch(settings.windows)
     env = gym.make("ADT-v0", series=stretch)
-    hyperparameters = {"learning_rate": settings.learning_rate, "gamma": settings.gamma}
+    hyperparameters: dict[str, Any] = {"learning_rate": settings.learning_rate, "gamma": settings.gamma}
     train = train_reference if agent == "reference" else train_sb3
     model, returns = train(env, seed, settings.episodes, hyperparameters)
     policy = thresholds.Policy(model)
@@ -175,7 +175,7 @@ def train_cell(agent: str, seed: int, settings: LearnSettings) -> Cell:
 
 
 def train_reference(
-    env: gym.Env[Any, Any], seed: int, episodes: int, hyperparameters: dict[str, float]
+    env: gym.Env[Any, Any], seed: int, episodes: int, hyperparameters: dict[str, Any]
 ) -> tuple[Any, list[float]]:
     """Return the trained reference DQN and the return of each episode."""
     returns: list[float] = []
@@ -184,7 +184,7 @@ def train_reference(
 
 
 def train_sb3(
-    env: gym.Env[Any, Any], seed: int, episodes: int, hyperparameters: dict[str, float]
+    env: gym.Env[Any, Any], seed: int, episodes: int, hyperparameters: dict[str, Any]
 ) -> tuple[Any, list[float]]:
     """Return the trained SB3 DQN and the return of each episode."""
     from stable_baselines3.common.monitor import Monitor
@@ -291,24 +291,31 @@ def summarise(settings: LearnSettings, cells: Sequence[Cell]) -> Summary:
 # Telling
 
 
-def tables(summary: Summary) -> list[Table]:
-    """Return the summary as tables to print."""
-    methods = Table(
-        title=f"learn: {summary.stretch}", box=box.SIMPLE_HEAD, caption="median (lowest - highest) of seeds"
-    )
-    for column in ("method", "F1 there", "F1, all packaged", "return / optimum", "optimal actions"):
-        methods.add_column(column, justify="left" if column == "method" else "right")
+def method_table(summary: Summary) -> Table:
+    """Return how good the methods are, as a table to print."""
+    columns = ("", "F1 there", "F1, all packaged", "return / optimum", "optimal actions")
+    table = plain_table(f"{summary.stretch}: median (lowest - highest) of the seeds", columns)
     for row in summary.rows:
         shares = (row.f1, row.f1_packaged, row.of_optimum, row.optimal)
-        methods.add_row(
-            row.name, *(f"{share:.3f}" if share.low < share.high else f"{share.median:.3f}" for share in shares)
-        )
-    equal = Table(title="both agents decide the same", box=box.SIMPLE_HEAD)
-    for column in ("seed", "windows there", "windows of all packaged series"):
-        equal.add_column(column, justify="right")
+        table.add_row(row.name, *map(str, shares))
+    return table
+
+
+def equality_table(summary: Summary) -> Table:
+    """Return how far the two agents agree, as a table to print."""
+    columns = ("seed", "same decisions there", "on all packaged series")
+    table = plain_table(f"{AGENTS['reference']} and {AGENTS['sb3']}", columns)
     for one in summary.equal:
-        equal.add_row(f"{one.seed}", f"{one.stretch:.3%}", f"{one.packaged:.3%}")
-    return [methods, equal]
+        table.add_row(f"{one.seed}", f"{one.stretch:.3%}", f"{one.packaged:.3%}")
+    return table
+
+
+def plain_table(title: str, columns: Sequence[str]) -> Table:
+    """Return an empty table, all but its first column to the right."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i else "left", no_wrap=i == 0)
+    return table
 
 
 def band(curves: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -337,8 +344,7 @@ def draw(path: Path, settings: LearnSettings, cells: Sequence[Cell]) -> None:
     axes.axhline(1.0, color="black", linewidth=0.8, label="optimum")
     for name, style in zip(BASELINES, ("-", "--", "-.", ":"), strict=True):
         axes.axhline(judge.baseline(name).of_optimum.median, color="grey", linestyle=style, linewidth=0.8, label=name)
-    axes.set(xlabel="episode", ylabel=f"return / optimum, mean of {width} episodes")
-    axes.set_ylim(bottom=-1.0)
+    axes.set(xlabel="episode", ylabel=f"training return / optimum, mean of {width} episodes")
     axes.set_title(f"{judge.stretch.name}, {settings.windows} windows: mean over seeds and its 95% band", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)

@@ -10,7 +10,7 @@ from adt_gym import figures, plots, thresholds
 from adt_gym.mdp import ThresholdingMDP
 from adt_gym.plan import outputs
 from adt_gym.scripts import paper
-from adt_gym.scripts.paper import What
+from adt_gym.scripts.paper import Dataset, What
 from adt_gym.scripts.paper_agents import Cell, TrainedAgent, env_options
 from adt_gym.series import Detection, ScoredSeries
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def draw(
     folder: Path,
     what: What,
+    dataset: Dataset,
     results: Sequence["Result"],
     agents: Sequence[TrainedAgent],
     test: Sequence[ScoredSeries],
@@ -31,6 +32,7 @@ def draw(
     Args:
         folder: Where to.
         what: The table or figure.
+        dataset: The name of the data.
         results: The rows of its table.
         agents: All that were trained.
         test: What was evaluated.
@@ -45,23 +47,28 @@ def draw(
         shape = (len(paper.TABLE4_HOLDS), len(paper.ALPHAS))
         f1 = np.reshape([bar.f1 for bar in ours], shape).T
         axes = ("alpha", "l, windows a threshold is kept for")
-        figures.f1_heat_map(path, paper.ALPHAS, paper.TABLE4_HOLDS, f1, axes, references, "F1 by reward and hold")
+        figures.f1_heat_map(
+            path, paper.ALPHAS, paper.TABLE4_HOLDS, f1, axes, references, f"{dataset}: F1 by alpha and l"
+        )
     elif what == "figure2":
         seconds = [second or 0.0 for _, _, second in varied]
         holds = [setting.hold for setting in settings]
-        figures.f1_curve(path, holds, ours, references, "l, windows a threshold is kept for", "F1 over l", seconds)
+        figures.f1_curve(
+            path, holds, ours, references, "l, windows a threshold is kept for", f"{dataset}: F1 over l", seconds
+        )
     elif what == "figure3":
         ks = [setting.k for setting in settings]
-        figures.f1_curve(path, ks, ours, references, "k, windows the agent looks back on", "F1 over k")
+        figures.f1_curve(path, ks, ours, references, "k, windows the agent looks back on", f"{dataset}: F1 over k")
     elif what == "figure4":
         rewards = {f"adt, seed {agent.cell.seed}": agent.rewards for agent in agents}
-        title = "Training reward; lines: what rules get on the training windows of seed 0"
+        title = f"{dataset}: training reward; lines: what rules get on the training windows of seed 0"
         figures.reward_curves(path, rewards, rule_rewards(agents[0].cell), paper.SMOOTHED, title)
     elif what == "figure5":
         most = int(np.argmax([one.labels.sum() for one in test]))
-        plots.detection_panels(path, test[most], {name: runs[most] for name, runs in detections.items()})
+        panels = {f"{row.method} (saw labels)" if row.saw_labels else row.method: row.method for row in results}
+        plots.detection_panels(path, test[most], {title: detections[name][most] for title, name in panels.items()})
     else:
-        figures.f1_bars(path, bars, "F1 of all methods; who saw labels of what it was tested on")
+        figures.f1_bars(path, bars, f"{dataset}: F1 of all methods")
 
 
 def rule_rewards(cell: Cell) -> dict[str, float]:

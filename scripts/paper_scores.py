@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from adt_gym import data
+from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.split import draw_labelled, split_by_share
 from adt_gym.files import replacing_folder
 from adt_gym.scoring.autoencoder import AutoEncoder
@@ -30,7 +31,7 @@ class ScoreSettings:
         root: The folder of the user's copy; None for yahoo_like.
         window: tau, the points of a window.
         train_share: The share of the windows that agents are trained on.
-        epochs: Of the auto-encoder.
+        epochs: Of the auto-encoder; yahoo_like comes scored.
     """
 
     dataset: Dataset
@@ -45,13 +46,13 @@ class PaperScores:
     """Scored series.
 
     Args:
-        normal: What the scorer learned on; a method that needs no labels learns on it too.
+        train: What the scorer learned on; a method that needs no labels learns on it too.
         pool: What the labelled windows are drawn from.
-        test: What is evaluated. It shares no point with ``normal`` or ``pool``.
-        whole: ``test`` and ``pool`` in one piece, as the authors' public code evaluates it.
+        test: What is evaluated. It shares no point with ``train`` or ``pool``.
+        whole: ``test`` and ``pool`` in one piece, as the authors' public code evaluates them.
     """
 
-    normal: list[ScoredSeries]
+    train: list[ScoredSeries]
     pool: list[ScoredSeries]
     test: list[ScoredSeries]
     whole: list[ScoredSeries]
@@ -62,7 +63,14 @@ class PaperScores:
 
 
 def prepare(settings: ScoreSettings, folder: Path) -> PaperScores:
-    """Train the scorer and score, or read the scores in ``folder`` if they were made with the same settings."""
+    """Return the scores: the packaged ones, those in ``folder`` if they were made with the same settings, or new ones.
+
+    Raises:
+        InputError: If the data do not suit the experiment.
+        FileNotFoundError: If they are not there.
+    """
+    if settings.dataset == "yahoo_like":
+        return _packaged(settings)
     marker, names = folder / "settings.json", [f.name for f in fields(PaperScores)]
     if marker.is_file() and json.loads(marker.read_text()) == asdict(settings):
         return PaperScores(**{name: load_scored(folder / f"{name}.npz") for name in names})
@@ -78,10 +86,6 @@ def prepare(settings: ScoreSettings, folder: Path) -> PaperScores:
 
 def _load(settings: ScoreSettings) -> list[Series]:
     name, root = settings.dataset, settings.root
-    if name == "yahoo_like":
-        if root is not None:
-            raise InputError("yahoo_like is generated: leave --root out, or choose --dataset yahoo")
-        return data.load(name)
     if root is None:
         raise InputError(f"{name} may not be passed on: say where your copy is (--root FOLDER)")
     series = data.load(name, root=root)
@@ -94,14 +98,25 @@ def _load(settings: ScoreSettings) -> list[Series]:
     return series
 
 
+def _packaged(settings: ScoreSettings) -> PaperScores:
+    """Cut the packaged scores where the training of their scorer ended."""
+    if settings.root is not None:
+        raise InputError("yahoo_like is packaged: leave --root out, or choose --dataset yahoo")
+    whole = list(resolve(settings.dataset))
+    return _cut(whole, [one.meta["trained_on_points"] for one in whole], settings.window)
+
+
 def _of_many(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings) -> PaperScores:
     """Learn on the first part of every series, evaluate the rest of each."""
     train = split_by_share(series, SCORER_SHARE, settings.window).train
     train_scorer(scorer, train)
-    whole = [scorer.score(one) for one in series]
-    cuts = [len(part) for part in train]
-    learned = [one[: cut - settings.window + 1] for one, cut in zip(whole, cuts, strict=True)]
-    return PaperScores(learned, learned, [one[cut:] for one, cut in zip(whole, cuts, strict=True)], whole)
+    return _cut([scorer.score(one) for one in series], list(map(len, train)), settings.window)
+
+
+def _cut(whole: list[ScoredSeries], rows: list[int], window: int) -> PaperScores:
+    """Cut every series before a row; windows that cross the cut are in neither part."""
+    train = [one[: row - window + 1] for one, row in zip(whole, rows, strict=True)]
+    return PaperScores(train, train, [one[row:] for one, row in zip(whole, rows, strict=True)], whole)
 
 
 def _of_plant(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings) -> PaperScores:

@@ -1,12 +1,15 @@
 """Progress bars that look the same in every command."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-console = Console()
+WIDE_ENOUGH = 110
+console = Console(width=None if sys.stdout.isatty() else WIDE_ENOUGH)
+"""Redirected output has no width to fit into: tables stay whole."""
 
 
 @contextmanager

@@ -21,13 +21,14 @@ from adt_gym.agents.reference_dqn import EpisodeReport, ReferenceDQN
 from adt_gym.evaluation.compare import Row, compare, write_table
 from adt_gym.evaluation.detections import save_detections
 from adt_gym.evaluation.results import LearningCurve
-from adt_gym.evaluation.split import draw_labelled
+from adt_gym.evaluation.split import draw_labelled, eventful_stretch
 from adt_gym.files import replacing_folder
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.score import train_scorer
 from adt_gym.series import ScoredSeries, save_scored
+from adt_gym.thresholds.pythresh import FAST_PYTHRESH
 
 SMOOTHED = 30
 """Episodes that the reward behind the progress bar is averaged over."""
@@ -40,9 +41,12 @@ class RunSettings:
     Args:
         source: The series and how they are cut.
         epochs: Of the auto-encoder.
-        labelled_windows: About how many windows of the training part the agent and the static threshold learn on.
+        labelled_windows: About how many windows of the training part the agent learns on; of many series the other
+            methods learn on the same.
         episodes: Of the agent's training.
         k, hold, alpha, learning_rate, gamma: See ADT-v0 and the reference DQN; beta is 1 - alpha.
+        pythresh: Whether all fast PyThresh methods get a row.
+        vus: Whether the VUS is measured.
         seed: Of everything that is drawn.
     """
 
@@ -55,11 +59,16 @@ class RunSettings:
     alpha: float
     learning_rate: float
     gamma: float
+    pythresh: bool
+    vus: bool
     seed: int
 
 
 def run(
-    source: Annotated[str, typer.Argument(help="yahoo_like, or a CSV or Parquet file")],
+    source: Annotated[
+        str,
+        typer.Argument(help="yahoo_like, kubernetes, a .csv, .parquet or .npz file, a folder, or a name with --root"),
+    ],
     value_columns: Annotated[list[str] | None, typer.Option(help="the metrics; repeat the option")] = None,
     time_column: str | None = None,
     label_column: Annotated[str | None, typer.Option(help="1 or true where anomalous")] = None,
@@ -71,7 +80,8 @@ def run(
         int, typer.Option(min=1, help="one series: train on the shortest prefix with so many anomalous windows")
     ] = 20,
     train_until: Annotated[str | None, typer.Option(help="one series: train up to this time or row instead")] = None,
-    train_share: Annotated[float, typer.Option(help="many series: train on this share of each")] = 0.25,
+    train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
+    root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="passes of the auto-encoder over its windows")] = 30,
     labelled_windows: Annotated[
         int, typer.Option(min=1, help="windows of the training part that the agent learns on")
@@ -82,6 +92,8 @@ def run(
     alpha: Annotated[float, typer.Option(help="weight of TP, FP and FN in the reward")] = 0.9,
     learning_rate: Annotated[float, typer.Option(help="ten times the authors', who train ten times as long")] = 1e-3,
     gamma: Annotated[float, typer.Option(help="the authors' 0.99 needs more episodes to settle")] = 0.9,
+    pythresh: Annotated[bool, typer.Option("--pythresh", help="a row for every fast PyThresh method too")] = False,
+    vus: Annotated[bool, typer.Option("--vus", help="measure the VUS too; takes minutes for many series")] = False,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME by default")] = None,
 ) -> None:
@@ -89,9 +101,9 @@ def run(
     settings = RunSettings(
         sources.SourceSettings(
             source, tuple(value_columns or ()), time_column, label_column, key_column, windows, delimiter,
-            window, train_anomalies, train_until, train_share,
+            window, train_anomalies, train_until, train_share, root,
         ),
-        epochs, labelled_windows, episodes, k, hold, alpha, learning_rate, gamma, seed,
+        epochs, labelled_windows, episodes, k, hold, alpha, learning_rate, gamma, pythresh, vus, seed,
     )  # fmt: skip
     folder = out or Path("runs") / settings.source.name
     with replacing_folder(folder, marker="config.json") as temporary:
@@ -102,13 +114,16 @@ def run(
 def _run(settings: RunSettings, folder: Path) -> None:
     split = sources.split(settings.source, sources.load(settings.source))
     scorer = AutoEncoder(window=settings.source.window, epochs=settings.epochs, seed=settings.seed)
-    train_scorer(scorer, split.train)
+    train_scorer(scorer, split.for_scorer)
     train, test = [[scorer.score(one) for one in part] for part in (split.train, split.test)]
     labelled = choose_labelled(train, settings.labelled_windows, settings.seed)
     agent, curve = train_agent(labelled, settings)
     alpha = settings.alpha
     policy = thresholds.Policy(agent, hold=settings.hold, k=settings.k, alpha=alpha, beta=1 - alpha)
-    rows = compare([policy, *baselines()], labelled, test)
+    methods = [policy, *baselines(), *unsupervised()]
+    if settings.pythresh:
+        methods += [thresholds.make(f"pythresh:{name}") for name in FAST_PYTHRESH]
+    rows = compare(methods, labelled, test, settings.vus)
 
     (folder / "config.json").write_text(json.dumps(configuration(settings), indent=2) + "\n")
     scorer.save(folder / "scorer.npz")
@@ -121,20 +136,26 @@ def _run(settings: RunSettings, folder: Path) -> None:
     shown = int(np.argmax([one.labels.sum() for one in test]))
     plots.detection_panels(folder / "detections.png", test[shown], {r.method: r.detections[shown] for r in rows})
     console.print(table(rows, f"{settings.source.name}: {sum(map(len, test)):,} windows that no training saw"))
+    console.print(events_table(rows))
     console.print(copying(rows), soft_wrap=True)
 
 
 def choose_labelled(train: Sequence[ScoredSeries], windows: int, seed: int) -> list[ScoredSeries]:
-    """Return what the agent learns on: of one series its last windows, of many a few whole training parts."""
-    if len(train) == 1:
-        return [train[0][-windows:]]
-    return draw_labelled(train, windows, seed)
+    """Return what is learned from: of one series all of its training part, of many a few whole training parts."""
+    return list(train) if len(train) == 1 else draw_labelled(train, windows, seed)
+
+
+def for_agent(labelled: Sequence[ScoredSeries], windows: int) -> tuple[ScoredSeries, ...]:
+    """Return what the agent plays: of one series only the stretch with the most anomalies that begin in it."""
+    return (eventful_stretch(labelled[0], windows),) if len(labelled) == 1 else tuple(labelled)
 
 
 def train_agent(labelled: Sequence[ScoredSeries], settings: RunSettings) -> tuple[ReferenceDQN, LearningCurve]:
     """Train the reference DQN under a progress bar; return it and its learning curve."""
     alpha = settings.alpha
-    env = gym.make("ADT-v0", series=tuple(labelled), k=settings.k, alpha=alpha, beta=1 - alpha)
+    env = gym.make(
+        "ADT-v0", series=for_agent(labelled, settings.labelled_windows), k=settings.k, alpha=alpha, beta=1 - alpha
+    )
     agent = ReferenceDQN(
         env, settings.seed, hold=settings.hold, learning_rate=settings.learning_rate, gamma=settings.gamma
     )
@@ -163,6 +184,12 @@ def baselines() -> list[thresholds.Thresholder]:
     ]
 
 
+def unsupervised() -> list[thresholds.Thresholder]:
+    """Return the methods that no one tells labels at test time, nor (but for the second) in training."""
+    names = ("quantile", "false_alarm_rate", "rolling_quantile", "spot", "dspot", "nonparametric")
+    return [thresholds.make(name) for name in names]
+
+
 def table(rows: Sequence[Row], title: str) -> Table:
     """Return the rows as a table to print."""
     columns = ("method", "saw labels", "P", "R", "F1", "alarms/1k", "seconds")
@@ -180,6 +207,33 @@ def table(rows: Sequence[Row], title: str) -> Table:
         saw = "yes" if row.saw_labels else "no"
         shown.add_row(row.method, saw, *numbers, f"{row.alarms_per_1000:.1f}", f"{row.seconds:.2f}")
     return shown
+
+
+def events_table(rows: Sequence[Row]) -> Table:
+    """Return what cannot be had by flagging many windows of one event: the same rows by events."""
+    columns = ("method", "events", "delay", "p95", "missed", "false/1k", "event F1", "VUS-PR")
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption=_EVENTS_CAPTION)
+    for column in columns:
+        shown.add_column(column, justify="left" if column == "method" else "right", no_wrap=True)
+    for row in rows:
+        shown.add_row(
+            row.method,
+            f"{row.event_recall:.3f}",
+            _number(row.delay_median, 0),
+            _number(row.delay_p95, 0),
+            str(row.missed_events),
+            f"{row.false_alarms_per_1000:.1f}",
+            f"{row.event_f1:.3f}",
+            _number(row.vus_pr, 3),
+        )
+    return shown
+
+
+_EVENTS_CAPTION = "events: share of anomalous stretches with an alarm; delay: windows to the first one, median and p95"
+
+
+def _number(value: float, digits: int) -> str:
+    return "-" if np.isnan(value) else f"{value:.{digits}f}"
 
 
 def copying(rows: Sequence[Row]) -> str:

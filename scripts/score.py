@@ -13,7 +13,10 @@ from adt_gym.series import Series, save_scored
 
 
 def score(
-    source: Annotated[str, typer.Argument(help="yahoo_like, or a CSV or Parquet file")],
+    source: Annotated[
+        str,
+        typer.Argument(help="yahoo_like, kubernetes, a .csv, .parquet or .npz file, a folder, or a name with --root"),
+    ],
     out: Annotated[Path, typer.Option(help="the .npz file to write")],
     value_columns: Annotated[list[str] | None, typer.Option(help="the metrics; repeat the option")] = None,
     time_column: str | None = None,
@@ -24,7 +27,8 @@ def score(
     window: Annotated[int, typer.Option(help="points of a window (tau)")] = 10,
     train_anomalies: int = 20,
     train_until: str | None = None,
-    train_share: float = 0.25,
+    train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
+    root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
     epochs: int = 30,
     seed: int = 0,
 ) -> None:
@@ -34,7 +38,7 @@ def score(
     """
     settings = sources.SourceSettings(
         source, tuple(value_columns or ()), time_column, label_column, key_column, windows, delimiter,
-        window, train_anomalies, train_until, train_share,
+        window, train_anomalies, train_until, train_share, root,
     )  # fmt: skip
     series = sources.load(settings)
     scorer = AutoEncoder(window=window, epochs=epochs, seed=seed, double=True)

@@ -10,10 +10,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, Thr
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import combinations
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
@@ -263,8 +264,9 @@ def processes(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
     """Start local processes, each a pool of its own: a pool breaks as a whole, and so only its own cell is lost."""
     spawn = multiprocessing.get_context("spawn")
     idle: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
+    start = partial(ProcessPoolExecutor, 1, spawn, end_with_parent)
     for _ in range(jobs):
-        idle.put(ProcessPoolExecutor(1, spawn))
+        idle.put(start())
 
     def in_a_process(task: Any) -> Any:
         pool = idle.get()
@@ -272,7 +274,7 @@ def processes(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
             return pool.submit(work, task).result()
         except BrokenProcessPool:
             pool.shutdown()
-            pool = ProcessPoolExecutor(1, spawn)
+            pool = start()
             raise
         finally:
             idle.put(pool)
@@ -284,6 +286,18 @@ def processes(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
         threads.shutdown(cancel_futures=True)
         while not idle.empty():
             idle.get().shutdown()
+
+
+def end_with_parent() -> None:
+    """End this worker when the sweep is killed; left alone it would wait for the next cell for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=follow, daemon=True).start()
 
 
 @contextmanager
@@ -299,7 +313,9 @@ def ray_tasks(work: Callable[[Any], Any], jobs: int, address: str | None = None)
     try:
         ray.init(address, log_to_driver=False, **options)
     except (ConnectionError, ValueError) as error:
-        raise InputError(f"no Ray cluster can be reached at {address!r}: {error}") from error
+        raise InputError(
+            f"--ray {address}: {error}; is it running, and does it ask for a token (RAY_AUTH_MODE=token)?"
+        ) from error
     task = ray.remote(max_retries=0)(work)  # deaths are counted in finish()
     try:
         yield Workers(lambda given: task.remote(given).future(), RayError)
@@ -414,7 +430,7 @@ def printed(summary: "pd.DataFrame") -> Table:
         title=f"{series[0] if len(series) == 1 else 'sweep'}: mean ± standard deviation over seeds",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
-        padding=(0, 1, 0, 0),
+        padding=0,
         caption="over the windows behind the training part; the rules below the agent do not depend on its settings",
     )
     for name in (*settings, "method"):

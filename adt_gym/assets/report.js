@@ -3,9 +3,10 @@
   const MAX_EVENTS = 500; // rows of the list of events
   const TOUCH = matchMedia("(pointer: coarse)").matches;
   const CONFIG = {
-    responsive: true, displaylogo: false, displayModeBar: TOUCH ? true : "hover",
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    responsive: true, displaylogo: false, showTips: false, displayModeBar: TOUCH ? true : "hover",
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "resetScale2d"],
   };
+  const SCORES_CONFIG = { ...CONFIG, doubleClick: false }; // Plotly's own would go back to the series shown first
   const data = JSON.parse(document.getElementById("charts").textContent);
   const articles = [...document.querySelectorAll("article")];
   const tabs = [...document.querySelectorAll("[role=tab]")];
@@ -102,6 +103,7 @@
 
   const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;"); // Plotly reads a kind of HTML
+  const counted = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
   const narrow = () => innerWidth < 600;
 
   function axis(more) {
@@ -124,18 +126,22 @@
   function scoreTraces(series, view, methods, visible, buckets) {
     const { from, to } = view, { x, step } = series;
     const at = (places, values) => ({ x: places.map((i) => x[i]), y: places.map((i) => values[i]) });
-    const edges = ([start, stop]) => [x[start] - step / 2, x[stop - 1] + step / 2];
+    const pixel = (x[to - 1] - x[from] + step) / buckets; // a run is at least this wide, or it could not be seen
+    const edges = ([start, stop]) => {
+      const left = x[start] - step / 2;
+      return [left, Math.max(x[stop - 1] + step / 2, left + 1.5 * pixel)];
+    };
     const labelled = runs(series.labels, from, to, buckets).map(edges);
     const strip = (flags, row, colour, name) => {
       const bars = runs(flags, from, to, buckets).map(edges);
       return {
         type: "scatter", mode: "lines", name, yaxis: "y2", hoverinfo: "skip", connectgaps: false,
         x: bars.flatMap(([a, b]) => [a, b, null]), y: bars.flatMap(() => [row, row, null]),
-        line: { color: colour, width: 10 },
+        line: { color: colour, width: 10, simplify: false },
       };
     };
     const shade = {
-      type: "scatter", mode: "lines", name: "labelled", fill: "toself", hoverinfo: "skip", line: { width: 0 },
+      type: "scatter", mode: "lines", name: "labelled", fill: "toself", hoverinfo: "skip", line: { width: 0, simplify: false },
       fillcolor: variable("--anomaly"),
       x: labelled.flatMap(([a, b]) => [a, a, b, b, a, null]), y: labelled.flatMap(() => [-1, 2, 2, -1, -1, null]),
     };
@@ -147,19 +153,21 @@
       type: "scatter", mode: "lines", name: plain(methods[m].name), hovertemplate: "%{y:.4f}",
       ...at(envelope(series.thresholds[m], from, to, buckets), series.thresholds[m]),
       line: { color: methods[m].colour, width: 1.5, shape: "hvh" },
+      opacity: to - from > 2 * buckets ? 0.4 : 0.9, // many switches in one pixel must not hide the scores
     }));
     const strips = visible.map((m, row) =>
       strip(series.decisions[m], row + 1, methods[m].colour, `flagged by ${plain(methods[m].name)}`));
-    return [shade, score, ...thresholds, strip(series.labels, 0, variable("--anomaly-solid"), "truth"), ...strips];
+    return [shade, ...thresholds, score, strip(series.labels, 0, variable("--anomaly-solid"), "truth"), ...strips];
   }
 
   function scoreLayout(series, view, methods, visible) {
     const rows = visible.length + 1, upper = 260, strips = 20 * rows + 8, height = upper + strips + 92;
     const split = strips / (upper + strips + 22);
     const { x, step } = series;
-    const names = ["labelled", ...visible.map((m) => plain(methods[m].name))];
+    const names = ["labelled", ...visible.map((m) => methods[m].name)];
+    const longest = Math.max(...names.map((name) => name.length));
     return layout(height, {
-      margin: { l: narrow() ? 34 : 150, r: 12, t: 34, b: 36 },
+      margin: { l: narrow() ? 34 : Math.min(240, 24 + 6.6 * longest), r: 12, t: 34, b: 36 },
       xaxis: axis({
         type: series.timed ? "date" : "linear", anchor: "y2", showspikes: false,
         title: series.timed ? undefined : { text: "window", standoff: 6 },
@@ -168,7 +176,7 @@
       yaxis: axis({ domain: [split + 0.05, 1], range: [-0.03, 1.05], fixedrange: true, title: { text: "" }, tickvals: [0, 0.5, 1] }),
       yaxis2: axis({
         domain: [0, split], range: [rows - 0.4, -0.6], fixedrange: true, showgrid: false,
-        tickvals: narrow() ? [] : names.map((_, i) => i), ticktext: names,
+        tickvals: narrow() ? [] : names.map((_, i) => i), ticktext: names.map(plain),
       }),
     });
   }
@@ -195,8 +203,8 @@
       margin: { l: 56, r: 44, t: 40, b: 40 },
       xaxis: axis({ title: { text: "episode", standoff: 6 }, anchor: "y3" }),
       yaxis: axis({ domain: [0.4, 1], title: { text: "reward" }, fixedrange: true }),
-      yaxis2: axis({ overlaying: "y", side: "right", range: [0, 1.02], showgrid: false, title: { text: "epsilon" }, fixedrange: true }),
-      yaxis3: axis({ domain: [0, 0.3], type: "log", title: { text: "loss" }, fixedrange: true, nticks: 4, exponentformat: "power" }),
+      yaxis2: axis({ overlaying: "y", side: "right", range: [0, 1.02], showgrid: false, tickmode: "array", tickvals: [0, 0.5, 1], fixedrange: true }),
+      yaxis3: axis({ domain: [0, 0.3], type: "log", title: { text: "loss" }, fixedrange: true, dtick: 1 }),
     }), CONFIG);
   }
 
@@ -211,7 +219,7 @@
       };
     });
     return Plotly.react(element, traces, layout(280, {
-      xaxis: axis({ title: { text: "delay in windows", standoff: 6 }, rangemode: "tozero" }),
+      xaxis: axis({ title: { text: "delay in windows", standoff: 6 }, range: [-0.02 * last, 1.02 * last] }),
       yaxis: axis({ range: [-0.02, 1.03], tickformat: ".0%", fixedrange: true }),
     }), CONFIG);
   }
@@ -263,7 +271,7 @@
     const drawScores = () => {
       const shown = visible(), buckets = Math.max(200, scores.clientWidth);
       return Plotly.react(scores, scoreTraces(series, view, run.methods, shown, buckets),
-        scoreLayout(series, view, run.methods, shown), CONFIG);
+        scoreLayout(series, view, run.methods, shown), SCORES_CONFIG);
     };
     const show = (from, to) => {
       view = { from: Math.max(0, from), to: Math.min(series.count, to) };
@@ -277,33 +285,37 @@
     const choose = async (number) => {
       series = await unpackSeries(run.series[number]);
       listEvents(article.querySelector("[data-table=events]"), series, run.methods, showEvent);
-      await show(0, series.count);
+      view = { from: 0, to: series.count };
     };
     const number = (end) => (typeof end === "number" ? end : Date.parse(end.length > 10 ? end.replace(" ", "T") + "Z" : end));
     const zoomed = (event) => {
       if (event["xaxis.autorange"]) return show(0, series.count);
-      if (!("xaxis.range[0]" in event)) return undefined;
-      const from = lowerBound(series.x, number(event["xaxis.range[0]"]));
-      const to = lowerBound(series.x, number(event["xaxis.range[1]"]));
+      const range = event["xaxis.range"] ?? [event["xaxis.range[0]"], event["xaxis.range[1]"]];
+      if (range[0] === undefined) return undefined;
+      const [from, to] = range.map((end) => lowerBound(series.x, number(end)));
       return to - from < 2 ? show(from - 1, from + 2) : show(from, to);
     };
-    const draw = async () => {
+    const drawMethods = async () => {
       await drawScores();
       await drawDelays(element("delays"), run.delays, run.methods, visible());
+    };
+    const draw = async () => {
+      await drawMethods();
       if (run.learning) await drawLearning(element("learning"), run.learning, run.smoothed);
     };
 
-    run.series.forEach((one, i) => select?.add(new Option(`${one.name} · ${one.events.length} events`, i)));
+    run.series.forEach((one, i) => select?.add(new Option(`${one.name} · ${counted(one.events.length, "event")}`, i)));
     const anomalous = run.series.map((one) => one.events.reduce((sum, [start, stop]) => sum + stop - start, 0));
     const first = anomalous.indexOf(Math.max(...anomalous));
     if (select) {
       select.value = first;
-      select.onchange = () => choose(Number(select.value));
+      select.onchange = () => choose(Number(select.value)).then(drawScores);
     }
-    boxes.forEach((box) => (box.onchange = draw));
+    boxes.forEach((box) => (box.onchange = drawMethods));
     await choose(first);
-    scores.on("plotly_relayout", zoomed);
     await draw();
+    scores.on("plotly_relayout", zoomed);
+    scores.on("plotly_doubleclick", () => show(0, series.count));
     return draw;
   }
 

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from adt_gym.evaluation.events import alarm_segments_per_day, false_alarms_per_1000, find_events
 from adt_gym.evaluation.metrics import precision_recall_f1
+from adt_gym.evaluation.range_based import (
+    POINT_ADJUSTED,
+    margins,
+    point_adjusted_f1,
+    range_precision_recall_f1,
+    vus,
+)
 from adt_gym.files import replacing
 from adt_gym.series import Detection, InputError, ScoredSeries
 from adt_gym.thresholds import Thresholder
@@ -24,6 +32,15 @@ class Row:
         precision, recall, f1: In [0, 1], over windows.
         alarms_per_1000: Flagged windows per 1,000 windows.
         seconds: Time to fit and detect.
+        false_alarms_per_1000: Flagged normal windows per 1,000 windows.
+        event_recall, event_f1: In [0, 1], over runs of anomalous windows.
+        delay_median, delay_p95: Windows from an event's start to its first alarm, over the found events.
+        missed_events: Runs of anomalous windows without an alarm.
+        alarm_segments_per_day: NaN where times are unknown.
+        range_f1: In [0, 1], range-based, the mean over series.
+        vus_pr, vus_roc: In [0, 1], of score minus threshold, the mean over the series with both kinds of windows; NaN
+            where not measured.
+        f1_point_adjusted: Inflated; see `adt_gym.evaluation.range_based.point_adjusted_f1`.
         detections: One per test series.
     """
 
@@ -34,13 +51,27 @@ class Row:
     f1: float
     alarms_per_1000: float
     seconds: float
+    false_alarms_per_1000: float
+    event_recall: float
+    event_f1: float
+    delay_median: float
+    delay_p95: float
+    missed_events: int
+    alarm_segments_per_day: float
+    range_f1: float
+    vus_pr: float
+    vus_roc: float
+    f1_point_adjusted: float
     detections: list[Detection] = field(repr=False, compare=False)
 
 
 COLUMNS = tuple(f.name for f in fields(Row) if f.name != "detections")
+"""The columns of a written table, but for the point-adjusted F1, whose header says that it is inflated."""
 
 
-def evaluate(thresholder: Thresholder, train: Sequence[ScoredSeries], test: Sequence[ScoredSeries]) -> Row:
+def evaluate(
+    thresholder: Thresholder, train: Sequence[ScoredSeries], test: Sequence[ScoredSeries], volumes: bool = False
+) -> Row:
     """Fit a method on the labelled training series and measure it on the test series.
 
     A method that is defined by the test labels is fitted on the test series, and its row says that it saw labels.
@@ -51,23 +82,74 @@ def evaluate(thresholder: Thresholder, train: Sequence[ScoredSeries], test: Sequ
     thresholder.fit(test if getattr(thresholder, "fits_on_test", False) else train)
     detections = [thresholder.detect(one) for one in test]
     seconds = time.perf_counter() - started
+    return measure(thresholder.name, thresholder.sees_labels, detections, test, seconds, volumes)
+
+
+def measure(
+    method: str,
+    saw_labels: bool,
+    detections: Sequence[Detection],
+    test: Sequence[ScoredSeries],
+    seconds: float = float("nan"),
+    volumes: bool = False,
+) -> Row:
+    """Return the row of given detections, one per test series; ``volumes`` also measures the VUS, which takes long."""
     decisions = np.concatenate([one.decisions for one in detections])
     labels = np.concatenate([one.labels for one in detections])
     precision, recall, f1 = precision_recall_f1(decisions, labels)
-    alarms = 1000 * float(decisions.mean())
-    return Row(thresholder.name, thresholder.sees_labels, precision, recall, f1, alarms, seconds, detections)
+    events = find_events(detections)
+    _, event_recall, event_f1 = events.precision_recall_f1()
+    indexes = [one.index for one in test if one.index is not None]
+    vus_pr, vus_roc = _volumes(detections, test) if volumes else (float("nan"), float("nan"))
+    return Row(
+        method=method,
+        saw_labels=saw_labels,
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        alarms_per_1000=1000 * float(decisions.mean()),
+        seconds=seconds,
+        false_alarms_per_1000=false_alarms_per_1000(decisions, labels),
+        event_recall=event_recall,
+        event_f1=event_f1,
+        delay_median=events.median_delay,
+        delay_p95=events.p95_delay,
+        missed_events=events.missed,
+        alarm_segments_per_day=(
+            alarm_segments_per_day(detections, indexes) if len(indexes) == len(test) else float("nan")
+        ),
+        range_f1=float(np.mean([range_precision_recall_f1(one.decisions, one.labels)[2] for one in detections])),
+        vus_pr=vus_pr,
+        vus_roc=vus_roc,
+        f1_point_adjusted=point_adjusted_f1(decisions, labels),
+        detections=list(detections),
+    )
 
 
 def compare(
-    thresholders: Sequence[Thresholder], train: Sequence[ScoredSeries], test: Sequence[ScoredSeries]
+    thresholders: Sequence[Thresholder],
+    train: Sequence[ScoredSeries],
+    test: Sequence[ScoredSeries],
+    volumes: bool = False,
 ) -> list[Row]:
-    """Return a row per method, in the order given."""
-    return [evaluate(one, train, test) for one in thresholders]
+    """Return a row per method, in the order given; ``volumes`` also measures the VUS, which takes long."""
+    return [evaluate(one, train, test, volumes) for one in thresholders]
+
+
+def _volumes(detections: Sequence[Detection], test: Sequence[ScoredSeries]) -> tuple[float, float]:
+    """Return VUS-PR and VUS-ROC of score minus threshold, the mean over series with both kinds of windows."""
+    each = [
+        vus(margins(detection, one), one.labels)
+        for detection, one in zip(detections, test, strict=True)
+        if one.labels.any() and not one.labels.all()
+    ]
+    pr, roc = np.mean(each, axis=0) if each else (float("nan"), float("nan"))
+    return float(pr), float(roc)
 
 
 def write_table(path: str | Path, rows: Sequence[Row]) -> None:
     """Write the rows to a CSV file with the columns ``COLUMNS``."""
     with replacing(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
+        writer.writerow([POINT_ADJUSTED if column == "f1_point_adjusted" else column for column in COLUMNS])
         writer.writerows([getattr(row, column) for column in COLUMNS] for row in rows)

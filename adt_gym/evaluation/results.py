@@ -14,7 +14,6 @@ from adt_gym.evaluation.detections import load_detections
 from adt_gym.files import replacing
 from adt_gym.series import Detection, InputError, ScoredSeries, load_scored
 
-
 CURVE_COLUMNS = ("episode", "reward", "epsilon", "loss")
 
 
@@ -134,7 +133,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 def _read_table(path: Path) -> list[MethodRow]:
     try:
         with path.open(newline="") as file:
-            return [
+            rows = [
                 MethodRow(
                     row.pop("method"),
                     {"True": True, "False": False}[row.pop("saw_labels")],
@@ -142,5 +141,8 @@ def _read_table(path: Path) -> list[MethodRow]:
                 )
                 for row in csv.DictReader(file)
             ]
+        if not rows:
+            raise ValueError("it has no rows")
+        return rows
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is not the table of a run: {error}") from error

@@ -67,10 +67,12 @@ def evaluate_scorer(name: str, train: Sequence[ScoredSeries], test: Sequence[Sco
     tn, fp, fn, tp = (int(n) for n in confusion_matrix(labels, flagged, labels=[False, True]).ravel())
     anomalous = precision_recall_f1(flagged, labels)
     normal = precision_recall_f1(~flagged, ~labels)
-    macro = [(a + b) / 2 for a, b in zip(anomalous, normal, strict=True)]
+    macro_precision, macro_recall, macro_f1 = ((a + b) / 2 for a, b in zip(anomalous, normal, strict=True))
     auroc = float(roc_auc_score(labels, scores)) if labels.any() and not labels.all() else None
     accuracy = float(accuracy_score(labels, flagged))
-    return ScorerReport(name, threshold, tp, fp, fn, tn, accuracy, *anomalous, *macro, auroc)
+    counts = (tp, fp, fn, tn)
+    macro = (macro_precision, macro_recall, macro_f1)
+    return ScorerReport(name, threshold, *counts, accuracy, *anomalous, *macro, auroc)
 
 
 def shares_found(kinds: np.ndarray, decisions: np.ndarray, window: int) -> dict[str, float]:
@@ -87,6 +89,4 @@ def shares_found(kinds: np.ndarray, decisions: np.ndarray, window: int) -> dict[
     if len(decisions) != len(kinds) - window + 1:
         raise InputError(f"{len(decisions)} windows of {window} points cannot come from {len(kinds)} points")
     views = np.lib.stride_tricks.sliding_window_view(kinds, window)
-    return {
-        str(kind): float(decisions[(views == kind).any(axis=1)].mean()) for kind in np.unique(kinds) if kind != ""
-    }
+    return {str(kind): float(decisions[(views == kind).any(axis=1)].mean()) for kind in np.unique(kinds) if kind != ""}

@@ -1,7 +1,7 @@
 """Cutting labelled series into a training part and the rest, which alone is evaluated."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,10 +10,22 @@ from adt_gym.series import InputError, ScoredSeries, Series
 
 @dataclass(frozen=True)
 class Split:
-    """The first rows of each series for training, the others for evaluation: no window crosses the cut."""
+    """Series cut in time: no window crosses the cut.
+
+    Args:
+        train: The labelled rows that may be learned from.
+        test: The rows after them, which alone are evaluated.
+        history: Earlier rows, for the scorer alone; it learns on ``train`` where there are none.
+    """
 
     train: list[Series]
     test: list[Series]
+    history: list[Series] = field(default_factory=list)
+
+    @property
+    def for_scorer(self) -> list[Series]:
+        """What the scorer learns on."""
+        return self.history or self.train
 
 
 def split_by_anomalies(series: Series, window: int, anomalies: int) -> Split:
@@ -95,6 +107,16 @@ def draw_labelled(train: Sequence[ScoredSeries], windows: int, seed: int) -> lis
             break
         drawn.append(usable[i])
     return drawn
+
+
+def eventful_stretch(series: ScoredSeries, windows: int) -> ScoredSeries:
+    """Return the stretch of ``windows`` windows in which the most anomalies begin; the last of equal ones."""
+    if len(series) <= windows:
+        return series
+    begins = np.diff(series.labels, prepend=False) & series.labels
+    count = np.convolve(begins, np.ones(windows, dtype=np.int64), mode="valid")
+    start = len(count) - 1 - int(np.argmax(count[::-1]))
+    return series[start : start + windows]
 
 
 def _next_normal(series: Series, row: int, window: int) -> int:

@@ -1,5 +1,6 @@
 """Speeds measured side by side in one process, and the machine that they were measured on."""
 
+import math
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -29,9 +30,19 @@ class Spread:
         """Return the median and the extremes."""
         return cls(float(np.median(values)), min(values), max(values))
 
-    def __format__(self, spec: str) -> str:
-        """Return ``median (low - high)``, each number in the format ``spec``."""
-        return f"{self.median:{spec}} ({self.low:{spec}} - {self.high:{spec}})"
+    def __str__(self) -> str:
+        if self.low == self.high:
+            return short(self.median)
+        return f"{short(self.median)} ({short(self.low)} - {short(self.high)})"
+
+
+def short(number: float) -> str:
+    """Return three digits, thousands as k and millions as M."""
+    for factor, letter in ((1e6, "M"), (1e3, "k"), (1.0, "")):
+        if abs(number) >= factor:
+            scaled = number / factor
+            return f"{scaled:.{2 - min(int(math.log10(abs(scaled))), 2)}f}{letter}"
+    return f"{number:.3f}"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Auto-encoders, the ADT paper's and others: a window's score is its reconstruction error."""
 
 import json
+import zipfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -72,9 +73,15 @@ class AutoEncoder(TorchScorer):
         return self.name if self.settings.preset == "paper" else self.settings.preset
 
     def save(self, path: str | Path) -> None:
-        """Write settings, weights and scalings to an ``.npz`` file without pickle; the device is not kept."""
+        """Write settings, weights and scalings to an ``.npz`` file without pickle; the device is not kept.
+
+        Raises:
+            InputError: If the scorer is not fitted or ``path`` does not end in .npz.
+        """
         if Path(path).suffix != ".npz":
             raise InputError(f"{path}: scorers are kept in .npz files; give the file that ending")
+        if not hasattr(self, "_outputs"):
+            raise InputError("autoencoder: fit() before save()")
         header = {
             "settings": asdict(replace(self.settings, device=None)),
             "columns": self._columns,
@@ -109,7 +116,16 @@ class AutoEncoder(TorchScorer):
                 scorer._trained = scorer._network().to(scorer._device, scorer._dtype).eval()
                 weights = {n.removeprefix("weights/"): torch.from_numpy(arrays[n]) for n in arrays if n[0] == "w"}
                 scorer._trained.load_state_dict(weights)
-        except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, RuntimeError) as error:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OSError,
+            EOFError,
+            RuntimeError,
+            zipfile.BadZipFile,
+        ) as error:
             raise InputError(f"{path} is not a scorer that AutoEncoder.save wrote: {error}") from error
         return scorer
 

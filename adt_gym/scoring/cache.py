@@ -32,7 +32,7 @@ def cache_key(scorer: Scorer, normal: Sequence[Series], series: Sequence[Series]
         for array in (one.values, one.labels, one.index):
             _add(digest, "none" if array is None else str(array.dtype))
             if array is not None:
-                digest.update(np.ascontiguousarray(array).view(np.uint8))
+                digest.update(np.ascontiguousarray(array).view(np.uint8).data)
     return digest.hexdigest()
 
 
@@ -71,7 +71,7 @@ def cached_scores(
     return scored
 
 
-_PLAIN = str.maketrans({mark: "-" for mark in ": /()"})
+_PLAIN = str.maketrans(dict.fromkeys(": /()", "-"))
 """What a file name should not hold."""
 
 

@@ -1,5 +1,6 @@
 """Any detector of PyOD by name."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -61,7 +62,7 @@ class PyOD(DetectorScorer):
         method, options = self.settings.method, dict(self.settings.options)
         detector = _detector(method)
         try:
-            if "random_state" in detector.__init__.__code__.co_varnames:
+            if "random_state" in inspect.signature(detector).parameters:
                 options.setdefault("random_state", self.settings.seed)
             return detector(**options)
         except (TypeError, ValueError) as error:
@@ -78,7 +79,7 @@ class PyOD(DetectorScorer):
 
 
 def _detector(method: str) -> Any:
-    """Return the class of that name, whichever module it is in: most modules bear the name in small letters."""
+    """Return the class of that name; its module bears the name in small letters."""
     if find_spec("pyod") is None:
         raise InputError("pyod is not installed: pip install pyod")
     modules = [one.name for one in iter_modules(import_module("pyod.models").__path__)]

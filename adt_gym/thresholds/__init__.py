@@ -47,7 +47,6 @@ _WHERE = {
     "dspot": "adt_gym.thresholds.dspot:DSPOT",
     "nonparametric": "adt_gym.thresholds.nonparametric:NonParametric",
 }
-_FAMILY = {"pythresh": "adt_gym.thresholds.pythresh:PyThresh"}
 
 
 def names() -> list[str]:
@@ -63,8 +62,10 @@ def make(name: str, **options: Any) -> Thresholder:
     """
     family, colon, method = name.partition(":")
     if family == "pythresh" and colon:
-        name, options = family, {"method": method, **options}
-    thresholder: Thresholder = build("thresholder", _WHERE | _FAMILY, name, options)
+        where, options = {name: "adt_gym.thresholds.pythresh:PyThresh"}, {"method": method, **options}
+    else:
+        where = _WHERE
+    thresholder: Thresholder = build("thresholder", where, name, options)
     return thresholder
 
 

@@ -7,8 +7,8 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.envs.thresholding import THRESHOLDS, ThresholdingEnv
-from adt_gym.mdp import PASSIVE
+from adt_gym.envs.thresholding import THRESHOLDS
+from adt_gym.mdp import PASSIVE, ThresholdingMDP
 from adt_gym.plan import MAX_STATES_PER_DECISION, roll_out, states_per_decision
 from adt_gym.series import Detection, InputError, ScoredSeries
 
@@ -42,13 +42,13 @@ class Policy:
 
     def detect(self, series: ScoredSeries) -> Detection:
         """Run the greedy policy over the whole series; its first k windows are judged in passive mode."""
-        env = gym.make("ADT-v0", series=series, **self.env_kwargs)
-        assert isinstance(env, ThresholdingEnv)
-        mdp = env.mdp
+        arguments = {name: self.env_kwargs[name] for name in ("k", "alpha", "beta") if name in self.env_kwargs}
+        mdp = ThresholdingMDP([series], **arguments)
         if self.memoryless and states_per_decision(mdp) <= MAX_STATES_PER_DECISION * self.hold:
             actions = roll_out(mdp, mdp.k, len(series), self._choose, THRESHOLDS, self.hold)
             thresholds = np.array(THRESHOLDS)[actions]
         else:
+            env = gym.make("ADT-v0", series=series, **self.env_kwargs)
             thresholds = np.array(list(self._step_through(env)))
         return Detection.at(np.append(np.full(mdp.k, PASSIVE), thresholds), series)
 
@@ -56,7 +56,7 @@ class Policy:
         actions: NDArray[np.integer] = self.model.predict(observations, deterministic=True)[0]
         return actions
 
-    def _step_through(self, env: ThresholdingEnv) -> Iterator[float]:
+    def _step_through(self, env: gym.Env[Any, Any]) -> Iterator[float]:
         observation, _ = env.reset()
         state, over, steps = None, False, 0
         while not over:

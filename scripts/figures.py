@@ -1,0 +1,72 @@
+"""`adt figures`: all static pictures of the project, from what the other commands left."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import gymnasium as gym
+import numpy as np
+import typer
+
+from adt_gym import plots
+from adt_gym.agents.reference_dqn import ReferenceDQN
+from adt_gym.evaluation.events import runs as runs_of
+from adt_gym.evaluation.results import RunResults, read_run
+from adt_gym.files import replacing
+from adt_gym.scripts.progress import console
+from adt_gym.scripts.run import run as make_run
+
+AFTER_EVENT = 40
+"""Windows after the start of the first event at which the frame of ADT-v0 is taken."""
+
+
+def figures(
+    run: Annotated[Path, typer.Option(help="folder of an adt run on yahoo_like; made if it is not there")] = Path(
+        "runs/yahoo_like"
+    ),
+    reproduced: Annotated[Path, typer.Option(help="where the folders of adt reproduce are")] = Path("runs"),
+    benchmarks: Annotated[Path, typer.Option(help="where adt benchmark left its pictures")] = Path("benchmarks"),
+    out: Annotated[Path, typer.Option(help="where all pictures go")] = Path("docs/figures"),
+) -> None:
+    """Make all static pictures: of a run on yahoo_like, of ADT-v0, and of all that was reproduced and benchmarked."""
+    if not run.exists():
+        make_run("yahoo_like", out=run)
+    results = read_run(run)
+    shown = int(np.argmax([one.labels.sum() for one in results.test]))
+    drawn = [out / "detections.png", out / "adt-v0.png"]
+    panels = {method: each[shown] for method, each in results.detections.items()}
+    plots.detection_panels(drawn[0], results.test[shown], panels)
+    draw_frame(drawn[1], results, ReferenceDQN.load(run / "policy.npz"), shown)
+    for source in sorted(reproduced.glob("reproduce-*/*.png")):
+        drawn.append(copy(source, out / f"{source.parent.name.removeprefix('reproduce-')}.png"))
+    for source in sorted(benchmarks.glob("*.png")):
+        drawn.append(copy(source, out / f"benchmark-{source.name}"))
+    for path in drawn:
+        console.print(str(path), soft_wrap=True)
+
+
+def draw_frame(path: Path, results: RunResults, agent: ReferenceDQN, shown: int) -> None:
+    """Let the agent play until it is within the first event of a series that has one, and keep what ADT-v0 shows."""
+    from matplotlib.image import imsave
+
+    series, settings = results.test[shown], results.settings
+    starts, _ = runs_of(series.labels)
+    alpha, hold = settings["alpha"], settings["hold"]
+    options = {"k": settings["k"], "alpha": alpha, "beta": 1 - alpha, "hold": hold, "render_mode": "rgb_array"}
+    env = gym.make("ADT-v0", series=series, **options)
+    observation, _ = env.reset(seed=0)
+    window = settings["k"]
+    while window < min(starts[0] + AFTER_EVENT, len(series)):
+        observation, *_ = env.step(agent.predict(observation, deterministic=True)[0])
+        window += hold
+    picture = np.asarray(env.render())
+    env.close()
+    with replacing(path) as temporary:
+        imsave(temporary, picture)
+
+
+def copy(source: Path, target: Path) -> Path:
+    """Copy a picture; return where it is now."""
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
+    return target

@@ -1,0 +1,224 @@
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import r2_score
+from statsmodels.tsa.arima.model import ARIMA
+
+from adt_gym import scoring
+from adt_gym.scoring.forecast import Forecast
+from adt_gym.scoring.isolation import Isolation
+from adt_gym.scoring.torch_scorer import TorchScorer
+from adt_gym.series import InputError, MinMax, Series
+
+WINDOW = 5
+SCORERS: list[tuple[str, dict[str, Any]]] = [
+    ("dense", {"epochs": 1}),
+    ("lstm", {"epochs": 1}),
+    ("deep-tanh", {"epochs": 1}),
+    ("deep-leaky", {"epochs": 1}),
+    ("forecast", {"epochs": 1}),
+    ("isolation", {"trees": 20}),
+    ("arima", {"order": (1, 0, 0)}),
+    ("prophet", {}),
+    ("pyod:ECOD", {}),
+    ("pyod:KNN", {"options": {"n_neighbors": 3}}),
+]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def wave(n: int, metrics: int = 2, seed: int = 0, name: str = "wave", spikes: tuple[int, ...] = ()) -> Series:
+    """Return noisy waves of a period of 24 hours; spikes are labelled."""
+    rng = np.random.default_rng(seed)
+    values = np.sin(2 * np.pi * np.arange(n)[:, None] / 24 + np.arange(metrics)) + 0.1 * rng.standard_normal(
+        (n, metrics)
+    )
+    labels = np.zeros(n, dtype=bool)
+    labels[list(spikes)] = True
+    values[labels] += 6
+    index = np.datetime64("2024-01-01", "h") + np.arange(n)
+    return Series(values.astype(np.float32), labels, name, index)
+
+
+def fitted(name: str, options: dict[str, Any], **more: Any) -> scoring.Scorer:
+    return scoring.make(name, window=WINDOW, **options, **more).fit([wave(300, spikes=(40, 41, 200))])
+
+
+@pytest.mark.parametrize("scaling", ["minmax", "tail"])
+@pytest.mark.parametrize(("name", "options"), SCORERS)
+def test_a_spike_scores_highest_and_normal_training_windows_stay_on_the_scale(
+    name: str, options: dict[str, Any], scaling: str
+) -> None:
+    scorer = fitted(name, options, scaling=scaling)
+    assert scorer.label == name
+    test = wave(120, seed=1, spikes=(60,))
+    scored = scorer.score(test)
+    np.testing.assert_array_equal(scored.labels, test.window_labels(WINDOW))
+    assert scored.index is not None
+    assert scored.index[0] == test.index[WINDOW - 1]  # type: ignore[index]
+    assert scored.scores[scored.labels].min() >= np.quantile(scored.scores[~scored.labels], 0.8)
+    assert scored.scores[scored.labels].max() == scored.scores.max()
+    assert scored.meta["scorer"] == name
+
+
+@pytest.mark.parametrize(("name", "options"), SCORERS)
+def test_the_same_seed_gives_the_same_scores(name: str, options: dict[str, Any]) -> None:
+    test = wave(60, seed=1)
+    first, second = fitted(name, options), fitted(name, options)
+    np.testing.assert_array_equal(first.score(test).scores, second.score(test).scores)
+
+
+@pytest.mark.parametrize(("name", "options"), [one for one in SCORERS if one[0] != "pyod:ECOD"])
+def test_scores_do_not_depend_on_later_points(name: str, options: dict[str, Any]) -> None:
+    scorer = fitted(name, options)
+    whole, start = wave(120, seed=1, spikes=(100,)), wave(120, seed=1, spikes=(100,))[:80]
+    scores = scorer.score(start).scores
+    np.testing.assert_allclose(scorer.score(whole).scores[: len(scores)], scores, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "options"), SCORERS)
+def test_scores_before_fit_of_other_columns_or_of_a_short_series_are_refused(
+    name: str, options: dict[str, Any]
+) -> None:
+    with pytest.raises(InputError, match=r"before score\(\)"):
+        scoring.make(name, window=WINDOW, **options).score(wave(20))
+    scorer = fitted(name, options)
+    with pytest.raises(InputError, match="has 3 columns, the scorer knows 2"):
+        scorer.score(wave(20, metrics=3))
+    with pytest.raises(InputError, match="has 4 points, fewer than one window of 5"):
+        scorer.score(wave(4))
+
+
+def test_isolation_scores_are_those_of_scikit_learn() -> None:
+    train, test = wave(300), wave(60, seed=1)
+    scale = MinMax.fit(train.values)
+
+    def rows(series: Series) -> np.ndarray:
+        return scale(series.windows(WINDOW)).reshape(-1, WINDOW * 2).astype(np.float32)
+
+    forest = IsolationForest(random_state=3).fit(rows(train))
+    output = MinMax.fit(-forest.score_samples(rows(train)))
+    expected = np.clip(output(-forest.score_samples(rows(test))), 1e-6, 1)
+    scores = Isolation(window=WINDOW, seed=3).fit([train]).score(test).scores
+    np.testing.assert_allclose(scores, expected, rtol=1e-5)
+
+
+def test_isolation_draws_the_windows_it_is_fitted_on() -> None:
+    train = [wave(300), wave(200, seed=2, name="other")]
+    drawn = Isolation(window=WINDOW, fit_windows=50, trees=5).fit(train)
+    assert drawn._detector._max_samples == 50
+    everything = Isolation(window=WINDOW, trees=5).fit(train)
+    assert everything._detector._max_samples == 256
+
+
+def test_arima_scores_are_the_largest_one_step_residuals_of_statsmodels() -> None:
+    train, test = wave(300, metrics=1), wave(60, metrics=1, seed=1)
+    y = train.values[:, 0].astype(float)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = ARIMA(y, order=(2, 0, 0)).fit()
+    sizes = [np.abs(model.apply(x.values[:, 0].astype(float)).resid) for x in (train, test)]
+    for size in sizes:
+        size[0] = 0
+    normal, strange = ([s[i : i + WINDOW].max() for i in range(len(s) - WINDOW + 1)] for s in sizes)
+    expected = np.clip((np.array(strange) - min(normal)) / (max(normal) - min(normal)), 1e-6, 1)
+    scores = scoring.make("arima", window=WINDOW, order=(2, 0, 0)).fit([train]).score(test).scores
+    np.testing.assert_allclose(scores, expected, atol=5e-3)
+
+
+def test_prophet_scores_are_the_largest_distances_from_its_forecast() -> None:
+    from prophet import Prophet
+
+    train, test = wave(300, metrics=1)[:240], wave(300, metrics=1)[240:]
+    model = Prophet(uncertainty_samples=0).fit(pd.DataFrame({"ds": train.index, "y": train.values[:, 0]}), seed=0)
+    sizes = [np.abs(x.values[:, 0] - model.predict(pd.DataFrame({"ds": x.index})).yhat) for x in (train, test)]
+    normal, strange = ([s.to_numpy()[i : i + WINDOW].max() for i in range(len(s) - WINDOW + 1)] for s in sizes)
+    expected = np.clip((np.array(strange) - min(normal)) / (max(normal) - min(normal)), 1e-6, 1)
+    scores = scoring.make("prophet", window=WINDOW).fit([train]).score(test).scores
+    np.testing.assert_allclose(scores, expected, atol=1e-3)
+
+
+def test_the_worst_metric_counts_alone_if_asked_for() -> None:
+    train, test = wave(300), wave(60, seed=1)
+    values = test.values.copy()
+    values[30, 0] += 3
+    test = Series(values, test.labels, test.name, test.index)
+    mean, worst = [
+        scoring.make("arima", window=1, order=(1, 0, 0), across=across).fit([train])._raw(test)  # type: ignore[attr-defined]
+        for across in ("mean", "worst")
+    ]
+    assert (worst >= mean).all()
+    assert worst[30] > 1.5 * mean[30]
+
+
+def test_models_per_series_refuse_an_unknown_series_and_prophet_one_without_times() -> None:
+    with pytest.raises(InputError, match="no model of series 'other'"):
+        fitted("arima", {"order": (1, 0, 0)}).score(wave(20, name="other"))
+    with pytest.raises(InputError, match="'series' has no times"):
+        scoring.make("prophet", window=WINDOW).fit([Series(np.arange(50.0))])
+
+
+def test_the_forecast_error_of_the_first_points_is_unknown_and_that_of_others_is_the_networks() -> None:
+    scorer = Forecast(window=WINDOW, epochs=1).fit([wave(300)])
+    test = wave(20, seed=1)
+    values = scorer._inputs["wave"](test.values).astype(np.float32)
+    errors = np.zeros(20)
+    for t in range(WINDOW, 20):
+        with torch.inference_mode():
+            forecast = scorer._trained(torch.from_numpy(values[t - WINDOW : t + 1]).reshape(1, -1)).numpy()
+        errors[t] = np.mean((forecast - values[t]) ** 2)
+    expected = [errors[t : t + WINDOW].max() for t in range(20 - WINDOW + 1)]
+    np.testing.assert_allclose(scorer._raw(test), expected, rtol=1e-4)
+
+
+def test_the_curves_r2_is_scikit_learns_weighted_by_variance() -> None:
+    train, test = wave(300), wave(100, seed=1, spikes=(50,))
+    scorer = scoring.make("dense", window=WINDOW, epochs=2)
+    assert isinstance(scorer, TorchScorer)
+    last = scorer.fit([train], test=[test]).curve[-1]
+    windows = scorer._inputs["wave"](test.windows(WINDOW)).reshape(-1, WINDOW * 2).astype(np.float32)
+    with torch.inference_mode():
+        rebuilt = scorer._trained(torch.from_numpy(windows)).numpy()
+    assert last.test == pytest.approx(np.mean((windows - rebuilt) ** 2), rel=1e-4)
+    assert last.test_r2 == pytest.approx(r2_score(windows, rebuilt, multioutput="variance_weighted"), abs=1e-3)
+
+
+def test_dropout_does_not_touch_scores_nor_the_global_generator() -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    scorer = fitted("deep-leaky", {"epochs": 1})
+    test = wave(60, seed=1)
+    np.testing.assert_array_equal(scorer.score(test).scores, scorer.score(test).scores)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("dense", {"latent": 3}, "only the preset 'paper' takes it"),
+        ("autoencoder", {"preset": "wide"}, "unknown auto-encoder 'wide'"),
+        ("dense", {"device": "abacus"}, "torch cannot use the device 'abacus'"),
+        ("isolation", {"fit_windows": 1}, "fit_windows must be at least 2"),
+        ("arima", {"order": (1, 0)}, "order needs three numbers"),
+        ("arima", {"across": "best"}, "across must be 'worst' or 'mean'"),
+        ("prophet", {"flexibility": 0}, "flexibility above 0"),
+        ("pyod:NOPE", {}, "PyOD has no detector 'NOPE'"),
+        ("pyod:KNN", {"options": {"size": 1}}, "pyod:KNN: .*size"),
+        ("forecast", {"epochs": 0}, "epochs and batch_size must be at least 1"),
+        ("isolation", {"window": 0}, "at least 1 point"),
+        ("isolation", {"branches": 3}, "unknown setting 'branches'"),
+        ("crystal ball", {}, "unknown scorer 'crystal ball'"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_line(name: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        scoring.make(name, **options)

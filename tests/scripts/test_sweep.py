@@ -1,0 +1,378 @@
+import csv
+import json
+import math
+import multiprocessing
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import precision_recall_fscore_support
+from typer.testing import CliRunner, Result
+
+from adt_gym import ScoredSeries, thresholds
+from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
+from adt_gym.envs import sources
+from adt_gym.evaluation.grid import digest, parse_grid, points, summarise
+from adt_gym.scripts import sweep as module
+from adt_gym.scripts.sweep import KINDS, Cell, Outcome, Workers, finish, processes, run_cell, sweep
+from adt_gym.series import InputError, load_scored
+
+app = typer.Typer()
+app.command()(sweep)
+
+SERIES = "yahoo_like_59"
+METHODS = ["adt", "static", "persistence(1)", "always", "never"]
+TINY = Cell(SERIES, episodes=5)
+GREEDY = Hyperparameters(exploration_fraction=0.1)
+GRID = (f"series={SERIES}", "episodes=5", "k=2,3", "alpha=0.9,0.5", "seed=0:2")
+KILL_ITS_WORKER = ["echo 1", "kill -9 $PPID", "echo 2"]
+"""For subprocess.getoutput, which any worker can import."""
+
+
+def adt_sweep(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "80"})
+
+
+def succeed(*arguments: object) -> str:
+    result = adt_sweep(*arguments)
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    return result.output
+
+
+@contextmanager
+def in_this_process(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
+    def submit(task: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(work(task))
+        return future
+
+    yield Workers(submit, RuntimeError)
+
+
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "processes", in_this_process)
+
+
+def records(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in (folder / "cells").glob("*.json")]
+
+
+# The grid
+
+
+def test_a_grid_holds_lists_and_ranges_in_the_types_of_its_settings() -> None:
+    words = ["k=2,10", "alpha=0.9,1", "seed=0:3,7", "net_arch=32x16,64", "plan=true,false", "loss=mse", "series=a,b"]
+    assert parse_grid(words, KINDS) == {
+        "k": (2, 10),
+        "alpha": (0.9, 1.0),
+        "seed": (0, 1, 2, 7),
+        "net_arch": ((32, 16), (64,)),
+        "plan": (True, False),
+        "loss": ("mse",),
+        "series": ("a", "b"),
+    }
+
+
+def test_every_setting_of_a_cell_can_be_swept() -> None:
+    hyperparameters = {f.name for f in fields(Hyperparameters)}
+    assert set(KINDS) == {"series", "k", "alpha", "episodes", "seed"} | hyperparameters
+    cell = Cell.at({"k": 5, "gamma": 0.5, "net_arch": (8,)})
+    assert cell == replace(Cell(k=5), hyperparameters=replace(Cell().hyperparameters, gamma=0.5, net_arch=(8,)))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "empty"),
+        (["k"], "SETTING=VALUES"),
+        (["depth=2"], "unknown setting 'depth'"),
+        (["k="], "'' in 'k='"),
+        (["k=2,,3"], "'' in"),
+        (["k=two"], "'two'"),
+        (["k=2.5"], "whole number"),
+        (["seed=3:3"], "range '3:3'.* is empty"),
+        (["seed=5:2"], "range '5:2'.* is empty"),
+        (["seed=1:2:3"], "'1:2:3'"),
+        (["alpha=nan"], "finite"),
+        (["alpha=0:1"], "finite"),
+        (["plan=1"], "true or false"),
+        (["net_arch=32x"], "32x32x16"),
+        (["series="], "a name"),
+        (["k=2,2"], "twice"),
+        (["seed=0:3,2"], "twice"),
+        (["k=2", "k=3"], "named twice"),
+    ],
+)
+def test_a_bad_grid_is_refused(words: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_grid(words, KINDS)
+
+
+@given(
+    st.lists(st.integers(-9, 9), unique=True, min_size=1, max_size=4),
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), unique=True, min_size=1, max_size=4),
+)
+def test_the_points_are_all_combinations_of_what_was_written(whole: list[int], real: list[float]) -> None:
+    words = ["k=" + ",".join(map(str, whole)), "alpha=" + ",".join(map(repr, real))]
+    expected = [{"k": k, "alpha": alpha} for k in whole for alpha in real]
+    assert points(parse_grid(words, KINDS)) == expected
+
+
+def test_a_digest_depends_on_the_settings_and_not_on_their_order() -> None:
+    assert digest({"a": 1, "b": 2.0}) == digest({"b": 2.0, "a": 1}) != digest({"a": 1, "b": 2.1})
+
+
+def test_a_summary_is_over_seeds_and_names_rules_once() -> None:
+    columns = ["series", "seed", "k", "method", "saw_labels", "f1"]
+    rows = [("s", seed, k, "adt", True, k / 10 + seed / 5) for k in (2, 3) for seed in (0, 1)]
+    rows += [("s", seed, k, "never", False, 0.0) for k in (2, 3) for seed in (0, 1)]
+    rows[3] = (*rows[3][:5], math.nan)
+    table = pd.DataFrame(rows, columns=columns)
+    table[["precision", "recall", "alarms_per_1000", "training_seconds"]] = math.nan
+    summary = summarise(table, ["k"], "adt")
+    assert summary[["k", "method", "saw_labels", "seeds"]].to_numpy().tolist() == [
+        [2, "adt", True, 2],
+        [3, "adt", True, 1],
+        ["any", "never", False, 2],
+    ]
+    assert summary["f1"].tolist() == pytest.approx([0.3, 0.3, 0.0])
+    assert summary["f1_std"].tolist() == pytest.approx([math.sqrt(0.02), math.nan, 0.0], nan_ok=True)
+
+
+# A cell
+
+
+def test_a_cell_trains_on_the_training_part_and_is_measured_on_the_rest() -> None:
+    (series,) = (one for one in load_scored(sources.PACKAGED / "yahoo_like.npz") if one.name == SERIES)
+    cut, tau = series.meta["trained_on_points"], series.meta["window"]
+    train, test = series[: cut - tau + 1], series[cut:]
+    env = gym.make("ADT-v0", series=train, k=3, alpha=0.5, beta=0.5)
+    agent = ReferenceDQN(env, seed=4, gamma=0.9, learning_rate=1e-2, hold=2).learn(40)
+    decisions = thresholds.Policy(agent, k=3, alpha=0.5, beta=0.5, hold=2).detect(test).decisions
+    expected = precision_recall_fscore_support(test.labels, decisions, average="binary", zero_division=0)[:3]
+
+    point = {"k": 3, "alpha": 0.5, "episodes": 40, "seed": 4, "learning_rate": 1e-2, "hold": 2}
+    outcome = run_cell(Cell.at({"series": SERIES, **point}))
+    assert outcome.error is None
+    assert outcome.training_seconds > 0
+    assert [row.method for row in outcome.rows] == METHODS
+    assert [row.method for row in outcome.rows if row.saw_labels] == ["adt", "persistence(1)"]
+    adt, _, copy, always, never = outcome.rows
+    assert (adt.precision, adt.recall, adt.f1) == pytest.approx(expected)
+    assert adt.alarms_per_1000 == pytest.approx(1000 * decisions.mean())
+    assert copy.alarms_per_1000 == pytest.approx(1000 * np.append(False, test.labels[:-1]).mean())
+    assert (always.recall, never.recall) == (1, 0)
+    assert always.precision == pytest.approx(test.labels.mean())
+
+
+def test_an_error_in_a_cell_is_its_outcome() -> None:
+    outcome = run_cell(Cell.at({"series": SERIES, "target_update_interval": 0}))
+    assert outcome.error is not None
+    assert "ZeroDivisionError" in outcome.error
+    assert not outcome.rows
+
+
+# The folder
+
+
+@pytest.mark.usefixtures("inline")
+def test_a_sweep_writes_its_table_summary_and_heat_maps(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    printed = succeed("--grid", *GRID, "--out", out)
+    assert {path.name for path in out.iterdir()} == {
+        "cells", "config.json", "table.csv", "table.parquet", "heat-k-alpha.png",
+    }  # fmt: skip
+    assert (out / "heat-k-alpha.png").read_bytes().startswith(b"\x89PNG")
+    assert json.loads((out / "config.json").read_text())["grid"]["seed"] == [0, 1]
+    table = pd.read_parquet(out / "table.parquet")
+    assert len(table) == 8 * len(METHODS)
+    assert table["error"].isna().all()
+    assert table["training_seconds"].notna().equals(table["method"] == "adt")
+    with (out / "table.csv").open() as file:
+        assert [float(row["f1"]) for row in csv.DictReader(file)] == pytest.approx(table["f1"].tolist())
+    lines = printed.splitlines()
+    assert sum(" adt " in line for line in lines) == 4
+    for method, saw in (("static", "no"), ("persistence(1)", "yes"), ("always", "no"), ("never", "no")):
+        (line,) = (line for line in lines if f" {method} " in line)
+        assert saw in line.split()
+    assert str(out) in printed.replace("\n", "")
+
+
+@pytest.mark.usefixtures("inline")
+def test_finished_cells_are_kept_and_all_others_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = (f"series={SERIES}", "episodes=5", "seed=0:4", "--out", tmp_path / "out")
+    succeed(*words)
+    cells = [replace(TINY, seed=seed) for seed in range(4)]
+    paths = [tmp_path / "out/cells" / f"{cell.key}.json" for cell in cells]
+    before = [path.read_text() for path in paths]
+    paths[1].write_text("{")
+    module.write(tmp_path / "out", cells[2], Outcome(error="its worker died"))
+    paths[3].write_text(before[3].replace(cells[3].key, cells[0].key))
+    ran: list[Cell] = []
+    monkeypatch.setattr(module, "run_cell", lambda cell: ran.append(cell) or run_cell(cell))
+    assert "1 of 4 cells were finished before" in succeed(*words)
+    assert ran == cells[1:]
+    assert paths[0].read_text() == before[0]
+    assert "4 of 5 cells" in succeed(*(word if word != "seed=0:4" else "seed=0:5" for word in words))
+    assert ran[3:] == [replace(TINY, seed=4)]
+
+
+def test_what_is_kept_depends_on_every_setting() -> None:
+    others = [replace(TINY, **{name: 3}) for name in ("k", "episodes", "seed")]
+    others += [replace(TINY, alpha=0.5), replace(TINY, series="yahoo_like_20"), replace(TINY, hyperparameters=GREEDY)]
+    assert len({cell.key for cell in (TINY, *others)}) == 1 + len(others)
+
+
+def test_what_is_kept_depends_on_the_data(tmp_path: Path, make_series: Callable[..., ScoredSeries]) -> None:
+    keys = []
+    for seed in (0, 1, 0):
+        path = tmp_path / "scores.npz"
+        replace(make_series(100, seed), name="one", meta={"trained_on_points": 50, "window": 5}).save(path)
+        for cache in (sources._named, module.load, module.fingerprint):  # a command reads a file once
+            cache.cache_clear()
+        keys.append(Cell(str(path)).key)
+    assert keys[0] == keys[2] != keys[1]
+
+
+@pytest.mark.usefixtures("inline")
+def test_a_cell_that_failed_is_in_the_table_and_in_the_exit_code(tmp_path: Path) -> None:
+    result = adt_sweep(f"series={SERIES}", "episodes=5", "target_update_interval=0,100", "k=2,3", "--out", tmp_path)
+    assert result.exit_code == 1
+    assert result.output.count("failed: ") == 2
+    table = pd.read_parquet(tmp_path / "table.parquet")
+    failed = table[table["error"].notna()]
+    assert failed["target_update_interval"].tolist() == [0, 0]
+    assert failed["f1"].isna().all()
+    assert table.loc[table["target_update_interval"] > 0, "method"].tolist() == METHODS * 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["series=yahoo_unlike"], "unknown series"),
+        (["series=yahoo_like_1"], "training part"),
+        (["series=yahoo_like_59", "k=400"], "400"),
+        (["series=yahoo_like_59", "k=0"], "k must be"),
+        (["alpha=1.5"], "alpha"),
+        (["episodes=0"], "episodes"),
+        (["seed=-1"], "seed"),
+        (["hold=0"], "hold"),
+        (["auto"], "SETTING=VALUES"),
+        (["k=2", "--ray", "here:1", "there:2"], "one address"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is_written(
+    words: list[str], message: str, tmp_path: Path
+) -> None:
+    result = adt_sweep(*words, "--out", tmp_path / "out")
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_scores_of_unknown_training_are_refused(tmp_path: Path, make_series: Callable[..., ScoredSeries]) -> None:
+    make_series(100).save(tmp_path / "scores.npz")
+    with pytest.raises(InputError, match="trained_on_points"):
+        module.load(str(tmp_path / "scores.npz"))
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    assert isinstance(adt_sweep(f"series={SERIES}", "--out", tmp_path).exception, FileExistsError)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+# Workers that die
+
+
+def kill_when(found: Callable[[], int | None]) -> Thread:
+    """Kill, once, the process whose id ``found`` returns when there is one."""
+
+    def hunt() -> None:
+        deadline = time.monotonic() + 50
+        while time.monotonic() < deadline:
+            if pid := found():
+                os.kill(pid, signal.SIGKILL)
+                return
+            time.sleep(0.02)
+
+    thread = Thread(target=hunt, daemon=True)
+    thread.start()
+    return thread
+
+
+def assert_one_death_cost_one_cell(out: Path, cells: int) -> None:
+    kept = records(out)
+    assert sorted(record["deaths"] for record in kept) == [0] * (cells - 1) + [1]
+    assert all(record["error"] is None for record in kept)
+    table = pd.read_parquet(out / "table.parquet")
+    assert len(table) == cells * len(METHODS)
+    cell = Cell.at({name: kept[0]["settings"][name] for name in ("series", "episodes", "k", "seed")})
+    here, there = run_cell(cell).rows, kept[0]["rows"]
+    assert [row.f1 for row in here] == [row["f1"] for row in there]
+
+
+def test_a_killed_process_loses_its_cell_only(tmp_path: Path) -> None:
+    def busy() -> int | None:
+        if not list(tmp_path.glob("out/cells/*.json")):
+            return None
+        return next((child.pid for child in multiprocessing.active_children()), None)
+
+    killer = kill_when(busy)
+    words = (f"series={SERIES}", "episodes=60", "seed=0:5", "--jobs", 2, "--out", tmp_path / "out")
+    assert "workers that died: 1" in succeed(*words)
+    killer.join()
+    assert_one_death_cost_one_cell(tmp_path / "out", 5)
+    assert multiprocessing.active_children() == []
+
+
+def test_a_cell_that_kills_its_process_is_given_up_and_no_other() -> None:
+    with processes(subprocess.getoutput, 2) as workers:
+        ends = {end.task: end for end in finish(workers, KILL_ITS_WORKER)}
+    first, killer, last = (ends[task] for task in KILL_ITS_WORKER)
+    assert [(end.result, end.deaths, end.error) for end in (first, last)] == [("1", 0, None), ("2", 0, None)]
+    assert (killer.result, killer.deaths) == (None, module.MOST_DEATHS)
+    assert "died 3 times" in killer.error
+
+
+def test_a_killed_ray_worker_loses_its_cell_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    killer = kill_when(lambda: descendant("ray::run_cell"))
+    words = (f"series={SERIES}", "episodes=60", "seed=0:4", "--ray", "--jobs", 2, "--out", "out")
+    assert "workers that died: 1" in succeed(*words)
+    killer.join()
+    assert_one_death_cost_one_cell(tmp_path / "out", 4)
+
+
+def descendant(title: str) -> int | None:
+    """Return a process below this one whose command line starts with ``title``."""
+    listing = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    parents, titles = {}, {}
+    for line in listing.splitlines():
+        pid, parent, command = line.split(None, 2)
+        parents[int(pid)], titles[int(pid)] = int(parent), command
+    for pid, command in titles.items():
+        ancestor = pid
+        while ancestor in parents and ancestor != os.getpid():
+            ancestor = parents[ancestor]
+        if command.startswith(title) and ancestor == os.getpid():
+            return pid
+    return None
