@@ -83,14 +83,14 @@ def f1_curve(
             style, note = ("--", " (saw labels)") if one.saw_labels else (":", "")
             axes.axhline(one.f1, color=f"C{i}", linestyle=style, linewidth=1.2, label=one.method + note)
         axes.set(xlabel=name, ylabel="F1 over windows", ylim=(-0.02, 1.02), xticks=values)
-        handles = axes.get_legend_handles_labels()
+        handles, names = axes.get_legend_handles_labels()
         if seconds:
             right = axes.twinx()
-            right.plot(values, seconds, "s:", color=TIME, label="training time")
+            right.plot(values, seconds, "s:", color=TIME)
             right.set_ylabel("training time in seconds", color=TIME)
             right.set_ylim(bottom=0)
-            handles = tuple(a + b for a, b in zip(handles, right.get_legend_handles_labels(), strict=True))
-        figure.legend(*handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+            handles, names = [*handles, *right.get_lines()], [*names, "training time"]
+        figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
 
 
 def f1_heat_map(

@@ -85,7 +85,7 @@ class Reported:
 
 
 REPORTED: tuple[Reported, ...] = ()
-"""Only numbers read in the paper itself, which nobody has yet looked up: until then the tables print "-"."""
+"""Only numbers read in the paper itself. No source at hand showed its result tables: until then ours print "-"."""
 
 
 def settings_of(what: What, base: Setting) -> list[Setting]:

@@ -11,8 +11,8 @@ from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.split import draw_labelled, split_by_share
 from adt_gym.files import replacing_folder
 from adt_gym.scoring.autoencoder import AutoEncoder
+from adt_gym.scripts.compare_scorers import fit_with_bar
 from adt_gym.scripts.paper import Dataset
-from adt_gym.scripts.score import train_scorer
 from adt_gym.series import InputError, ScoredSeries, Series, load_scored, save_scored
 
 PLANTS = ("swat", "wadi")
@@ -109,7 +109,7 @@ def _packaged(settings: ScoreSettings) -> PaperScores:
 def _of_many(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings) -> PaperScores:
     """Learn on the first part of every series, evaluate the rest of each."""
     train = split_by_share(series, SCORER_SHARE, settings.window).train
-    train_scorer(scorer, train)
+    fit_with_bar(scorer, train)
     return _cut([scorer.score(one) for one in series], list(map(len, train)), settings.window)
 
 
@@ -122,7 +122,7 @@ def _cut(whole: list[ScoredSeries], rows: list[int], window: int) -> PaperScores
 def _of_plant(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings) -> PaperScores:
     """Learn normality on the normal operation; cut the windows around the first attack out of the evaluation."""
     normal, attacked = series
-    train_scorer(scorer, [normal])
+    fit_with_bar(scorer, [normal])
     whole = scorer.score(attacked)
     count = max(round(settings.train_share * len(whole)), 1)
     start = max(int(np.argmax(whole.labels)) - count // 2, 0)

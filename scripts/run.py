@@ -18,16 +18,19 @@ from rich.table import Table
 import adt_gym
 from adt_gym import plots, thresholds
 from adt_gym.agents.reference_dqn import EpisodeReport, ReferenceDQN
-from adt_gym.evaluation.compare import Row, compare, write_table
+from adt_gym.data.kubernetes import kubernetes_kinds
+from adt_gym.evaluation.compare import Row, compare, measure, write_table
 from adt_gym.evaluation.detections import save_detections
 from adt_gym.evaluation.results import LearningCurve
+from adt_gym.evaluation.scorers import shares_found
 from adt_gym.evaluation.split import draw_labelled, eventful_stretch
 from adt_gym.files import replacing_folder
 from adt_gym.scoring.autoencoder import AutoEncoder
+from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scripts import source as sources
+from adt_gym.scripts.compare_scorers import fit_with_bar, make_scorer
 from adt_gym.scripts.progress import bar, console
-from adt_gym.scripts.score import train_scorer
-from adt_gym.series import ScoredSeries, save_scored
+from adt_gym.series import ScoredSeries, Series, save_scored
 from adt_gym.thresholds.pythresh import FAST_PYTHRESH
 
 SMOOTHED = 30
@@ -40,7 +43,8 @@ class RunSettings:
 
     Args:
         source: The series and how they are cut.
-        epochs: Of the auto-encoder.
+        scorer, scaling: See `adt_gym.scoring.make`.
+        device, epochs: Of a scorer with a network.
         labelled_windows: About how many windows of the training part the agent learns on; of many series the other
             methods learn on the same.
         episodes: Of the agent's training.
@@ -51,6 +55,9 @@ class RunSettings:
     """
 
     source: sources.SourceSettings
+    scorer: str
+    scaling: str
+    device: str | None
     epochs: int
     labelled_windows: int
     episodes: int
@@ -82,7 +89,10 @@ def run(
     train_until: Annotated[str | None, typer.Option(help="one series: train up to this time or row instead")] = None,
     train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
     root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="passes of the auto-encoder over its windows")] = 30,
+    scorer: Annotated[str, typer.Option(help="autoencoder, isolation, ensemble, pyod:NAME, ...")] = "autoencoder",
+    scaling: Annotated[str, typer.Option(help="of the scores: minmax, or tail")] = "minmax",
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="passes of the scorer's network over its windows")] = 30,
     labelled_windows: Annotated[
         int, typer.Option(min=1, help="windows of the training part that the agent learns on")
     ] = 1000,
@@ -103,7 +113,7 @@ def run(
             source, tuple(value_columns or ()), time_column, label_column, key_column, windows, delimiter,
             window, train_anomalies, train_until, train_share, root,
         ),
-        epochs, labelled_windows, episodes, k, hold, alpha, learning_rate, gamma, pythresh, vus, seed,
+        scorer, scaling, device, epochs, labelled_windows, episodes, k, hold, alpha, learning_rate, gamma, pythresh, vus, seed,
     )  # fmt: skip
     folder = out or Path("runs") / settings.source.name
     with replacing_folder(folder, marker="config.json") as temporary:
@@ -113,8 +123,15 @@ def run(
 
 def _run(settings: RunSettings, folder: Path) -> None:
     split = sources.split(settings.source, sources.load(settings.source))
-    scorer = AutoEncoder(window=settings.source.window, epochs=settings.epochs, seed=settings.seed)
-    train_scorer(scorer, split.for_scorer)
+    scorer = make_scorer(
+        settings.scorer,
+        epochs=settings.epochs,
+        device=settings.device,
+        window=settings.source.window,
+        scaling=settings.scaling,
+        seed=settings.seed,
+    )
+    fit_with_bar(scorer, split.for_scorer, split.test)
     train, test = [[scorer.score(one) for one in part] for part in (split.train, split.test)]
     labelled = choose_labelled(train, settings.labelled_windows, settings.seed)
     agent, curve = train_agent(labelled, settings)
@@ -124,9 +141,12 @@ def _run(settings: RunSettings, folder: Path) -> None:
     if settings.pythresh:
         methods += [thresholds.make(f"pythresh:{name}") for name in FAST_PYTHRESH]
     rows = compare(methods, labelled, test, settings.vus)
+    if isinstance(scorer, Ensemble):
+        rows += ensemble_rows(scorer, split.test, test)
 
     (folder / "config.json").write_text(json.dumps(configuration(settings), indent=2) + "\n")
-    scorer.save(folder / "scorer.npz")
+    if isinstance(scorer, AutoEncoder):
+        scorer.save(folder / "scorer.npz")
     save_scored(folder / "scores-train.npz", train)
     save_scored(folder / "scores-test.npz", test)
     agent.save(folder / "policy.npz")
@@ -138,6 +158,29 @@ def _run(settings: RunSettings, folder: Path) -> None:
     console.print(table(rows, f"{settings.source.name}: {sum(map(len, test)):,} windows that no training saw"))
     console.print(events_table(rows))
     console.print(copying(rows), soft_wrap=True)
+    if settings.source.source == "kubernetes":
+        console.print(kinds_table(rows, len(split.train[0]), settings.source.window))
+
+
+def ensemble_rows(ensemble: Ensemble, test: Sequence[Series], scored: Sequence[ScoredSeries]) -> list[Row]:
+    """Return a row per member and per rule that combines them."""
+    each = [ensemble.detections(one) for one in test]
+    return [measure(name, False, [one[name] for one in each], scored) for name in each[0]]
+
+
+def kinds_table(rows: Sequence[Row], first: int, window: int) -> Table:
+    """Return which share of each kind of anomaly in `kubernetes` a method finds, from point ``first`` on."""
+    kinds = kubernetes_kinds()[first:]
+    shown = Table(
+        title="share of the stretches found, by kind", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    shares = [shares_found(kinds, row.detections[0].decisions, window) for row in rows]
+    shown.add_column("method", no_wrap=True)
+    for kind in shares[0]:
+        shown.add_column(kind, justify="right")
+    for row, share in zip(rows, shares, strict=True):
+        shown.add_row(row.method, *(f"{value:.2f}" for value in share.values()))
+    return shown
 
 
 def choose_labelled(train: Sequence[ScoredSeries], windows: int, seed: int) -> list[ScoredSeries]:

@@ -1,15 +1,20 @@
 """`adt score SOURCE`: train the scorer on the training part and write the scores of the whole series."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
-from adt_gym.scoring.autoencoder import AutoEncoder
+from adt_gym.evaluation.scorers import evaluate_scorer
+from adt_gym.scoring.cache import cached_scores
+from adt_gym.scoring.curves import training_curves
 from adt_gym.scripts import source as sources
-from adt_gym.scripts.progress import bar, console
-from adt_gym.series import Series, save_scored
+from adt_gym.scripts.compare_scorers import ScorerRow, fit_with_bar, make_scorer, scorer_tables
+from adt_gym.scripts.progress import console
+from adt_gym.series import InputError, Series, save_scored
 
 
 def score(
@@ -29,30 +34,60 @@ def score(
     train_until: str | None = None,
     train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
     root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
-    epochs: int = 30,
-    seed: int = 0,
+    scorer: Annotated[str, typer.Option(help="autoencoder, dense, lstm, isolation, pyod:NAME, ...")] = "autoencoder",
+    scaling: Annotated[str, typer.Option(help="minmax, or tail")] = "minmax",
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="passes of the scorer's network over its windows")] = 30,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    cache: Annotated[Path, typer.Option(help="where scores are kept for the next time")] = Path("runs/cache"),
 ) -> None:
-    """Train the auto-encoder on the normal windows of the training part; write the scores of the whole series.
+    """Train a scorer on the normal windows of the training part; write the scores of the whole series.
 
-    `adt score yahoo_like --out adt_gym/data/yahoo_like.npz` makes the packaged scores again.
+    Prints what one static threshold makes of them on the rest. With the same data and settings the scores come from
+    the cache. `adt score yahoo_like --out adt_gym/data/yahoo_like.npz` makes the packaged scores again.
     """
     settings = sources.SourceSettings(
         source, tuple(value_columns or ()), time_column, label_column, key_column, windows, delimiter,
         window, train_anomalies, train_until, train_share, root,
     )  # fmt: skip
-    series = sources.load(settings)
-    scorer = AutoEncoder(window=window, epochs=epochs, seed=seed, double=True)
-    train = sources.split(settings, series).train
-    train_scorer(scorer, train)
+    if out.suffix != ".npz":
+        raise InputError(f"{out}: scored series are kept in .npz files; give the file that ending")
+    split = sources.split(settings, sources.load(settings))
+    double = {"double": True} if scorer == "autoencoder" else {}
+    made = make_scorer(scorer, epochs=epochs, device=device, window=window, scaling=scaling, seed=seed, **double)
+    started = time.perf_counter()
+    whole = [joined(first, second) for first, second in zip(split.train, split.test, strict=True)]
+    cuts = [len(first) for first in split.train]
     scored = [
-        replace(one, meta={**one.meta, "trained_on_points": len(part)})
-        for one, part in zip(map(scorer.score, series), train, strict=True)
+        replace(one, meta={**one.meta, "trained_on_points": cut})
+        for one, cut in zip(
+            cached_scores(
+                cache, made, split.for_scorer, whole, lambda: fit_with_bar(made, split.for_scorer, split.test)
+            ),
+            cuts,
+            strict=True,
+        )
     ]
+    seconds = time.perf_counter() - started
     save_scored(out, scored)
-    console.print(f"{len(scored)} scored series, {sum(map(len, scored)):,} windows, are in {out}")
+    train = [one[: cut - window + 1] for one, cut in zip(scored, cuts, strict=True)]
+    test = [one[cut:] for one, cut in zip(scored, cuts, strict=True)]
+    curve = getattr(made, "curve", [])
+    for table in scorer_tables([ScorerRow(evaluate_scorer(made.label, train, test), seconds, curve)], settings.name):
+        console.print(table)
+    if curve:
+        training_curves(out.with_suffix(".curves.png"), {made.label: curve})
+    else:
+        console.print(f"the scores come from the cache in {cache}", soft_wrap=True)
+    console.print(f"{len(scored)} scored series, {sum(map(len, scored)):,} windows, are in {out}", soft_wrap=True)
 
 
-def train_scorer(scorer: AutoEncoder, train: list[Series]) -> None:
-    """Fit the scorer under a progress bar."""
-    with bar("scorer", scorer.settings.epochs) as advance:
-        scorer.fit(train, lambda epoch: advance(f"loss {epoch.training:.5f}"))
+def joined(first: Series, second: Series) -> Series:
+    """Put the two parts of a series together again."""
+    return Series(
+        np.concatenate([first.values, second.values]),
+        None if first.labels is None or second.labels is None else np.concatenate([first.labels, second.labels]),
+        first.name,
+        None if first.index is None or second.index is None else np.concatenate([first.index, second.index]),
+        first.columns,
+    )

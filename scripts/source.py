@@ -107,10 +107,10 @@ def split(settings: SourceSettings, series: list[Series]) -> Split:
         if len(labelled) > 1:
             raise InputError("--train-until cuts one series; of several, --train-share is the training part of each")
         cut = split_at(labelled[0], _row(labelled[0], settings.train_until), settings.window)
-    elif len(labelled) == 1 and not history and settings.train_share is None:
+    elif len(labelled) == 1 and settings.train_share is None and not history and settings.source not in GENERATED:
         cut = split_by_anomalies(labelled[0], settings.window, settings.train_anomalies)
     else:
-        share = settings.train_share or (HALF if history else QUARTER)
+        share = settings.train_share or (HALF if history or len(labelled) == 1 else QUARTER)
         cut = split_by_share(labelled, share, settings.window)
     return replace(cut, history=history)
 

@@ -60,6 +60,7 @@ class TorchScorer(WindowScorer):
         self.curve: list[Epoch] = []
         self._dtype = torch.float32
         self._device = device(self.settings.device)
+        torch.set_num_threads(1)  # more threads than cores make these small networks many times slower
 
     def fit(
         self,

@@ -19,6 +19,8 @@ from adt_gym.thresholds import Policy, make
 SMALL = ("--episodes", 50, "--epochs", 2)
 WINDOW, POINTS = 10, 400
 FILES = {
+    "detections.npz",
+    "training.csv",
     "config.json",
     "detections.png",
     "policy.npz",
