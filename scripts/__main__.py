@@ -16,6 +16,7 @@ from adt_gym.scripts.datasets import datasets
 from adt_gym.scripts.evaluate import evaluate
 from adt_gym.scripts.figures import figures
 from adt_gym.scripts.report import report
+from adt_gym.scripts.reproduce import reproduce
 from adt_gym.scripts.run import run
 from adt_gym.scripts.score import score
 from adt_gym.scripts.sweep import sweep
@@ -47,7 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Thresholds for anomaly detection: train agents, compare methods, tell who saw labels.",
 )
-for command in (run, score, compare_scorers, train, evaluate, sweep, report, figures, classify, datasets):
+for command in (run, score, compare_scorers, train, evaluate, reproduce, sweep, report, figures, classify, datasets):
     app.command()(command)
 app.add_typer(benchmark, name="benchmark")
 

@@ -1,5 +1,6 @@
 """Progress bars that look the same in every command."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 WIDE_ENOUGH = 110
-console = Console(width=None if sys.stdout.isatty() else WIDE_ENOUGH)
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE_ENOUGH)
 """Redirected output has no width to fit into: tables stay whole."""
 
 

@@ -3,6 +3,7 @@
 import json
 import platform
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -19,7 +20,7 @@ import adt_gym
 from adt_gym import plots, thresholds
 from adt_gym.agents.reference_dqn import EpisodeReport, ReferenceDQN
 from adt_gym.data.kubernetes import kubernetes_kinds
-from adt_gym.evaluation.compare import Row, compare, measure, write_table
+from adt_gym.evaluation.compare import Row, compare, evaluate, measure, write_table
 from adt_gym.evaluation.detections import save_detections
 from adt_gym.evaluation.results import LearningCurve
 from adt_gym.evaluation.scorers import shares_found
@@ -30,7 +31,7 @@ from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import fit_with_bar, make_scorer
 from adt_gym.scripts.progress import bar, console
-from adt_gym.series import ScoredSeries, Series, save_scored
+from adt_gym.series import InputError, ScoredSeries, Series, save_scored
 from adt_gym.thresholds.pythresh import FAST_PYTHRESH
 
 SMOOTHED = 30
@@ -113,7 +114,8 @@ def run(
             source, tuple(value_columns or ()), time_column, label_column, key_column, windows, delimiter,
             window, train_anomalies, train_until, train_share, root,
         ),
-        scorer, scaling, device, epochs, labelled_windows, episodes, k, hold, alpha, learning_rate, gamma, pythresh, vus, seed,
+        scorer, scaling, device, epochs, labelled_windows, episodes, k, hold, alpha, learning_rate, gamma,
+        pythresh, vus, seed,
     )  # fmt: skip
     folder = out or Path("runs") / settings.source.name
     with replacing_folder(folder, marker="config.json") as temporary:
@@ -137,10 +139,8 @@ def _run(settings: RunSettings, folder: Path) -> None:
     agent, curve = train_agent(labelled, settings)
     alpha = settings.alpha
     policy = thresholds.Policy(agent, hold=settings.hold, k=settings.k, alpha=alpha, beta=1 - alpha)
-    methods = [policy, *baselines(), *unsupervised()]
-    if settings.pythresh:
-        methods += [thresholds.make(f"pythresh:{name}") for name in FAST_PYTHRESH]
-    rows = compare(methods, labelled, test, settings.vus)
+    rows = compare([policy, *baselines()], labelled, test, settings.vus)
+    rows += where_possible(unsupervised(settings.pythresh), labelled, test, settings.vus)
     if isinstance(scorer, Ensemble):
         rows += ensemble_rows(scorer, split.test, test)
 
@@ -227,10 +227,27 @@ def baselines() -> list[thresholds.Thresholder]:
     ]
 
 
-def unsupervised() -> list[thresholds.Thresholder]:
+def unsupervised(pythresh: bool) -> list[thresholds.Thresholder]:
     """Return the methods that no one tells labels at test time, nor (but for the second) in training."""
-    names = ("quantile", "false_alarm_rate", "rolling_quantile", "spot", "dspot", "nonparametric")
+    names = ["quantile", "false_alarm_rate", "rolling_quantile", "spot", "dspot", "nonparametric"]
+    names += [f"pythresh:{name}" for name in FAST_PYTHRESH if pythresh]
     return [thresholds.make(name) for name in names]
+
+
+def where_possible(
+    methods: Sequence[thresholds.Thresholder],
+    train: Sequence[ScoredSeries],
+    test: Sequence[ScoredSeries],
+    volumes: bool,
+) -> list[Row]:
+    """Return the rows of the methods that these scores can be fitted with, and warn of the others."""
+    rows = []
+    for method in methods:
+        try:
+            rows.append(evaluate(method, train, test, volumes))
+        except InputError as error:
+            warnings.warn(f"no row for {method.name}: {error}", stacklevel=2)
+    return rows
 
 
 def table(rows: Sequence[Row], title: str) -> Table:

@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from adt_gym.evaluation.scorers import evaluate_scorer
-from adt_gym.scoring.cache import cached_scores
+from adt_gym.scoring.cache import KEY, cached_scores
 from adt_gym.scoring.curves import training_curves
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import ScorerRow, fit_with_bar, make_scorer, scorer_tables
@@ -59,7 +59,7 @@ def score(
     whole = [joined(first, second) for first, second in zip(split.train, split.test, strict=True)]
     cuts = [len(first) for first in split.train]
     scored = [
-        replace(one, meta={**one.meta, "trained_on_points": cut})
+        replace(one, meta={**{key: one.meta[key] for key in one.meta if key != KEY}, "trained_on_points": cut})
         for one, cut in zip(
             cached_scores(
                 cache, made, split.for_scorer, whole, lambda: fit_with_bar(made, split.for_scorer, split.test)

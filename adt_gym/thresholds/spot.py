@@ -98,6 +98,7 @@ class Tail:
         # A power of two: enlarging and its inverse are exact.
         self._scale = 2.0 ** round(math.log2(self.deviation / (values.std() or 1.0)))
         self._spot.fit(values * self._scale)
+        self._spot.anomaly_threshold  # noqa: B018  libspot says only here that it found no tail
 
     @property
     def t(self) -> float:

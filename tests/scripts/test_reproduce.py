@@ -254,6 +254,19 @@ def test_a_copy_of_swat_from_its_files_to_the_table(swat_copy: Path, here: Path)
     assert {file: file.stat().st_mtime_ns for file in (here / "one/scores").iterdir()} == made
 
 
+def test_a_copy_of_yahoo_is_cut_in_every_series(tmp_path: Path) -> None:
+    for number in (1, 2):
+        values, labels = pump(400, [range(40, 50), range(300, 310)])
+        frame = pd.DataFrame({"timestamp": np.arange(1, 401), "value": values[:, 0], "is_anomaly": labels.astype(int)})
+        frame.to_csv(tmp_path / f"real_{number}.csv", index=False)
+        frame.to_csv(tmp_path / f"synthetic_{number}.csv", index=False)
+    scores = prepare(ScoreSettings("yahoo", str(tmp_path), 10, 0.1, 1), tmp_path / "scores")
+    assert [one.name for one in scores.test] == ["real_1", "real_2"]
+    assert [len(one) for one in scores.whole] == [391, 391]
+    assert [len(one) for one in scores.pool] == [100 - 9, 100 - 9]
+    assert [len(one) for one in scores.test] == [300 - 9, 300 - 9]
+
+
 def test_as_published_counts_the_training_windows_too(here: Path) -> None:
     output = succeed("table2", "--seeds", 1, "--as-published", "--out", "all").output
     rows = rows_of(here / "all")
