@@ -183,6 +183,24 @@ class ThresholdingMDP:
         return Table(observations.reshape(-1, 6), rewards.ravel())
 
     @cached_property
+    def outcomes(self) -> tuple[NDArray[np.unsignedinteger], NDArray[np.float64], NDArray[np.float32]]:
+        """The table without mu and sigma, in which few rows differ.
+
+        Returns:
+            Per row of the table the number of its different row; of those the rewards; and the observations, mu and
+            sigma left at 0.
+        """
+        assert self.table is not None
+        shares = np.concatenate(
+            [np.zeros_like(self.statistics).repeat(1 << self.k, axis=0), self.table.observations[:, 2:]], axis=1
+        )
+        counts = np.rint(shares[:, 2:] * self.k).astype(np.int64)
+        key = (counts[:, 0] * (self.k + 1) + counts[:, 2]) * (self.k + 1) + counts[:, 3]
+        _, first, number = np.unique(key, return_index=True, return_inverse=True)
+        smallest = np.min_scalar_type(len(first))
+        return number.astype(smallest), self.table.rewards[first], shares[first]
+
+    @cached_property
     def reward_list(self) -> list[float]:
         """The table's rewards as Python numbers."""
         return [] if self.table is None else self.table.rewards.tolist()

@@ -70,13 +70,18 @@ class CountedEpisode:
 
 
 class TabulatedEpisodes:
-    """N episodes, small k."""
+    """N episodes, small k.
+
+    N walks through the whole table would wait for memory at every step. What differs between rows with the same counts
+    is only mu and sigma, so a byte per row leads to the few different rewards and shares, which stay in the cache.
+    """
 
     def __init__(self, mdp: ThresholdingMDP, num_envs: int):
         assert mdp.table is not None
         # Arrays, not numbers: in every operation on a number NumPy would first have to find a type for it.
         self._k, self._mask = np.array(mdp.k), np.array((1 << mdp.k) - 1)
-        self._observations, self._rewards = mdp.table.observations, mdp.table.rewards
+        self._outcome, self._rewards, self._observations = mdp.outcomes
+        self._statistics = mdp.statistics.view(np.float64).ravel()  # mu and sigma of a position in one word
         self._row = np.zeros(num_envs, dtype=np.int64)
 
     def restart(self, envs: Array, position: Array) -> None:
@@ -92,11 +97,13 @@ class TabulatedEpisodes:
         row = position << self._k
         row |= history
         self._row[envs] = row
-        return self._rewards.take(row)
+        return self._rewards.take(self._outcome.take(row))
 
     def observe(self, position: Array) -> NDArray[np.float32]:
         """Return the observations of all episodes, a fresh array."""
-        return self._observations.take(self._row, axis=0)
+        observations = self._observations.take(self._outcome.take(self._row), axis=0)
+        observations.view(np.float64)[:, 0] = self._statistics.take(position)
+        return observations
 
 
 class CountedEpisodes:
