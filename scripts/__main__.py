@@ -15,6 +15,7 @@ from adt_gym.scripts.compare_scorers import compare_scorers
 from adt_gym.scripts.datasets import datasets
 from adt_gym.scripts.evaluate import evaluate
 from adt_gym.scripts.figures import figures
+from adt_gym.scripts.progress import keep_tables_whole
 from adt_gym.scripts.report import report
 from adt_gym.scripts.reproduce import reproduce
 from adt_gym.scripts.run import run
@@ -30,6 +31,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; say what is wrong with its input and how to mend it, and exit with 2."""
         warnings.showwarning = lambda message, *_, **__: _say("yellow", "Warning", message)
+        keep_tables_whole()
         try:
             return super().invoke(ctx)
         except (InputError, OSError) as error:

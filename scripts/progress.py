@@ -8,9 +8,14 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+console = Console()
 WIDE_ENOUGH = 110
-console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE_ENOUGH)
-"""Redirected output has no width to fit into: tables stay whole."""
+
+
+def keep_tables_whole() -> None:
+    """Give redirected output a width: it has none of its own that tables must fit into."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        console.width = WIDE_ENOUGH
 
 
 @contextmanager

@@ -45,7 +45,7 @@ class ARIMA(ResidualScorer):
 
     def _fit_metric(self, series: Series, column: int) -> Any:
         from statsmodels.tsa.arima.model import ARIMA as Model
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits
 
         normal = np.arange(len(series)) if series.labels is None else np.flatnonzero(~series.labels)
         if len(normal) < 10 * (sum(self.settings.order) + 1):
