@@ -29,7 +29,8 @@ from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
 from adt_gym.envs import sources
 from adt_gym.evaluation.grid import digest, parse_grid, points, summarise
 from adt_gym.scripts import sweep as module
-from adt_gym.scripts.sweep import KINDS, Cell, Outcome, Workers, finish, processes, run_cell, sweep
+from adt_gym.scripts.sweep import KINDS, Cell, Outcome, run_cell, sweep
+from adt_gym.scripts.workers import MOST_DEATHS, Workers, finish, processes
 from adt_gym.series import InputError, load_scored
 
 app = typer.Typer()
@@ -347,7 +348,7 @@ def test_a_cell_that_kills_its_process_is_given_up_and_no_other() -> None:
         ends = {end.task: end for end in finish(workers, KILL_ITS_WORKER)}
     first, killer, last = (ends[task] for task in KILL_ITS_WORKER)
     assert [(end.result, end.deaths, end.error) for end in (first, last)] == [("1", 0, None), ("2", 0, None)]
-    assert (killer.result, killer.deaths) == (None, module.MOST_DEATHS)
+    assert (killer.result, killer.deaths) == (None, MOST_DEATHS)
     assert "died 3 times" in killer.error
 
 

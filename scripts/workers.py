@@ -1,0 +1,115 @@
+"""Running independent tasks on local processes or on Ray, where a worker that dies loses its task only."""
+
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, NamedTuple
+
+from adt_gym.series import InputError
+
+MOST_DEATHS = 3
+"""A cell whose worker died so often is given up."""
+
+
+class Workers(NamedTuple):
+    """Where cells run: how to start one, and the error by which its future says that the worker died."""
+
+    submit: Callable[[Any], Future[Any]]
+    died: type[Exception]
+
+
+class Finished(NamedTuple):
+    """A task that ended: its result, or why it was given up, and how many workers died over it."""
+
+    task: Any
+    result: Any
+    deaths: int
+    error: str | None = None
+
+
+@contextmanager
+def processes(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
+    """Start local processes, each a pool of its own: a pool breaks as a whole, and so only its own cell is lost."""
+    spawn = multiprocessing.get_context("spawn")
+    idle: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
+    start = partial(ProcessPoolExecutor, 1, spawn, end_with_parent)
+    for _ in range(jobs):
+        idle.put(start())
+
+    def in_a_process(task: Any) -> Any:
+        pool = idle.get()
+        try:
+            return pool.submit(work, task).result()
+        except BrokenProcessPool:
+            pool.shutdown()
+            pool = start()
+            raise
+        finally:
+            idle.put(pool)
+
+    threads = ThreadPoolExecutor(jobs)
+    try:
+        yield Workers(lambda task: threads.submit(in_a_process, task), BrokenProcessPool)
+    finally:
+        threads.shutdown(cancel_futures=True)
+        while not idle.empty():
+            idle.get().shutdown()
+
+
+def end_with_parent() -> None:
+    """End this worker when the sweep is killed; left alone it would wait for the next cell for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=follow, daemon=True).start()
+
+
+@contextmanager
+def ray_tasks(work: Callable[[Any], Any], jobs: int, address: str | None = None) -> Iterator[Workers]:
+    """Connect to a Ray cluster, by default to the one that RAY_ADDRESS names, or start one here for ``jobs`` cells."""
+    try:
+        import ray
+        from ray.exceptions import RayError
+    except ImportError:
+        raise InputError("--ray needs Ray, which is not installed: pip install 'adt-gym[ray]'") from None
+    address = address or os.environ.get("RAY_ADDRESS", "local")
+    options: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False} if address == "local" else {}
+    try:
+        ray.init(address, log_to_driver=False, **options)
+    except (ConnectionError, ValueError) as error:
+        raise InputError(
+            f"--ray {address}: {error}; is it running, and does it ask for a token (RAY_AUTH_MODE=token)?"
+        ) from error
+    task = ray.remote(max_retries=0)(work)  # deaths are counted in finish()
+    try:
+        yield Workers(lambda given: task.remote(given).future(), RayError)
+    finally:
+        ray.shutdown()
+
+
+def finish(workers: Workers, tasks: Sequence[Any]) -> Iterator[Finished]:
+    """Yield every task as it ends; one whose worker died is started again, up to MOST_DEATHS times."""
+    deaths: Counter[Any] = Counter()
+    running = {workers.submit(task): task for task in tasks}
+    while running:
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            task = running.pop(future)
+            try:
+                yield Finished(task, future.result(), deaths[task])
+            except workers.died as death:
+                deaths[task] += 1
+                if deaths[task] < MOST_DEATHS:
+                    running[workers.submit(task)] = task
+                else:
+                    yield Finished(task, None, deaths[task], f"its worker died {MOST_DEATHS} times: {death}")
