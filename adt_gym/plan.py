@@ -74,23 +74,36 @@ def _by_history(
 ) -> tuple[NDArray[np.integer], int]:
     """Small k: an action for each of the 2**k histories before each decision, then one look-up per decision."""
     assert mdp.table is not None
-    histories, n = np.arange(1 << mdp.k), len(deciding)
-    actions = np.repeat(forced[:, None], len(histories), axis=1)
-    asked = np.flatnonzero(forced < 0)
-    if len(asked):
-        rows = (deciding[asked, None] << mdp.k | histories).ravel()
-        actions[asked] = choose(mdp.table.observations.take(rows, axis=0)).reshape(-1, len(histories))
+    histories, n = np.arange(1 << mdp.k)[:, None], len(deciding)
+    every, full = np.arange(n), len(histories) - 1
     # Of the windows that an action is held for, the last ones settle which history follows.
     shift = min(hold, mdp.k)
     words = np.zeros((len(levels), n), dtype=np.int64)
     for i in range(hold - shift, hold):
         words = words << 1 | (mdp.scores.take(deciding + i, mode="clip") > levels[:, None])
-    following = (histories << shift & len(histories) - 1) | words[actions, np.arange(n)[:, None]]
-    visited = []
-    for after in following.tolist():
+
+    # A forced action settles ``shift`` bits of the histories after it: those that differ need no evaluation.
+    asked = forced < 0
+    settled = np.where(asked, 0, words.take(forced * n + every, mode="clip"))
+    settles = np.where(asked, 0, (1 << shift) - 1)
+    bits, known = np.zeros((2, n), dtype=np.int64)
+    for age in range(min(-(-mdp.k // shift), n - 1)):
+        bits[age + 1 :] |= settled[: n - age - 1] << age * shift
+        known[age + 1 :] |= settles[: n - age - 1] << age * shift
+    possible = ((histories ^ bits) & (known & full)) == 0
+    states = np.flatnonzero(possible & asked)
+    actions = np.tile(forced, len(histories))
+    if len(states):
+        rows = (deciding << mdp.k | histories).take(states)
+        actions[states] = choose(mdp.table.observations.take(rows, axis=0))
+    actions = actions.reshape(-1, n)
+
+    following = histories << shift & full | words.take(actions * n + every, mode="clip")
+    after, visited = [row.tobytes() for row in following.astype(np.uint8)], bytearray()
+    for i in range(n):
         visited.append(history)
-        history = after[history]
-    return actions[np.arange(n), visited], history
+        history = after[history][i]
+    return actions[np.frombuffer(visited, dtype=np.uint8), every], history
 
 
 def _by_counts(

@@ -13,8 +13,8 @@ import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
+from adt_gym.agents.small_network import Backpropagation
 from adt_gym.agents.storage import q_network, read_checkpoint, reading_policy, write_checkpoint, write_policy
 from adt_gym.envs.thresholding import THRESHOLDS, ThresholdingEnv
 from adt_gym.plan import MAX_STATES_PER_DECISION, outputs, roll_out, states_per_decision
@@ -104,19 +104,20 @@ class ReplayMemory:
         """Append the n transitions between n + 1 successive observations; only the last can terminate."""
         size, n = len(self.actions), len(actions)
         kept = slice(max(n - size, 0), n)
-        slots = np.arange(self.added + kept.start, self.added + n) % size
+        first, last = (self.added + kept.start) % size, (self.added + n - 1) % size
+        slots = slice(first, last + 1) if first <= last else np.arange(first, last + 1 + size) % size
         self.observations[slots] = observations[:-1][kept]
         self.next_observations[slots] = observations[1:][kept]
         self.actions[slots] = actions[kept]
         self.rewards[slots] = rewards[kept]
         self.terminated[slots] = 0.0
-        self.terminated[slots[-1]] = terminated
+        self.terminated[last] = terminated
         self.added += n
 
     def sample(self, rows: NDArray[np.int64]) -> list[torch.Tensor]:
         """Return observations, actions, rewards, next observations and terminations of the given rows."""
         arrays = (self.observations, self.actions, self.rewards, self.next_observations, self.terminated)
-        return [torch.from_numpy(array[rows]) for array in arrays]
+        return [torch.from_numpy(array.take(rows, axis=0)) for array in arrays]
 
 
 class ReferenceDQN:
@@ -222,17 +223,12 @@ class ReferenceDQN:
     def _update(self) -> float:
         rows = self.random.integers(len(self.memory), size=self.settings.batch_size)
         observations, actions, rewards, next_observations, terminated = self.memory.sample(rows)
-        with torch.no_grad():
-            best_next = self.target(next_observations).max(dim=1).values
+        with torch.inference_mode():
+            best_next = self.target(next_observations).amax(dim=1)
             targets = rewards + self.settings.gamma * (1.0 - terminated) * best_next
-        values = self.network(observations).gather(1, actions[:, None])[:, 0]
-        loss = (nn.functional.mse_loss if self.settings.loss == "mse" else nn.functional.smooth_l1_loss)(
-            values, targets
-        )
-        self.optimizer.zero_grad()
-        loss.backward()
+            loss = self.backpropagation.loss(observations, actions, targets, self.settings.loss)
         self.optimizer.step()
-        return float(loss.detach())
+        return loss
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
@@ -250,7 +246,7 @@ class ReferenceDQN:
 
     def save(self, path: str | Path) -> None:
         """Write the policy, its weights and settings, to an ``.npz`` file without pickle."""
-        write_policy(path, self, observations=self.network[0].in_features, actions=self.n_actions)
+        write_policy(path, self, observations=next(self.network.parameters()).shape[1], actions=self.n_actions)
 
     @classmethod
     def load(cls, path: str | Path, env: gym.Env[Any, Any] | None = None) -> "ReferenceDQN":
@@ -296,5 +292,6 @@ class ReferenceDQN:
             torch.manual_seed(self.seed)
             self.network, self.target = (q_network(widths, n_actions) for _ in range(2))
         self.target.load_state_dict(self.network.state_dict())
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate, fused=True)
+        self.backpropagation = Backpropagation(self.network)
+        self.optimizer = torch.optim.Adam([self.backpropagation.parameter], lr=self.settings.learning_rate, fused=True)
         self.memory = ReplayMemory(self.settings.buffer_size, (n_observations,))

@@ -166,7 +166,7 @@ class SamplesDQN:
 
     def save(self, path: str | Path) -> None:
         """Write the policy, its weights and settings, to an ``.npz`` file without pickle."""
-        write_policy(path, self, observations=self.network[0].in_features, actions=self.n_actions)
+        write_policy(path, self, observations=next(self.network.parameters()).shape[1], actions=self.n_actions)
 
     @classmethod
     def load(cls, path: str | Path) -> "SamplesDQN":

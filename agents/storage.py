@@ -29,9 +29,9 @@ class Learner(Protocol):
     settings: Any
     episodes: int
     random: np.random.Generator
-    network: nn.Module
-    target: nn.Module
-    optimizer: torch.optim.Optimizer
+    network: nn.Sequential
+    target: nn.Sequential
+    optimizer: torch.optim.Adam
     memory: Any
 
 
@@ -39,7 +39,7 @@ def q_network(widths: list[int], n_actions: int) -> nn.Sequential:
     """Return a network of hidden ReLU layers; ``widths`` begins with the size of the observation."""
     layers: list[nn.Module] = []
     for width, next_width in pairwise(widths):
-        layers += [nn.Linear(width, next_width), nn.ReLU()]
+        layers += [nn.Linear(width, next_width), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers, nn.Linear(widths[-1], n_actions))
 
 

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.mdp import ThresholdingMDP, reward
+from adt_gym.mdp import OUTCOME_OF, ThresholdingMDP, reward
 
 Array = NDArray[Any]
 Envs = slice | Array
 """Which of N episodes: their indices, or a slice."""
+
+OUTCOME_NAMES = np.array(OUTCOME_OF).ravel()
+"""The name of outcome ``label << 1 | decision``."""
 
 
 class TabulatedEpisode:

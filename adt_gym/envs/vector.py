@@ -1,7 +1,8 @@
 """The native vector environment of ADT-v0: N episodes as arrays, no loop over environments."""
 
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import spaces
@@ -11,13 +12,19 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from adt_gym.envs.memory import Array, CountedEpisodes, Envs, TabulatedEpisodes
+from adt_gym.envs.memory import OUTCOME_NAMES, Array, CountedEpisodes, Envs, TabulatedEpisodes
 from adt_gym.envs.sources import Source, draw_episode, resolve
 from adt_gym.envs.thresholding import THRESHOLDS, check_episode, empty_info
-from adt_gym.mdp import OUTCOME_OF, mdp_of
+from adt_gym.mdp import ThresholdingMDP, mdp_of
 from adt_gym.series import InputError
 
+if TYPE_CHECKING:
+    from adt_gym.envs.fused import FusedEpisodes
+
 ALL = slice(None)
+
+COMPILE = True
+"""Whether environments made from now on use Numba where they can."""
 
 
 class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
@@ -26,6 +33,10 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
     Environment i, seeded with ``seed + i``, draws the series and starts that a scalar environment with that seed
     draws. Infos have the layout of Gymnasium's ``SyncVectorEnv``: an array per key and a mask ``_key`` of the
     environments for which it holds; with ``hold`` above 1 arrays have the shape ``(num_envs, hold)``.
+
+    Where Numba is installed (``pip install "adt-gym[fast]"``), ``hold`` is 1 and the MDP is small enough to tabulate,
+    steps run in compiled loops; the first step on a machine then waits a second or two for the compiler.
+    Otherwise they run in NumPy. Both give the same results bit by bit.
 
     Args:
         num_envs: N, how many episodes run side by side.
@@ -65,7 +76,8 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         self._levels = np.array(THRESHOLDS, dtype=np.float32)
         self._names = [one.name for one in self.mdp.series]
         self._lengths, self._offsets = self.mdp.lengths.tolist(), self.mdp.offsets.tolist()
-        self._memory = (TabulatedEpisodes if self.mdp.table else CountedEpisodes)(self.mdp, num_envs)
+        self._fused = _fused(self.mdp, num_envs) if hold == 1 else None
+        self._memory = self._fused or (TabulatedEpisodes if self.mdp.table else CountedEpisodes)(self.mdp, num_envs)
         self._randoms: list[np.random.Generator | None] = [None] * num_envs
         self._series, self._offset, self._position, self._stop, self._end = np.zeros((5, num_envs), dtype=np.int64)
         self._done = np.zeros(num_envs, dtype=bool)
@@ -117,22 +129,24 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         rewards, judged = self._judge(levels) if self.hold == 1 else self._judge_held(levels)
         info = _masked(judged, ~waiting)
         if restarting:
-            rewards[waiting] = 0.0
-            self._restart(np.flatnonzero(waiting))
+            envs = np.flatnonzero(waiting)
+            rewards[envs] = 0.0
+            self._restart(envs)
             info |= self._begun(waiting)
         self._done = over = self._position == self._stop
         terminated = self._position == self._end
-        truncated = over & ~terminated
+        truncated = over ^ terminated
         if self.autoreset_mode is AutoresetMode.SAME_STEP and np.count_nonzero(over):
             info = self._restart_same_step(judged, over)
         return self._memory.observe(self._position), rewards, terminated, truncated, info
 
     def _thresholds(self, actions: Array) -> Array:
         actions = np.asarray(actions)
+        # Below 0 becomes far above the last action, so that one comparison tells both.
         if (
             actions.shape != (self.num_envs,)
             or actions.dtype.kind not in "iu"
-            or actions.astype(np.uint64).max() >= len(self._levels)
+            or actions.astype(np.int64, copy=False).view(np.uint64).max() >= len(self._levels)
         ):
             raise InvalidAction(f"actions {actions!r} are outside {self.action_space}")
         return self._levels.take(actions)
@@ -155,6 +169,8 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
 
     def _judge(self, levels: Array) -> tuple[Array, dict[str, Array]]:
         # Stepping all is faster than picking: an episode that waits for its restart judges its last window again.
+        if self._fused:
+            return self._fused.judge(self._offset, self._position, levels, self._done)
         if np.count_nonzero(self._done):
             self._position -= self._done
         return self._judge_once(ALL, levels)
@@ -179,7 +195,7 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
             "threshold": threshold,
             "decision": decision,
             "label": label,
-            "outcome": _OUTCOMES.take((label << _ONE) | flag),
+            "outcome": OUTCOME_NAMES.take((label << _ONE) | flag),
         }
         self._position[envs] = after = position + _ONE
         return self._memory.push(envs, after, flag), judged
@@ -203,8 +219,17 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         }
 
 
-_OUTCOMES = np.array(OUTCOME_OF).ravel()
 _ONE = np.array(1)
+
+
+def _fused(mdp: ThresholdingMDP, num_envs: int) -> "FusedEpisodes | None":
+    """Return the episodes that Numba compiles, or None where there is no table or no Numba."""
+    if COMPILE and mdp.table:
+        with suppress(ImportError):
+            from adt_gym.envs.fused import FusedEpisodes
+
+            return FusedEpisodes(mdp, num_envs)
+    return None
 
 
 def _masked(info: dict[str, Array], mask: Array) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+import copy
 import os
 import pickle
 from collections.abc import Callable
@@ -182,6 +183,34 @@ def test_the_loss_is_that_of_q_learning(make_series: MakeSeries, loss: str) -> N
     expected = error**2 if loss == "mse" else abs(error) - 0.5
     assert abs(error) > 1
     assert agent._update() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["mse", "huber"])
+@pytest.mark.parametrize("net_arch", [(32, 32, 16), (4,), ()], ids=str)
+def test_the_gradient_of_an_update_is_autograds(make_series: MakeSeries, loss: str, net_arch: tuple[int, ...]) -> None:
+    env = gym.make("ADT-v0", series=make_series(32))
+    agent = ReferenceDQN(env, batch_size=64, buffer_size=200, loss=loss, gamma=0.9, net_arch=net_arch)
+    random = np.random.default_rng(0)
+    for _ in range(8):
+        observations = random.random((26, 6), dtype=np.float32)
+        agent.memory.add(observations, random.integers(2, size=25), random.normal(0, 2, 25), True)
+    rows = copy.deepcopy(agent.random).integers(200, size=64)
+    observations, actions, rewards, following, terminated = agent.memory.sample(rows)
+    network = copy.deepcopy(agent.network)
+    network.zero_grad()
+    values = network(observations)[torch.arange(64), actions]
+    targets = rewards + 0.9 * (1 - terminated) * agent.target(following).max(dim=1).values.detach()
+    errors = (values - targets).abs()
+    assert errors.min() < 1 < errors.max()
+    expected = errors**2 if loss == "mse" else torch.where(errors < 1, errors**2 / 2, errors - 0.5)
+    expected.mean().backward()
+
+    assert agent._update() == pytest.approx(expected.mean().item(), rel=1e-5)
+    for ours, autograds in zip(agent.network.parameters(), network.parameters(), strict=True):
+        assert ours.grad is not None
+        assert autograds.grad is not None
+        assert autograds.grad.abs().max() > 1e-3
+        torch.testing.assert_close(ours.grad, autograds.grad, atol=1e-6, rtol=1e-5)
 
 
 def test_a_terminal_transition_has_no_future(make_series: MakeSeries) -> None:

@@ -1,6 +1,6 @@
 import copy
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -16,6 +16,7 @@ from naive import NaiveMDP
 from numpy.typing import NDArray
 
 from adt_gym import InputError, ScoredSeries, mdp
+from adt_gym.envs import vector
 from adt_gym.envs.memory import CountedEpisodes, TabulatedEpisodes
 
 MakeSeries = Callable[..., ScoredSeries]
@@ -30,6 +31,15 @@ ARGUMENTS: list[dict[str, Any]] = [
     {"k": 10, "episode_windows": 12},
 ]
 MODES = list(AutoresetMode)
+
+
+@pytest.fixture(autouse=True, scope="module", params=["numba", "numpy"])
+def compiled(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """Everything in this file holds with and without the compiled loops."""
+    if request.param == "numba":
+        pytest.importorskip("numba")
+    with patch.object(vector, "COMPILE", request.param == "numba"):
+        yield vector.COMPILE
 
 
 def native(num_envs: int, **arguments: Any) -> VectorEnv[Any, Any, Any]:
@@ -131,6 +141,21 @@ def test_native_equals_spawned_workers(several: list[ScoredSeries]) -> None:
         workers.close()
     for one, other in zip(run(native(2, series=several, episode_windows=9), 40), expected, strict=True):
         assert_equal_outputs(one, other)
+
+
+@pytest.mark.parametrize(("arguments", "fused"), [({}, True), ({"hold": 2}, False), ({"k": 30}, False)], ids=str)
+def test_which_environments_are_compiled(
+    make_series: MakeSeries, compiled: bool, arguments: dict[str, Any], fused: bool
+) -> None:
+    memory = native(2, series=make_series(), **arguments).unwrapped._memory  # type: ignore[attr-defined]
+    assert (type(memory).__name__ == "FusedEpisodes") == (compiled and fused)
+
+
+def test_loops_compile_where_their_cache_has_no_place() -> None:
+    pytest.importorskip("numba")
+    from adt_gym.envs.fused import compiled
+
+    assert compiled(eval("lambda number: number + 1"))(2) == 3  # typed in, so no folder to keep it beside
 
 
 @st.composite
