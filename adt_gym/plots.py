@@ -16,6 +16,10 @@ MAX_WINDOWS = 1500
 """A panel shows at most this many windows: more cannot be told apart."""
 
 
+PICTURED = ("adt", "static", "static (test labels)", "persistence(1)", "persistence(10)", "always", "never", "dspot")
+"""The methods of a run that have a panel: the agent, what it must be held against, and the best known rule."""
+
+
 def detection_panels(path: str | Path, series: ScoredSeries, detections: dict[str, Detection]) -> None:
     """Draw the scores, anomalous stretches coloured, one panel per method with its threshold (paper, Figure 5).
 

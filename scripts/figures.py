@@ -34,7 +34,7 @@ def figures(
     results = read_run(run)
     shown = int(np.argmax([one.labels.sum() for one in results.test]))
     drawn = [out / "detections.png", out / "adt-v0.png"]
-    panels = {method: each[shown] for method, each in results.detections.items()}
+    panels = {method: each[shown] for method, each in results.detections.items() if method in plots.PICTURED}
     plots.detection_panels(drawn[0], results.test[shown], panels)
     draw_frame(drawn[1], results, ReferenceDQN.load(run / "policy.npz"), shown)
     for source in sorted(reproduced.glob("reproduce-*/*.png")):

@@ -154,7 +154,8 @@ def _run(settings: RunSettings, folder: Path) -> None:
     write_table(folder / "table.csv", rows)
     save_detections(folder / "detections.npz", {row.method: row.detections for row in rows})
     shown = int(np.argmax([one.labels.sum() for one in test]))
-    plots.detection_panels(folder / "detections.png", test[shown], {r.method: r.detections[shown] for r in rows})
+    panels = {row.method: row.detections[shown] for row in rows if row.method in plots.PICTURED}
+    plots.detection_panels(folder / "detections.png", test[shown], panels)
     console.print(table(rows, f"{settings.source.name}: {sum(map(len, test)):,} windows that no training saw"))
     console.print(events_table(rows))
     console.print(copying(rows), soft_wrap=True)
