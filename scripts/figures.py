@@ -32,7 +32,7 @@ def figures(
     if not run.exists():
         make_run("yahoo_like", out=run)
     results = read_run(run)
-    shown = int(np.argmax([one.labels.sum() for one in results.test]))
+    shown = int(np.argmax([len(runs_of(one.labels)[0]) for one in results.test]))
     drawn = [out / "detections.png", out / "adt-v0.png"]
     panels = {method: each[shown] for method, each in results.detections.items() if method in plots.PICTURED}
     plots.detection_panels(drawn[0], results.test[shown], panels)

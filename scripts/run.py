@@ -22,6 +22,7 @@ from adt_gym.agents.reference_dqn import EpisodeReport, ReferenceDQN
 from adt_gym.data.kubernetes import kubernetes_kinds
 from adt_gym.evaluation.compare import Row, compare, evaluate, measure, write_table
 from adt_gym.evaluation.detections import save_detections
+from adt_gym.evaluation.events import runs
 from adt_gym.evaluation.results import LearningCurve
 from adt_gym.evaluation.scorers import shares_found
 from adt_gym.evaluation.split import draw_labelled, eventful_stretch
@@ -153,7 +154,7 @@ def _run(settings: RunSettings, folder: Path) -> None:
     curve.save(folder / "training.csv")
     write_table(folder / "table.csv", rows)
     save_detections(folder / "detections.npz", {row.method: row.detections for row in rows})
-    shown = int(np.argmax([one.labels.sum() for one in test]))
+    shown = int(np.argmax([len(runs(one.labels)[0]) for one in test]))
     panels = {row.method: row.detections[shown] for row in rows if row.method in plots.PICTURED}
     plots.detection_panels(folder / "detections.png", test[shown], panels)
     console.print(table(rows, f"{settings.source.name}: {sum(map(len, test)):,} windows that no training saw"))
