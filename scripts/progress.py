@@ -9,13 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 console = Console()
-WIDE_ENOUGH = 110
 
 
 def keep_tables_whole() -> None:
     """Give redirected output a width: it has none of its own that tables must fit into."""
-    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
-        console.width = WIDE_ENOUGH
+    if not sys.stdout.isatty():
+        os.environ.setdefault("COLUMNS", "110")
 
 
 @contextmanager
