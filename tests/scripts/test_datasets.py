@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from adt_gym import data
@@ -33,8 +34,9 @@ def test_the_facts_of_generated_samples_are_true(name: str) -> None:
     assert samples.labels.mean() == facts.anomaly_rate
 
 
-def test_every_data_set_is_printed_with_its_licence_and_source() -> None:
-    output = CliRunner().invoke(app, [], env={"COLUMNS": "250"}).output
+def test_every_data_set_is_printed_with_its_licence_and_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adt_gym.scripts.datasets.console", Console(width=250))
+    output = CliRunner().invoke(app, []).output
     for one in DATA_SETS:
         line = next(line for line in output.splitlines() if line.split()[:1] == [one.name])
         assert one.licence in line
