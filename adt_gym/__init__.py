@@ -1,5 +1,7 @@
 """Thresholds for anomaly detection as a Gymnasium environment, and an honest comparison of what sets them."""
 
+from typing import Any
+
 from gymnasium.envs.registration import register, registry
 
 from adt_gym.series import Detection, InputError, ScoredSeries, Series
@@ -7,21 +9,29 @@ from adt_gym.series import Detection, InputError, ScoredSeries, Series
 __all__ = ["Detection", "InputError", "ScoredSeries", "Series"]
 __version__ = "0.1.0"
 
-if "ADT-v0" not in registry:
-    register(
-        id="ADT-v0",
-        entry_point="adt_gym.envs.thresholding:ThresholdingEnv",
-        vector_entry_point="adt_gym.envs.vector:ThresholdingVectorEnv",
-        # The environment makes these checks itself, at a fraction of the wrappers' cost per step.
-        disable_env_checker=True,
-        order_enforce=False,
-    )
+_LEVELS = [i / 20 for i in range(21)]
 
-if "ADT-Samples-v0" not in registry:
-    register(
-        id="ADT-Samples-v0",
-        entry_point="adt_gym.envs.samples:SamplesEnv",
-        vector_entry_point="adt_gym.envs.samples_vector:SamplesVectorEnv",
-        disable_env_checker=True,
-        order_enforce=False,
-    )
+_THRESHOLDING = ("adt_gym.envs.thresholding:ThresholdingEnv", "adt_gym.envs.vector:ThresholdingVectorEnv")
+_OUTCOMES = ("adt_gym.wrappers:OutcomesEnv", None)
+_SAMPLES = ("adt_gym.envs.samples:SamplesEnv", "adt_gym.envs.samples_vector:SamplesVectorEnv")
+
+_ENVIRONMENTS: dict[str, tuple[tuple[str, str | None], dict[str, Any]]] = {
+    "ADT-v0": (_THRESHOLDING, {}),
+    "ADT-Levels-v0": (_THRESHOLDING, {"thresholds": _LEVELS, "observe_score": True}),
+    "ADT-Continuous-v0": (_THRESHOLDING, {"thresholds": "continuous", "observe_score": True}),
+    "ADT-Blind-v0": (_THRESHOLDING, {"thresholds": _LEVELS, "observe_score": True, "feedback": "none"}),
+    "mo-adt-v0": (_OUTCOMES, {}),
+    "ADT-Samples-v0": (_SAMPLES, {}),
+}
+
+for _id, ((_entry, _vector_entry), _arguments) in _ENVIRONMENTS.items():
+    if _id not in registry:
+        register(
+            id=_id,
+            entry_point=_entry,
+            vector_entry_point=_vector_entry,
+            # The environment makes these checks itself, at a fraction of the wrappers' cost per step.
+            disable_env_checker=True,
+            order_enforce=False,
+            kwargs=_arguments,
+        )

@@ -158,8 +158,19 @@ class ThresholdingMDP:
 
     @cached_property
     def label_list(self) -> list[bool]:
-        """``labels`` as Python numbers."""
+        """``labels`` as Python's bool."""
         return self.labels.tolist()
+
+    @cached_property
+    def label_numbers(self) -> list[int]:
+        """``labels`` as 0 and 1."""
+        return self.labels.astype(int).tolist()
+
+    @cached_property
+    def event_starts(self) -> Counts:
+        """Per position of an anomalous window, where its event begins: the run of anomalous windows it is in."""
+        begins = self.labels & ~np.concatenate(([False], self.labels[:-1]))
+        return np.maximum.accumulate(np.where(begins, np.arange(len(begins)), 0))
 
     @property
     def rows(self) -> int:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from adt_gym.agents.small_network import Backpropagation
 from adt_gym.agents.storage import q_network, read_checkpoint, reading_policy, write_checkpoint, write_policy
-from adt_gym.envs.thresholding import THRESHOLDS, ThresholdingEnv
+from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.plan import MAX_STATES_PER_DECISION, outputs, roll_out, states_per_decision
 from adt_gym.series import InputError
 
@@ -194,11 +194,12 @@ class ReferenceDQN:
         """Do the same without stepping: the greedy action of every state in one batch, then look-ups."""
         env = self.env
         assert isinstance(env, ThresholdingEnv)
-        mdp, hold, (start, stop) = env.mdp, self.settings.hold, env.span
+        assert env.levels is not None
+        mdp, hold, view, (start, stop) = env.mdp, self.settings.hold, env.foresee(), env.span
         explored = self._explore(self.random.random(-(-(stop - start) // hold)), epsilon)
-        actions = roll_out(mdp, start, stop, self._greedy, THRESHOLDS, hold, explored)
-        decisions = mdp.scores[start:stop] > np.array(THRESHOLDS)[actions]
-        observations, rewards = outputs(mdp, start, decisions)
+        actions = roll_out(mdp, start, stop, self._greedy, env.levels, hold, explored, view)
+        decisions = mdp.scores[start:stop] > np.array(env.levels)[actions]
+        observations, rewards = outputs(mdp, start, decisions, view)
         return observations, actions, rewards, stop == env.end
 
     def _can_plan(self) -> bool:
@@ -207,7 +208,8 @@ class ReferenceDQN:
             self.settings.plan
             and isinstance(env, ThresholdingEnv)  # any wrapper may change what an agent sees
             and env.hold == 1
-            and states_per_decision(env.mdp) <= MAX_STATES_PER_DECISION
+            and not env.costs
+            and states_per_decision(env.mdp, env.feedback) <= MAX_STATES_PER_DECISION
         )
 
     def _explore(self, uniform: Any, epsilon: float) -> Any:

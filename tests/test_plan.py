@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import Callable
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from hypothesis import strategies as st
 from naive import NaiveMDP
 from numpy.typing import NDArray
 
-from adt_gym import ScoredSeries
+from adt_gym import ScoredSeries, plan
+from adt_gym.feedback import Feedback
 from adt_gym.mdp import ThresholdingMDP
-from adt_gym.plan import outputs, roll_out, states_per_decision
+from adt_gym.plan import View, outputs, roll_out, states_per_decision
 
 THRESHOLDS = (0.0, 1.0)
 
@@ -62,6 +64,87 @@ def test_planning_equals_stepping(
     assert planned_observations.dtype == np.float32
     np.testing.assert_allclose(planned_observations, observations, atol=1e-7)
     np.testing.assert_allclose(planned_rewards, rewards, atol=1e-12)
+
+
+def choose_among(n: int, seed: int) -> Choose:
+    """Return a policy that takes n actions often and depends on every column of the observation."""
+    random = np.random.default_rng(seed)
+    factors, cuts = random.integers(1, 100, size=4), random.random(3)
+
+    def choose(observations: NDArray[np.float32]) -> NDArray[np.integer]:
+        shares = np.rint(np.asarray(observations)[:, 2:6] * 840).astype(np.int64)
+        return (shares @ factors // 7 + (observations[:, [0, 1, -1]] > cuts) @ (1, 3, 5)) % n
+
+    return choose
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    case=cases(),
+    feedback=st.builds(
+        Feedback, st.sampled_from(("full", "alerts", "none")), st.sampled_from((1, 2, 6, 99)), st.just(0.5)
+    ),
+    flipped=st.booleans(),
+    observe_score=st.booleans(),
+    levels=st.sampled_from(((0.0, 1.0), (0.25, 0.5, 0.75))),
+    epsilon=st.sampled_from((0.0, 0.4)),
+    seed=st.integers(0, 1000),
+)
+def test_planning_equals_stepping_whatever_is_told(
+    case: tuple[ScoredSeries, int, int, int, int],
+    feedback: Feedback,
+    flipped: bool,
+    observe_score: bool,
+    levels: tuple[float, ...],
+    epsilon: float,
+    seed: int,
+) -> None:
+    series, k, hold, start, stop = case
+    hold, policy, random = min(hold, 4), choose_among(len(levels), seed), np.random.default_rng(seed)
+    flips = (random.random(stop - start) < 0.5) & flipped
+    forced = np.where(random.random(stop) < epsilon, random.integers(len(levels), size=stop), -1)
+    scores, labels = series.scores.tolist(), series.labels.tolist()
+    told = (feedback.kind, feedback.delay, flips.tolist(), observe_score)
+    naive = NaiveMDP(scores, labels, k, 0.9, 0.1, 1, start, stop, levels, *told)
+    observations, actions, rewards = [naive.reset()], [], []
+    for i in range(stop - start - k):
+        if i % hold == 0:
+            ordered = int(forced[i // hold])
+            action = int(policy(np.array([observations[-1]], np.float32))[0]) if ordered < 0 else ordered
+        step = naive.step(action)
+        observations.append(step.observation)
+        actions.append(action)
+        rewards.append(step.reward)
+
+    mdp = ThresholdingMDP([ScoredSeries([0.5] * 20, [True] * 20), series], k)
+    first, last = (int(mdp.offsets[1]) + window for window in (start + k, stop))
+    view = View(feedback, observe_score, series.labels[start:stop] ^ flips if flipped else None)
+    with patch.object(plan, "CHUNK", 7):
+        planned = roll_out(mdp, first, last, policy, levels, hold, forced[: -(-(last - first) // hold)], view)
+    assert planned.tolist() == actions
+    decisions = mdp.scores[first:last] > np.array(levels)[planned]
+    planned_observations, planned_rewards = outputs(mdp, first, decisions, view)
+    assert planned_observations.dtype == np.float32
+    np.testing.assert_allclose(planned_observations, observations, atol=1e-7)
+    np.testing.assert_allclose(planned_rewards, rewards, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("feedback", "states"),
+    [
+        (Feedback(delay=5), 8),
+        (Feedback("alerts"), 8),
+        (Feedback(noise=0.1), 8),
+        (Feedback("none", 9, 0.5), 1),
+    ],
+    ids=str,
+)
+def test_states_per_decision_where_labels_are_not_told_at_once(
+    make_series: Callable[..., ScoredSeries], feedback: Feedback, states: int
+) -> None:
+    assert states_per_decision(ThresholdingMDP([make_series()], 3), feedback) == states
+    many = 1 if feedback.kind == "none" else np.inf
+    assert states_per_decision(ThresholdingMDP([make_series()], 30), feedback) == many
 
 
 def test_planning_keeps_to_its_own_series(make_policy: Callable[[int], Choose]) -> None:

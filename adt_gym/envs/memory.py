@@ -2,8 +2,10 @@
 
 Small k: the decisions as bits, and look-ups in the MDP's table. Large k, with more states than a table should hold:
 counts. Each stands here twice, for one episode in plain numbers and for N episodes in arrays; all agree bit by bit.
+Observations count every label as soon as its window is judged; ``envs.feedback`` stands before these where they do not.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,8 +29,8 @@ class TabulatedEpisode:
         self._k, self._mask = mdp.k, (1 << mdp.k) - 1
         self._observations, self._rewards = mdp.table.observations, mdp.reward_list
 
-    def restart(self, position: int) -> None:
-        """Begin at ``position``, the k windows before it judged in passive mode."""
+    def restart(self, position: int, random: np.random.Generator) -> None:
+        """Begin at ``position``, the k windows before it judged in passive mode; ``random`` stays untouched."""
         self._history, self._row = 0, position << self._k
 
     def push(self, position: int, decision: bool) -> float:
@@ -48,8 +50,8 @@ class CountedEpisode:
     def __init__(self, mdp: ThresholdingMDP):
         self._mdp, self._mask = mdp, (1 << mdp.k) - 1
 
-    def restart(self, position: int) -> None:
-        """Begin at ``position``, the k windows before it judged in passive mode."""
+    def restart(self, position: int, random: np.random.Generator) -> None:
+        """Begin at ``position``, the k windows before it judged in passive mode; ``random`` stays untouched."""
         self._position, self._history, self._tp, self._fp = position, 0, 0, 0
 
     def push(self, position: int, decision: bool) -> float:
@@ -87,8 +89,8 @@ class TabulatedEpisodes:
         self._statistics = mdp.statistics.view(np.float64).ravel()  # mu and sigma of a position in one word
         self._row = np.zeros(num_envs, dtype=np.int64)
 
-    def restart(self, envs: Array, position: Array) -> None:
-        """Begin at ``position``, the k windows before it judged in passive mode."""
+    def restart(self, envs: Array, position: Array, randoms: Sequence[Any]) -> None:
+        """Begin at ``position``, the k windows before it judged in passive mode; ``randoms`` stay untouched."""
         self._row[envs] = position << self._k
 
     def push(self, envs: Envs, position: Array, flag: Array) -> Array:
@@ -118,8 +120,8 @@ class CountedEpisodes:
         self._tp = np.zeros(num_envs, dtype=np.int64)
         self._fp = np.zeros(num_envs, dtype=np.int64)
 
-    def restart(self, envs: Array, position: Array) -> None:
-        """Begin at ``position``, the k windows before it judged in passive mode."""
+    def restart(self, envs: Array, position: Array, randoms: Sequence[Any]) -> None:
+        """Begin at ``position``, the k windows before it judged in passive mode; ``randoms`` stay untouched."""
         self._ring[envs] = False
         self._tp[envs] = self._fp[envs] = 0
 
@@ -138,3 +140,7 @@ class CountedEpisodes:
     def observe(self, position: Array) -> NDArray[np.float32]:
         """Return the observations of all episodes, a fresh array."""
         return self._mdp.observe(position, self._tp, self._fp)
+
+
+Memory = TabulatedEpisode | CountedEpisode
+Memories = TabulatedEpisodes | CountedEpisodes

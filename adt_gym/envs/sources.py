@@ -71,29 +71,28 @@ class Episode(NamedTuple):
 
 def draw_episode(
     random: np.random.Generator,
-    names: Sequence[str],
-    lengths: Sequence[int],
+    among: Sequence[ScoredSeries],
     k: int,
     episode_windows: int | None,
     options: dict[str, Any] | None,
 ) -> Episode:
-    """Pick what an episode covers: from ``options`` where given, from ``random`` otherwise.
+    """Pick what an episode covers ``among`` some series: from ``options`` where given, from ``random`` otherwise.
 
     Nothing is drawn where there is nothing to choose.
 
     Raises:
         InputError: If ``options`` holds an unknown key, series or start.
     """
-    series, start = _chosen(options, names) if options else (None, None)
+    series, start = _chosen(options, [one.name for one in among]) if options else (None, None)
     if series is None:
-        series = _draw(random, len(names)) if len(names) > 1 else 0
-    windows = lengths[series]
+        series = _draw(random, len(among)) if len(among) > 1 else 0
+    windows = len(among[series])
     length = min(episode_windows or windows, windows)
     if start is None:
         start = _draw(random, windows - length + 1) if length < windows else 0
     elif start > windows - k - 1:
         raise InputError(
-            f"start {start} is outside series {names[series]!r}: 0 to {windows - k - 1} leave a window to judge"
+            f"start {start} is outside series {among[series].name!r}: 0 to {windows - k - 1} leave a window to judge"
         )
     return Episode(series, start, min(start + length, windows))
 

@@ -1,4 +1,4 @@
-"""ADT-v0: an agent sets the threshold of an anomaly detector, window by window."""
+"""ADT-v0 and its presets: an agent sets the threshold of an anomaly detector, window by window."""
 
 from typing import Any
 
@@ -8,17 +8,18 @@ from gymnasium import spaces
 from gymnasium.error import InvalidAction, ResetNeeded
 from numpy.typing import NDArray
 
+from adt_gym.envs.actions import THRESHOLDS, Thresholds, action_space_of, continuous_thresholds, levels_of
+from adt_gym.envs.costs import Costs, Ledger
+from adt_gym.envs.feedback import ToldEpisode
 from adt_gym.envs.memory import CountedEpisode, TabulatedEpisode
 from adt_gym.envs.rendering import WINDOWS, Frame, Screen, ansi
 from adt_gym.envs.sources import Source, draw_episode, resolve
+from adt_gym.feedback import Feedback
 from adt_gym.mdp import OUTCOME_OF, PASSIVE, mdp_of
+from adt_gym.plan import View
 from adt_gym.series import InputError
 
-THRESHOLDS = (0.0, PASSIVE)
-"""The threshold of each action: action 0 is the active mode, action 1 the passive mode (equation 7)."""
-
-
-_THRESHOLD_OF: dict[Any, float] = dict(enumerate(THRESHOLDS))
+_FIRST = np.array([0])
 
 
 def check_episode(k: int, hold: int, episode_windows: int | None) -> None:
@@ -27,6 +28,11 @@ def check_episode(k: int, hold: int, episode_windows: int | None) -> None:
         raise InputError(f"hold must be at least 1, got {hold}")
     if episode_windows is not None and episode_windows < k + 2:
         raise InputError(f"episode_windows must be at least k + 2 = {k + 2}, got {episode_windows}")
+
+
+def observation_space_of(observe_score: bool) -> spaces.Space[NDArray[np.float32]]:
+    """Return the space of one observation."""
+    return spaces.Box(0.0, 1.0, (6 + observe_score,), np.float32)
 
 
 def empty_info(*shape: int) -> dict[str, NDArray[Any]]:
@@ -48,21 +54,38 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
     chooses the threshold; the window is flagged if its score is above it. Labels tell afterwards which of the
     four outcomes (TP, TN, FP, FN) that was.
 
-    **Read this before trusting a good result:** the observation holds the label of the window before, and with
-    thresholds 0 and 1 the score of the judged window plays no part in the decision. The optimal policy copies the
-    last label.
+    **Read this before trusting a good result:** by default the observation holds the label of the window before, and
+    with thresholds 0 and 1 the score of the judged window plays no part in the decision. The optimal policy copies the
+    last label. `feedback`, `feedback_delay` and `label_noise` take that label away; `thresholds` and `observe_score`
+    let the score matter. The presets:
+
+    | id | thresholds | score observed | labels observed |
+    |---|---|---|---|
+    | `ADT-v0` (the paper) | 0 and 1 | no | all, after one window |
+    | `ADT-Levels-v0` | 0, 0.05, ..., 1 | yes | all, after one window |
+    | `ADT-Continuous-v0` | any | yes | all, after one window |
+    | `ADT-Blind-v0` | 0, 0.05, ..., 1 | yes | none |
 
     ## Action Space
-    `Discrete(2)`: 0 = active mode, threshold 0, flags the window; 1 = passive mode, threshold 1, flags nothing
-    (equation 7).
+    `Discrete(len(thresholds))`, action i sets `thresholds[i]`; by default 0 = active mode, threshold 0, flags the
+    window; 1 = passive mode, threshold 1, flags nothing (equation 7). `Box(0, 1, (1,), float32)`, the threshold itself,
+    with `thresholds="continuous"`. Thresholds are float32, as scores are.
 
     ## Observation Space
     `Box(0, 1, (6,), float32)`: mean and sample variance of the scores of the last k windows (equation 5), then the
-    shares of TP, TN, FP and FN among their outcomes (equation 6).
+    shares of TP, TN, FP and FN among the outcomes of the k windows whose labels came last (equation 6). Before window t
+    is judged those are windows t - d - k + 1 to t - d for a delay of d, by default the last k. A window whose label is
+    never told, or before the episode's start, counts in none of the four shares; they are always shares of k.
+    `observe_score` appends the score of window t, 0 at the series' end: `Box(0, 1, (7,), float32)`.
 
     ## Rewards
     `alpha (nTP - nFP - nFN) + beta nTN`, counted over the last k windows, the one just judged included
-    (equation 8). With `hold` above 1 a step returns the sum over the windows it judged.
+    (equation 8), always by the true labels. With `hold` above 1 a step returns the sum over the windows it judged.
+    Three terms, off by default, are added per window judged:
+    - `change_cost` is subtracted when the threshold is not that of the window before (the first k had threshold 1).
+    - `early_bonus * max(0, 1 - i / early_windows)` is earned by the first flagged window of an event, once per event, i
+      windows after the event's first one. An event is a run of anomalous windows of the series.
+    - `alarm_cost` is subtracted for each flagged window of the episode beyond the first `alarm_budget`.
 
     ## Starting State
     A series and, for cropped episodes, a start are drawn uniformly. The first k windows are judged in passive
@@ -83,8 +106,15 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
     - `k` (2): how many windows observation and reward look back on.
     - `alpha` (0.9), `beta` (0.1): the weights of the reward; they add up to 1.
     - `hold` (1): for how many windows a step keeps its threshold (l).
+    - `thresholds` ((0, 1)): the levels in [0, 1] that actions set, or "continuous".
+    - `feedback` ("full"): whose labels are told: those of all windows, of flagged ones ("alerts") or of none ("none").
+    - `feedback_delay` (1): d, how many windows after its own a label is told.
+    - `label_noise` (0): with what probability the label that is told is the wrong one. It is drawn once per window,
+      when the window is judged; rewards and infos keep the truth.
+    - `observe_score` (False): whether the score of the window to be judged is observed.
     - `episode_windows` (None): windows of an episode, the first k included; None for whole series.
     - `render_mode`: None, "ansi", "rgb_array" or "human".
+    - `change_cost` (0), `early_bonus` (0), `early_windows` (10), `alarm_budget` (None), `alarm_cost` (1): see Rewards.
 
     Bad arguments and data raise `adt_gym.series.InputError`; an action outside the space raises
     `gymnasium.error.InvalidAction`, a step after the end `gymnasium.error.ResetNeeded`.
@@ -108,20 +138,35 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         alpha: float = 0.9,
         beta: float = 0.1,
         hold: int = 1,
+        thresholds: Thresholds = THRESHOLDS,
+        feedback: str = "full",
+        feedback_delay: int = 1,
+        label_noise: float = 0.0,
+        observe_score: bool = False,
         episode_windows: int | None = None,
         render_mode: str | None = None,
+        *,
+        change_cost: float = 0.0,
+        early_bonus: float = 0.0,
+        early_windows: int = 10,
+        alarm_budget: int | None = None,
+        alarm_cost: float = 1.0,
     ):
         check_episode(k, hold, episode_windows)
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise InputError(f"unknown render_mode {render_mode!r}; known: {', '.join(self.metadata['render_modes'])}")
         self.mdp = mdp_of(resolve(series), k, alpha, beta)
         self.hold, self.episode_windows, self.render_mode = hold, episode_windows, render_mode
-        self.action_space = spaces.Discrete(len(THRESHOLDS))
-        self.observation_space = spaces.Box(0.0, 1.0, (6,), np.float32)
-        self._names = [one.name for one in self.mdp.series]
-        self._lengths = self.mdp.lengths.tolist()
+        self.feedback, self.observe_score = Feedback(feedback, feedback_delay, label_noise), observe_score
+        self.levels = levels_of(thresholds)
+        self.action_space = action_space_of(self.levels)
+        self.observation_space = observation_space_of(observe_score)
+        self.costs = Costs(change_cost, early_bonus, early_windows, alarm_budget, alarm_cost)
+        self._ledger = Ledger(self.costs, self.mdp, 1) if self.costs else None
+        self._threshold_of: dict[Any, float] = dict(enumerate(self.levels or ()))
         self._scores, self._labels = self.mdp.score_list, self.mdp.label_list
-        self._memory = (TabulatedEpisode if self.mdp.table else CountedEpisode)(self.mdp)
+        truth = (TabulatedEpisode if self.mdp.table else CountedEpisode)(self.mdp)
+        self._memory = truth if self.feedback.immediate else ToldEpisode(truth, self.mdp, self.feedback)
         self._position = self._stop = 0  # until reset() there is nothing to judge
         self._screen: Any = None
 
@@ -131,27 +176,30 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         """Start an episode; see "Starting State" in the class docstring."""
         super().reset(seed=seed)
         mdp = self.mdp
-        episode = draw_episode(self.np_random, self._names, self._lengths, mdp.k, self.episode_windows, options)
+        episode = draw_episode(self.np_random, mdp.series, mdp.k, self.episode_windows, options)
         self.episode = episode
         self._offset = int(mdp.offsets[episode.series])
         self._end = self._offset + int(mdp.lengths[episode.series])
         self._stop = self._offset + episode.stop
         self._position = self._offset + episode.start + mdp.k
-        self._memory.restart(self._position)
+        self._memory.restart(self._position, self.np_random)
+        if self._ledger:
+            self._ledger.restart(_FIRST)
         self._thresholds = [PASSIVE] * mdp.k
         self._last_reward = self._return = 0.0
         if self.render_mode == "human":
             self.render()
-        return self._memory.observe(), {"series": episode.series, "start": episode.start}
+        observation = self._memory.observe()
+        if self.observe_score:
+            observation = self._with_score(observation)
+        return observation, {"series": episode.series, "start": episode.start}
 
     def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Judge the next window, or the next ``hold`` windows, with the action's threshold."""
         # The space's own check takes as long as the rest of the step, so ask it only about unusual types.
-        threshold = _THRESHOLD_OF.get(action) if type(action) in (np.int64, int) else None
+        threshold = self._threshold_of.get(action) if type(action) in (np.int64, int) else None
         if threshold is None:
-            if not self.action_space.contains(action):
-                raise InvalidAction(f"action {action!r} is outside {self.action_space}")
-            threshold = THRESHOLDS[int(action)]
+            threshold = self._read(action)
         if self._position >= self._stop:
             raise ResetNeeded("the episode is over or was never begun: call reset() before step()")
         earned, info = self._judge(threshold) if self.hold == 1 else self._judge_held(threshold)
@@ -161,7 +209,10 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
             self._last_reward, self._return = earned, self._return + earned
             if self.render_mode == "human":
                 self.render()
-        return self._memory.observe(), earned, terminated, truncated, info
+        observation = self._memory.observe()
+        if self.observe_score:
+            observation = self._with_score(observation)
+        return observation, earned, terminated, truncated, info
 
     @property
     def span(self) -> tuple[int, int]:
@@ -172,6 +223,29 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
     def end(self) -> int:
         """The MDP's position at which the episode's series ends."""
         return self._end
+
+    @property
+    def seen(self) -> list[int]:
+        """What is told of the windows judged in this episode, the first k included, when its time has come.
+
+        Per window the label, 0 or 1, flipped where label noise flips it; -1 where no label ever comes. With a delay of
+        d windows the last d - 1 entries are not known yet.
+        """
+        if isinstance(self._memory, ToldEpisode):
+            return self._memory.seen.copy()
+        return self.mdp.label_numbers[self._offset + self.episode.start : self._position]
+
+    def foresee(self) -> View:
+        """Return what an agent is shown in the whole episode that has just begun, for planning it instead of stepping.
+
+        It draws all that stepping through the episode would draw.
+        """
+        labels = None
+        if self.feedback.noise:
+            start, stop = self.span
+            flips = self.np_random.random(stop - start) < self.feedback.noise
+            labels = np.concatenate((np.array(self.seen) == 1, self.mdp.labels[start:stop] ^ flips))
+        return View(self.feedback, self.observe_score, labels)
 
     def render(self) -> Any:
         """Return text ("ansi") or an image of shape ``(400, 600, 3)`` ("rgb_array"), or show a window ("human")."""
@@ -193,6 +267,18 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
             self._screen.close()
             self._screen = None
 
+    def _read(self, action: Any) -> float:
+        if self.levels is None:
+            return float(continuous_thresholds(action, self.action_space)[0])
+        if not self.action_space.contains(action):
+            raise InvalidAction(f"action {action!r} is outside {self.action_space}")
+        return self.levels[int(action)]
+
+    def _with_score(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
+        scored = np.empty(7, dtype=np.float32)
+        scored[:6], scored[6] = observation, self._scores[self._position]
+        return scored
+
     def _judge(self, threshold: float) -> tuple[float, dict[str, Any]]:
         position = self._position
         label = self._labels[position]
@@ -200,7 +286,11 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         self._position = after = position + 1
         if self.render_mode is not None:
             self._thresholds.append(threshold)
-        return self._memory.push(after, decision), {
+        earned = self._memory.push(after, decision)
+        if self._ledger:
+            judged = np.array([position]), np.array([threshold], np.float32), np.array([decision])
+            earned += float(self._ledger.charge(_FIRST, *judged)[0])
+        return earned, {
             "t": position - self._offset,
             "threshold": threshold,
             "decision": decision,

@@ -5,16 +5,19 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from gymnasium import spaces
 from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from adt_gym.envs.actions import THRESHOLDS, Thresholds, action_space_of, continuous_thresholds, levels_of
+from adt_gym.envs.costs import Costs, Ledger
+from adt_gym.envs.feedback import ToldEpisodes
 from adt_gym.envs.memory import OUTCOME_NAMES, Array, CountedEpisodes, Envs, TabulatedEpisodes
 from adt_gym.envs.sources import Source, draw_episode, resolve
-from adt_gym.envs.thresholding import THRESHOLDS, check_episode, empty_info
+from adt_gym.envs.thresholding import check_episode, empty_info, observation_space_of
+from adt_gym.feedback import Feedback
 from adt_gym.mdp import ThresholdingMDP, mdp_of
 from adt_gym.series import InputError
 
@@ -34,9 +37,9 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
     draws. Infos have the layout of Gymnasium's ``SyncVectorEnv``: an array per key and a mask ``_key`` of the
     environments for which it holds; with ``hold`` above 1 arrays have the shape ``(num_envs, hold)``.
 
-    Where Numba is installed (``pip install "adt-gym[fast]"``), ``hold`` is 1 and the MDP is small enough to tabulate,
-    steps run in compiled loops; the first step on a machine then waits a second or two for the compiler.
-    Otherwise they run in NumPy. Both give the same results bit by bit.
+    Where Numba is installed (``pip install "adt-gym[fast]"``), ``hold`` is 1, feedback is immediate and true, no cost
+    term is on and the MDP is small enough to tabulate, steps run in compiled loops; the first step on a machine then
+    waits a second or two for the compiler. Otherwise they run in NumPy. Both give the same results bit by bit.
 
     Args:
         num_envs: N, how many episodes run side by side.
@@ -56,9 +59,20 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         alpha: float = 0.9,
         beta: float = 0.1,
         hold: int = 1,
+        thresholds: Thresholds = THRESHOLDS,
+        feedback: str = "full",
+        feedback_delay: int = 1,
+        label_noise: float = 0.0,
+        observe_score: bool = False,
         episode_windows: int | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         render_mode: None = None,
+        *,
+        change_cost: float = 0.0,
+        early_bonus: float = 0.0,
+        early_windows: int = 10,
+        alarm_budget: int | None = None,
+        alarm_cost: float = 1.0,
     ):
         check_episode(k, hold, episode_windows)
         if num_envs < 1:
@@ -69,15 +83,20 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
         self.mdp = mdp_of(resolve(series), k, alpha, beta)
         self.num_envs, self.hold, self.episode_windows = num_envs, hold, episode_windows
-        self.single_action_space = spaces.Discrete(len(THRESHOLDS))
-        self.single_observation_space = spaces.Box(0.0, 1.0, (6,), np.float32)
+        self.feedback, self.observe_score = Feedback(feedback, feedback_delay, label_noise), observe_score
+        levels = levels_of(thresholds)
+        self.single_action_space = action_space_of(levels)
+        self.single_observation_space = observation_space_of(observe_score)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self._levels = np.array(THRESHOLDS, dtype=np.float32)
-        self._names = [one.name for one in self.mdp.series]
-        self._lengths, self._offsets = self.mdp.lengths.tolist(), self.mdp.offsets.tolist()
-        self._fused = _fused(self.mdp, num_envs) if hold == 1 else None
-        self._memory = self._fused or (TabulatedEpisodes if self.mdp.table else CountedEpisodes)(self.mdp, num_envs)
+        self._levels = None if levels is None else np.array(levels, dtype=np.float32)
+        self._offsets = self.mdp.offsets.tolist()
+        costs = Costs(change_cost, early_bonus, early_windows, alarm_budget, alarm_cost)
+        self._ledger = Ledger(costs, self.mdp, num_envs) if costs else None
+        plain = self.feedback.immediate and not costs
+        self._fused = _fused(self.mdp, num_envs) if plain and hold == 1 else None
+        truth = self._fused or (TabulatedEpisodes if self.mdp.table else CountedEpisodes)(self.mdp, num_envs)
+        self._memory = truth if self.feedback.immediate else ToldEpisodes(truth, self.mdp, self.feedback, num_envs)
         self._randoms: list[np.random.Generator | None] = [None] * num_envs
         self._series, self._offset, self._position, self._stop, self._end = np.zeros((5, num_envs), dtype=np.int64)
         self._done = np.zeros(num_envs, dtype=bool)
@@ -113,7 +132,7 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         self._restart(np.flatnonzero(mask), options)
         self._begun_once = True
         self._done = self._position == self._stop
-        return self._memory.observe(self._position), self._begun(mask)
+        return self._observe(), self._begun(mask)
 
     def step(
         self, actions: Array
@@ -138,9 +157,11 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         truncated = over ^ terminated
         if self.autoreset_mode is AutoresetMode.SAME_STEP and np.count_nonzero(over):
             info = self._restart_same_step(judged, over)
-        return self._memory.observe(self._position), rewards, terminated, truncated, info
+        return self._observe(), rewards, terminated, truncated, info
 
     def _thresholds(self, actions: Array) -> Array:
+        if self._levels is None:
+            return continuous_thresholds(actions, self.action_space)
         actions = np.asarray(actions)
         # Below 0 becomes far above the last action, so that one comparison tells both.
         if (
@@ -151,17 +172,25 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
             raise InvalidAction(f"actions {actions!r} are outside {self.action_space}")
         return self._levels.take(actions)
 
+    def _observe(self) -> NDArray[np.float32]:
+        observations = self._memory.observe(self._position)
+        if self.observe_score:
+            return np.column_stack((observations, self.mdp.scores.take(self._position)))
+        return observations
+
     def _restart(self, envs: Array, options: dict[str, Any] | None = None) -> None:
         k = self.mdp.k
         for i in envs.tolist():
             random = self._randoms[i]
             assert random is not None
-            series, start, stop = draw_episode(random, self._names, self._lengths, k, self.episode_windows, options)
+            series, start, stop = draw_episode(random, self.mdp.series, k, self.episode_windows, options)
             offset = self._offsets[series]
             self._series[i], self._offset[i] = series, offset
             self._position[i], self._stop[i] = offset + start + k, offset + stop
-            self._end[i] = offset + self._lengths[series]
-        self._memory.restart(envs, self._position[envs])
+            self._end[i] = offset + len(self.mdp.series[series])
+        self._memory.restart(envs, self._position[envs], self._randoms)
+        if self._ledger:
+            self._ledger.restart(envs)
 
     def _begun(self, mask: Array) -> dict[str, Any]:
         start = self._position - self._offset - self.mdp.k
@@ -172,8 +201,20 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         if self._fused:
             return self._fused.judge(self._offset, self._position, levels, self._done)
         if np.count_nonzero(self._done):
+            if self.feedback.noise:  # what waits must draw nothing
+                return self._judge_running(levels)
             self._position -= self._done
         return self._judge_once(ALL, levels)
+
+    def _judge_running(self, levels: Array) -> tuple[Array, dict[str, Array]]:
+        running = np.flatnonzero(~self._done)
+        some_rewards, some_judged = self._judge_once(running, levels[running])
+        rewards = np.zeros(self.num_envs)
+        judged = {key: np.zeros(self.num_envs, values.dtype) for key, values in some_judged.items()}
+        rewards[running] = some_rewards
+        for key, values in some_judged.items():
+            judged[key][running] = values
+        return rewards, judged
 
     def _judge_held(self, levels: Array) -> tuple[Array, dict[str, Array]]:
         all_rewards, info = np.zeros(self.num_envs), empty_info(self.num_envs, self.hold)
@@ -197,12 +238,16 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
             "label": label,
             "outcome": OUTCOME_NAMES.take((label << _ONE) | flag),
         }
-        self._position[envs] = after = position + _ONE
-        return self._memory.push(envs, after, flag), judged
+        after = position + _ONE
+        rewards = self._memory.push(envs, after, flag)
+        if self._ledger:
+            rewards = rewards + self._ledger.charge(envs, position, threshold, decision)
+        self._position[envs] = after
+        return rewards, judged
 
     def _restart_same_step(self, judged: dict[str, Array], over: Array) -> dict[str, Any]:
         envs = np.flatnonzero(over)
-        last = self._memory.observe(self._position)
+        last = self._observe()
         final_obs = np.full(self.num_envs, None, dtype=object)
         for i in envs:
             final_obs[i] = last[i].copy()

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.envs.thresholding import THRESHOLDS
-from adt_gym.mdp import PASSIVE, ThresholdingMDP
+from adt_gym.envs.thresholding import ThresholdingEnv
+from adt_gym.mdp import PASSIVE
 from adt_gym.plan import MAX_STATES_PER_DECISION, roll_out, states_per_decision
 from adt_gym.series import Detection, InputError, ScoredSeries
 
@@ -22,19 +21,33 @@ class Policy:
         hold: l, for how many windows the agent keeps an action, as in its training.
         memoryless: Whether the action depends on the observation alone. Then ``predict`` gets all states that can
             occur in one batch where that is faster; otherwise it is called window by window.
-        env_kwargs: Arguments of ADT-v0 (``k``, ...), as in the training.
+        seed: Of what noisy feedback flips.
+        env_kwargs: Arguments of ADT-v0 (``k``, ``thresholds``, ``feedback``, ...), as in the training; which part of a
+            series an episode covers and how it is drawn does not matter here.
 
     Raises:
         InputError: If ``hold`` is below 1.
     """
 
-    sees_labels = True
-
-    def __init__(self, model: Any, *, name: str = "adt", hold: int = 1, memoryless: bool = True, **env_kwargs: Any):
+    def __init__(
+        self,
+        model: Any,
+        *,
+        name: str = "adt",
+        hold: int = 1,
+        memoryless: bool = True,
+        seed: int = 0,
+        **env_kwargs: Any,
+    ):
         if hold < 1:
             raise InputError(f"hold must be at least 1, got {hold}")
-        self.model, self.name, self.hold, self.memoryless = model, name, hold, memoryless
-        self.env_kwargs = env_kwargs
+        self.model, self.name, self.hold, self.memoryless, self.seed = model, name, hold, memoryless, seed
+        self.env_kwargs = {**env_kwargs, "episode_windows": None, "render_mode": None}
+
+    @property
+    def sees_labels(self) -> bool:
+        """Whether labels of earlier windows are in the observation."""
+        return self.env_kwargs.get("feedback") != "none"
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Do nothing: the policy comes trained."""
@@ -42,22 +55,26 @@ class Policy:
 
     def detect(self, series: ScoredSeries) -> Detection:
         """Run the greedy policy over the whole series; its first k windows are judged in passive mode."""
-        arguments = {name: self.env_kwargs[name] for name in ("k", "alpha", "beta") if name in self.env_kwargs}
-        mdp = ThresholdingMDP([series], **arguments)
-        if self.memoryless and states_per_decision(mdp) <= MAX_STATES_PER_DECISION * self.hold:
-            actions = roll_out(mdp, mdp.k, len(series), self._choose, THRESHOLDS, self.hold)
-            thresholds = np.array(THRESHOLDS)[actions]
+        env = ThresholdingEnv(series, **self.env_kwargs)
+        states = states_per_decision(env.mdp, env.feedback)
+        if self.memoryless and env.levels is not None and states <= MAX_STATES_PER_DECISION * self.hold:
+            thresholds = self._plan(env, env.levels)
         else:
-            env = gym.make("ADT-v0", series=series, **self.env_kwargs)
             thresholds = np.array(list(self._step_through(env)))
-        return Detection.at(np.append(np.full(mdp.k, PASSIVE), thresholds), series)
+        return Detection.at(np.append(np.full(env.mdp.k, PASSIVE), thresholds), series)
+
+    def _plan(self, env: ThresholdingEnv, levels: tuple[float, ...]) -> NDArray[np.float64]:
+        env.reset(seed=self.seed)
+        start, stop = env.span
+        actions = roll_out(env.mdp, start, stop, self._choose, levels, self.hold, view=env.foresee())
+        return np.array(levels)[actions]
 
     def _choose(self, observations: NDArray[np.float32]) -> NDArray[np.integer]:
         actions: NDArray[np.integer] = self.model.predict(observations, deterministic=True)[0]
         return actions
 
-    def _step_through(self, env: gym.Env[Any, Any]) -> Iterator[float]:
-        observation, _ = env.reset()
+    def _step_through(self, env: ThresholdingEnv) -> Iterator[float]:
+        observation, _ = env.reset(seed=self.seed)
         state, over, steps = None, False, 0
         while not over:
             if steps % self.hold == 0:

@@ -74,6 +74,45 @@ def test_planned_and_stepped_learning_are_one(
     assert set(planned.memory.actions.tolist()) == {0, 1}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hold"),
+    [
+        ({"feedback_delay": 3}, 1),
+        ({"feedback": "alerts", "feedback_delay": 5, "k": 3}, 4),
+        ({"feedback": "none", "observe_score": True, "k": 6}, 1),
+        ({"label_noise": 0.3, "episode_windows": 12}, 1),
+        ({"label_noise": 0.3, "feedback": "alerts", "thresholds": [0.1, 0.5, 0.9], "observe_score": True}, 2),
+        ({"thresholds": [0.1, 0.5, 0.9], "observe_score": True}, 1),
+        ({"observe_score": True, "k": 5}, 3),
+    ],
+    ids=str,
+)
+def test_planned_learning_is_stepped_learning_whatever_is_told(
+    several: list[ScoredSeries], arguments: dict[str, Any], hold: int
+) -> None:
+    envs: list[Any] = [gym.make("ADT-v0", series=several, **arguments).unwrapped for _ in range(2)]
+    envs[0].step = None
+    planned, planned_reports = learn(envs[0], hold=hold)
+    stepped, stepped_reports = learn(envs[1], hold=hold, plan=False)
+    assert planned_reports == stepped_reports
+    assert_equal_agents(planned, stepped)
+    assert len(set(planned.memory.actions.tolist())) == len(arguments.get("thresholds", "01"))
+    states = [env.np_random.bit_generator.state for env in envs]
+    assert states[0] == states[1]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"change_cost": 1.0}, {"alarm_budget": 2}, {"feedback_delay": 2, "k": 12}, {"hold": 2}], ids=str
+)
+def test_what_cannot_be_planned_is_stepped(make_series: MakeSeries, arguments: dict[str, Any]) -> None:
+    env: Any = gym.make("ADT-v0", series=make_series(), **arguments).unwrapped
+    steps, step = [], env.step
+    env.step = lambda action: steps.append(action) or step(action)
+    agent, _ = learn(env, episodes=2)
+    assert agent.memory.actions[: len(steps)].tolist() == steps
+    assert len(steps) == agent.steps > 0
+
+
 def test_a_wrapped_environment_is_stepped(make_series: MakeSeries) -> None:
     def halve(observation: Any) -> Any:
         return observation / 2

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from naive import NaiveMDP
 from numpy.typing import NDArray
+from vectors import Outputs, assert_equal_outputs, run, sync
 
 from adt_gym import InputError, ScoredSeries, mdp
 from adt_gym.envs import vector
 from adt_gym.envs.memory import CountedEpisodes, TabulatedEpisodes
 
 MakeSeries = Callable[..., ScoredSeries]
-Outputs = tuple[Any, ...]
 
 ARGUMENTS: list[dict[str, Any]] = [
     {},
@@ -44,49 +44,6 @@ def compiled(request: pytest.FixtureRequest) -> Iterator[bool]:
 
 def native(num_envs: int, **arguments: Any) -> VectorEnv[Any, Any, Any]:
     return gym.make_vec("ADT-v0", num_envs=num_envs, **arguments)
-
-
-def sync(num_envs: int, mode: AutoresetMode, **arguments: Any) -> VectorEnv[Any, Any, Any]:
-    return gym.make_vec(
-        "ADT-v0", num_envs, vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode}, **arguments
-    )
-
-
-def assert_equal_infos(info: dict[str, Any], expected: dict[str, Any]) -> None:
-    """The same keys hold for the same environments, with the same values there."""
-
-    def held(info: dict[str, Any]) -> set[str]:
-        return {key for key in info if not key.startswith("_") and info[f"_{key}"].any()}
-
-    assert held(info) == held(expected)
-    for key in held(info):
-        mask = expected[f"_{key}"]
-        np.testing.assert_array_equal(info[f"_{key}"], mask, err_msg=key)
-        if isinstance(expected[key], dict):
-            assert_equal_infos(info[key], expected[key])
-        else:
-            for value, wanted in zip(info[key][mask], expected[key][mask], strict=True):
-                np.testing.assert_array_equal(value, wanted, err_msg=key)
-
-
-def assert_equal_outputs(outputs: Outputs, expected: Outputs) -> None:
-    assert len(outputs) == len(expected)
-    for one, other in zip(outputs[:-1], expected[:-1], strict=True):
-        assert one.dtype == other.dtype
-        np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
-    assert_equal_infos(outputs[-1], expected[-1])
-
-
-def run(env: VectorEnv[Any, Any, Any], steps: int, seed: Any = 11) -> list[Outputs]:
-    """Return what reset and every step returned, restarting what is over where the environment does not."""
-    random = np.random.default_rng(0)
-    outputs: list[Outputs] = [env.reset(seed=seed)]
-    for _ in range(steps):
-        outputs.append(env.step(random.integers(2, size=env.num_envs)))
-        over = outputs[-1][2] | outputs[-1][3]
-        if env.metadata["autoreset_mode"] is AutoresetMode.DISABLED and over.any():
-            outputs.append(env.reset(options={"reset_mask": over}))
-    return outputs
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)

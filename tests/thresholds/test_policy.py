@@ -106,6 +106,63 @@ def test_a_large_k_is_judged_all_the_same(make_series: MakeSeries, make_policy: 
     assert detection.thresholds.tolist() == step_through(series, choose, k=40)
 
 
+ENV_KWARGS: list[dict[str, Any]] = [
+    {"feedback_delay": 4},
+    {"feedback": "alerts", "label_noise": 0.3, "feedback_delay": 2},
+    {"feedback": "none", "k": 20},
+    {"label_noise": 0.5, "hold": 3},
+    {"thresholds": [0.2, 0.8], "observe_score": True, "hold": 2},
+    {"thresholds": [0.2, 0.8], "observe_score": True, "k": 7, "change_cost": 1.0, "feedback": "alerts"},
+    {"alpha": 0.5, "beta": 0.5, "observe_score": True, "episode_windows": 9, "render_mode": "ansi"},
+]
+
+
+@pytest.mark.parametrize("env_kwargs", ENV_KWARGS, ids=str)
+@pytest.mark.parametrize("seed", range(3))
+def test_every_argument_of_the_environment_counts(
+    make_series: MakeSeries, env_kwargs: dict[str, Any], seed: int
+) -> None:
+    weights = np.random.default_rng(seed).random(7)
+
+    def choose(observations: NDArray[np.float32]) -> NDArray[np.integer]:
+        return (observations @ weights[: observations.shape[1]] * 7).astype(np.int64) % 2
+
+    series = make_series(80, seed)
+    arguments = {name: value for name, value in env_kwargs.items() if name not in ("hold", "episode_windows")}
+    env: Any = gym.make("ADT-v0", series=series, **arguments)
+    observation, _ = env.reset(seed=seed)
+    expected, over, hold = [1.0] * env.unwrapped.mdp.k, False, env_kwargs.get("hold", 1)
+    for i in range(len(series) - len(expected)):
+        if i % hold == 0:
+            action = choose(observation[None])[0]
+        observation, _, over, _, info = env.step(action)
+        expected.append(info["threshold"])
+    assert over
+    model = Model(choose)
+    assert Policy(model, seed=seed, **env_kwargs).detect(series).thresholds.tolist() == expected
+    assert (model.calls == 1) == (env_kwargs.get("k") != 7)
+    stepped = Policy(Model(choose), seed=seed, memoryless=False, **env_kwargs)
+    assert stepped.detect(series).thresholds.tolist() == expected
+    assert len(set(expected)) > 1
+
+
+def test_a_continuous_policy_sets_any_threshold(make_series: MakeSeries) -> None:
+    class Follow:
+        def predict(self, observation: NDArray[np.float32], **_: Any) -> tuple[NDArray[np.float32], None]:
+            return observation[6:] / 2, None
+
+    series = make_series(30)
+    detection = Policy(Follow(), thresholds="continuous", observe_score=True).detect(series)
+    np.testing.assert_array_equal(detection.thresholds[2:], series.scores[2:] / 2)
+    assert detection.decisions[2:].all()
+    assert (detection.thresholds[:2] == 1).all()
+
+
+def test_without_feedback_no_labels_are_seen() -> None:
+    assert not Policy(LastLabel(), feedback="none").sees_labels
+    assert Policy(LastLabel(), feedback="alerts", feedback_delay=10).sees_labels
+
+
 def test_a_policy_that_copies_the_last_label_is_persistence(make_series: MakeSeries) -> None:
     series = make_series(80, 5)
     labels = series.labels.copy()

@@ -1,0 +1,55 @@
+"""From actions to thresholds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import Space, spaces
+from gymnasium.error import InvalidAction
+from numpy.typing import NDArray
+
+from adt_gym.mdp import PASSIVE
+from adt_gym.series import InputError
+
+THRESHOLDS = (0.0, PASSIVE)
+"""The threshold of each action: action 0 is the active mode, action 1 the passive mode (equation 7)."""
+
+CONTINUOUS = "continuous"
+
+Thresholds = str | Sequence[float]
+
+
+def levels_of(thresholds: Thresholds) -> tuple[float, ...] | None:
+    """Return the threshold of each action, rounded to float32 as scores are; None where any threshold may be set.
+
+    Raises:
+        InputError: If ``thresholds`` is neither "continuous" nor two different levels or more in [0, 1].
+    """
+    if isinstance(thresholds, str):
+        if thresholds == CONTINUOUS:
+            return None
+        raise InputError(f'unknown thresholds {thresholds!r}; give levels in [0, 1] or "{CONTINUOUS}"')
+    try:
+        levels = np.asarray(thresholds, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"thresholds must be numbers in [0, 1], got {thresholds!r}") from error
+    if levels.ndim != 1 or len(np.unique(levels)) < 2 or not ((levels >= 0) & (levels <= 1)).all():
+        raise InputError(f"thresholds must be at least two different levels in [0, 1], got {thresholds!r}")
+    return tuple(levels.tolist())
+
+
+def action_space_of(levels: tuple[float, ...] | None) -> Space[Any]:
+    """Return the space of one action: the number of a level, or the threshold itself."""
+    return spaces.Box(0.0, 1.0, (1,), np.float32) if levels is None else spaces.Discrete(len(levels))
+
+
+def continuous_thresholds(actions: Any, space: Space[Any]) -> NDArray[np.float32]:
+    """Return the thresholds that actions of a Box are, as float32, flat; other number types are taken as well.
+
+    Raises:
+        InvalidAction: If the shape is not the space's or a threshold is not in [0, 1].
+    """
+    given = np.asarray(actions)
+    if given.shape != space.shape or given.dtype.kind not in "fiu" or not ((given >= 0) & (given <= 1)).all():
+        raise InvalidAction(f"action {actions!r} is outside {space}")
+    return given.astype(np.float32).reshape(-1)
