@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from numbers import Integral
 
+import numpy as np
+from numpy.typing import NDArray
+
 from adt_gym.mdp import OUTCOME_OF, OUTCOMES
-from adt_gym.series import InputError
+from adt_gym.series import InputError, ScoredSeries
 
 UNTOLD = len(OUTCOMES)
 """Stands for the outcome of a window whose label is never told: the column after those of the four outcomes."""
@@ -58,3 +61,13 @@ class Feedback:
 
 IMMEDIATE = Feedback()
 """The paper's."""
+
+
+def told_labels(series: ScoredSeries, feedback: Feedback, seed: int) -> NDArray[np.bool_]:
+    """Return shape ``(T,)``: the label of each window as it is told, if it is.
+
+    Noise is what ADT-v0 draws on this one series after ``reset(seed=seed)``, so that every method is told the same.
+    """
+    if not feedback.noise:
+        return series.labels
+    return series.labels ^ (np.random.default_rng(seed).random(len(series)) < feedback.noise)
