@@ -5,7 +5,6 @@
 """
 
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from adt_gym.files import replacing
+from adt_gym.files import MALFORMED_NPZ, replacing
 
 MIN_SCORE = 1e-6
 """Scores stay at or above this, so that a threshold of 0 flags every window."""
@@ -261,7 +260,7 @@ def load_scored(path: str | Path) -> list[ScoredSeries]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return _unpack(arrays)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except MALFORMED_NPZ as error:
         raise InputError(f"{path} is not a file of scored series (ScoredSeries.save writes them): {error}") from error
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from adt_gym.files import replacing
+from adt_gym.files import MALFORMED_NPZ, replacing
 from adt_gym.series import InputError
 
 _MEMORY = ("observations", "next_observations", "actions", "rewards", "terminated")
-_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, RuntimeError, pickle.UnpicklingError)
+_MALFORMED = (*MALFORMED_NPZ, pickle.UnpicklingError)
 
 
 class Learner(Protocol):

@@ -4,16 +4,15 @@ import csv
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich import box
 from rich.table import Table
 
 from adt_gym import scoring
-from adt_gym.evaluation.scorers import ScorerReport, evaluate_scorer
+from adt_gym.evaluation.scorers import ScorerReport, evaluate_baselines, evaluate_scorer
 from adt_gym.evaluation.split import Split
 from adt_gym.files import replacing_folder
 from adt_gym.scoring.curves import PARTS, training_curves
@@ -21,7 +20,8 @@ from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.training import Epoch
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.progress import bar, console
-from adt_gym.series import Series
+from adt_gym.scripts.tables import TEXT, new_table, number, yes_no
+from adt_gym.series import ScoredSeries, Series
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class CompareScorersSettings:
     Args:
         source: The series and how they are cut.
         scorers: Names, as `adt_gym.scoring.make` takes them.
-        scaling: "minmax" or "tail".
+        scaling: "minmax" or "tail"; None for each scorer's own.
         epochs: Of the scorers with a network.
         seed: Of everything that is drawn.
         device: Of the scorers with a network; None for a GPU where there is one.
@@ -39,7 +39,7 @@ class CompareScorersSettings:
 
     source: sources.SourceSettings
     scorers: tuple[str, ...]
-    scaling: str
+    scaling: str | None
     epochs: int
     seed: int
     device: str | None
@@ -47,11 +47,11 @@ class CompareScorersSettings:
 
 @dataclass(frozen=True)
 class ScorerRow:
-    """One scorer's report, the time it took and the curves of its training."""
+    """The report of a scorer, the time it took and the curves of its training, or that of a baseline."""
 
     report: ScorerReport
-    seconds: float
-    curve: list[Epoch]
+    seconds: float | None = None
+    curve: list[Epoch] = field(default_factory=list)
 
 
 def compare_scorers(
@@ -75,7 +75,7 @@ def compare_scorers(
     train_until: Annotated[str | None, typer.Option(help="one series: train up to this time or row instead")] = None,
     train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
     root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
-    scaling: Annotated[str, typer.Option(help="minmax, or tail")] = "minmax",
+    scaling: Annotated[str | None, typer.Option(help="minmax, or tail; each scorer's own by default")] = None,
     epochs: Annotated[int, typer.Option(help="passes of the networks over their windows")] = 30,
     seed: int = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
@@ -95,12 +95,16 @@ def compare_scorers(
     console.print(f"table and curves are in {folder}", soft_wrap=True)
 
 
-def make_scorer(name: str, *, epochs: int, device: str | None, **settings: Any) -> scoring.Scorer:
+def make_scorer(name: str, *, epochs: int, device: str | None, scaling: str | None, **settings: Any) -> scoring.Scorer:
     """Return the scorer of that name; epochs and device only reach one with a network, or an ensemble's.
+
+    Without a scaling it is the scorer's own: "tail" for an ensemble, whose members it makes comparable.
 
     Raises:
         InputError: If there is no such name or it does not take such a setting.
     """
+    if scaling is not None:
+        settings["scaling"] = scaling
     made = scoring.make(name, **settings)
     if isinstance(made, TorchScorer):
         return scoring.make(name, epochs=epochs, device=device, **settings)
@@ -110,7 +114,7 @@ def make_scorer(name: str, *, epochs: int, device: str | None, **settings: Any) 
 
 
 def _compare(settings: CompareScorersSettings, folder: Path) -> None:
-    split = sources.split(settings.source, sources.load(settings.source))
+    split = sources.split(settings.source, sources.load(settings.source, settings.seed))
     rows = []
     for name in settings.scorers:
         made = make_scorer(
@@ -121,22 +125,30 @@ def _compare(settings: CompareScorersSettings, folder: Path) -> None:
             scaling=settings.scaling,
             seed=settings.seed,
         )
-        rows.append(_row(made, split))
+        started = time.perf_counter()
+        train, test = fit_and_score(made, split)
+        seconds = time.perf_counter() - started
+        rows.append(ScorerRow(evaluate_scorer(made.label, train, test), seconds, getattr(made, "curve", [])))
+    rows += baseline_rows(test)
     (folder / "config.json").write_text(json.dumps({"settings": asdict(settings)}, indent=2) + "\n")
     _write(folder / "table.csv", rows)
-    curves = {row.report.scorer: row.curve for row in rows if row.curve}
+    curves = {row.report.method: row.curve for row in rows if row.curve}
     if curves:
         training_curves(folder / "curves.png", curves)
-    for table in scorer_tables(rows, f"{settings.source.name}: {_windows(rows):,} windows that no training saw"):
+    title = f"{settings.source.name}: {sum(map(len, test)):,} windows that no training saw"
+    for table in scorer_tables(rows, title):
         console.print(table)
 
 
-def _row(scorer: scoring.Scorer, split: Split) -> ScorerRow:
-    started = time.perf_counter()
+def baseline_rows(test: Sequence[ScoredSeries]) -> list[ScorerRow]:
+    """Return the rows that stand in every table."""
+    return [ScorerRow(one) for one in evaluate_baselines(test)]
+
+
+def fit_and_score(scorer: scoring.Scorer, split: Split) -> tuple[list[ScoredSeries], list[ScoredSeries]]:
+    """Fit the scorer and return the scores of the training part and of the test part."""
     fit_with_bar(scorer, split.for_scorer, split.test)
-    scored = [[scorer.score(one) for one in part] for part in (split.train, split.test)]
-    seconds = time.perf_counter() - started
-    return ScorerRow(evaluate_scorer(scorer.label, *scored), seconds, getattr(scorer, "curve", []))
+    return [scorer.score(one) for one in split.train], [scorer.score(one) for one in split.test]
 
 
 def fit_with_bar(scorer: scoring.Scorer, train: list[Series], test: Sequence[Series] = ()) -> None:
@@ -151,44 +163,27 @@ def fit_with_bar(scorer: scoring.Scorer, train: list[Series], test: Sequence[Ser
 
 def scorer_tables(rows: Sequence[ScorerRow], title: str) -> list[Table]:
     """Return what the static rule makes of the scores and, where there are any, the ends of the curves, to print."""
-    rule = _table(title, ("scorer", "AUROC", "threshold", "accuracy", "P", "R", "F1", "macro F1"))
-    counts = _table("", ("scorer", "TP", "FP", "FN", "TN", "macro P", "macro R", "seconds"))
-    curves = _table("the last epoch", ("scorer", *(f"{part} {what}" for what in ("MSE", "R2") for part in PARTS)))
-    rule.caption = "one static threshold, chosen on the training part; over windows"
+    caption = "a scorer's row: one static threshold, chosen on the training part; over windows"
+    columns = (*TEXT, "AUROC", "threshold", "accuracy", "P", "R", "F1", "macro F1")
+    rule = new_table(columns, title, caption)
+    counts = new_table(("method", "TP", "FP", "FN", "TN", "macro P", "macro R", "seconds"))
+    curves = new_table(("method", *(f"{part} {what}" for what in ("MSE", "R2") for part in PARTS)), "the last epoch")
     for row in rows:
         one = row.report
         numbers = (one.auroc, one.threshold, one.accuracy, one.precision, one.recall, one.f1, one.macro_f1)
-        rule.add_row(one.scorer, *map(_number, numbers))
+        rule.add_row(one.method, yes_no(one.saw_labels), *map(number, numbers))
         found = [f"{n:,}" for n in (one.tp, one.fp, one.fn, one.tn)]
-        counts.add_row(
-            one.scorer, *found, _number(one.macro_precision), _number(one.macro_recall), f"{row.seconds:.1f}"
-        )
+        macro = [number(one.macro_precision), number(one.macro_recall)]
+        counts.add_row(one.method, *found, *macro, number(row.seconds, 1))
         if row.curve:
             last = row.curve[-1]
-            errors = [_number(getattr(last, part), 5) for part in PARTS]
-            curves.add_row(one.scorer, *errors, *(_number(getattr(last, f"{part}_r2")) for part in PARTS))
+            errors = [number(getattr(last, part), 5) for part in PARTS]
+            curves.add_row(one.method, *errors, *(number(getattr(last, f"{part}_r2")) for part in PARTS))
     return [rule, counts, *([curves] if curves.row_count else [])]
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
-    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in columns:
-        name = column == "scorer"
-        table.add_column(column, justify="left" if name else "right", no_wrap=name)
-    return table
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
-
-
-def _windows(rows: Sequence[ScorerRow]) -> int:
-    one = rows[0].report
-    return one.tp + one.fp + one.fn + one.tn
-
-
 def _write(path: Path, rows: Sequence[ScorerRow]) -> None:
-    """Write one row per scorer: its report, the last epoch of its curves, and the seconds."""
+    """Write one row per method: its report and, of a scorer, the last epoch of its curves and the seconds."""
     losses = [f.name for f in fields(Epoch) if f.name != "epoch"]
     with path.open("w", newline="") as file:
         writer = csv.writer(file)

@@ -11,7 +11,8 @@ from adt_gym.agents.sb3 import load_policy
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.compare import compare, write_table
 from adt_gym.scripts.progress import console
-from adt_gym.scripts.run import baselines, copying, table
+from adt_gym.scripts.run import baselines
+from adt_gym.scripts.tables import copying, table
 from adt_gym.scripts.train import Agent, TrainSettings, read_settings
 
 

@@ -1,11 +1,12 @@
 """`adt run SOURCE`: the whole road, from a file of values to a table of methods."""
 
+import csv
 import json
 import platform
 import sys
 import warnings
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +14,6 @@ from typing import Annotated
 import gymnasium as gym
 import numpy as np
 import typer
-from rich import box
-from rich.table import Table
 
 import adt_gym
 from adt_gym import plots, thresholds
@@ -25,13 +24,16 @@ from adt_gym.evaluation.detections import save_detections
 from adt_gym.evaluation.events import runs
 from adt_gym.evaluation.results import LearningCurve
 from adt_gym.evaluation.scorers import shares_found
-from adt_gym.evaluation.split import draw_labelled, eventful_stretch
-from adt_gym.files import replacing_folder
+from adt_gym.evaluation.split import Split, draw_labelled, eventful_stretch
+from adt_gym.files import replacing, replacing_folder
+from adt_gym.scoring import Scorer
 from adt_gym.scoring.autoencoder import AutoEncoder
+from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scripts import source as sources
-from adt_gym.scripts.compare_scorers import fit_with_bar, make_scorer
+from adt_gym.scripts.compare_scorers import fit_and_score, fit_with_bar, make_scorer
 from adt_gym.scripts.progress import bar, console
+from adt_gym.scripts.tables import copying, events_table, kinds_table, seeds_table, table
 from adt_gym.series import InputError, ScoredSeries, Series, save_scored
 from adt_gym.thresholds.pythresh import FAST_PYTHRESH
 
@@ -45,7 +47,7 @@ class RunSettings:
 
     Args:
         source: The series and how they are cut.
-        scorer, scaling: See `adt_gym.scoring.make`.
+        scorer, scaling: See `adt_gym.scoring.make`; without a scaling it is the scorer's own.
         device, epochs: Of a scorer with a network.
         labelled_windows: About how many windows of the training part the agent learns on; of many series the other
             methods learn on the same.
@@ -53,12 +55,13 @@ class RunSettings:
         k, hold, alpha, learning_rate, gamma: See ADT-v0 and the reference DQN; beta is 1 - alpha.
         pythresh: Whether all fast PyThresh methods get a row.
         vus: Whether the VUS is measured.
-        seed: Of everything that is drawn.
+        seed: Of everything that is drawn, generated data included.
+        seeds: How many seeds are run, from ``seed`` on.
     """
 
     source: sources.SourceSettings
     scorer: str
-    scaling: str
+    scaling: str | None
     device: str | None
     epochs: int
     labelled_windows: int
@@ -71,6 +74,20 @@ class RunSettings:
     pythresh: bool
     vus: bool
     seed: int
+    seeds: int
+
+
+@dataclass(frozen=True)
+class SeedOutcome:
+    """What one seed came to.
+
+    Args:
+        rows: One per method.
+        kinds: By method, which share of each kind of anomaly it finds; empty where kinds are unknown.
+    """
+
+    rows: list[Row]
+    kinds: dict[str, dict[str, float]]
 
 
 def run(
@@ -92,7 +109,9 @@ def run(
     train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
     root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
     scorer: Annotated[str, typer.Option(help="autoencoder, isolation, ensemble, pyod:NAME, ...")] = "autoencoder",
-    scaling: Annotated[str, typer.Option(help="of the scores: minmax, or tail")] = "minmax",
+    scaling: Annotated[
+        str | None, typer.Option(help="of the scores: minmax, or tail; the scorer's own by default")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="passes of the scorer's network over its windows")] = 30,
     labelled_windows: Annotated[
@@ -106,7 +125,9 @@ def run(
     gamma: Annotated[float, typer.Option(help="the authors' 0.99 needs more episodes to settle")] = 0.9,
     pythresh: Annotated[bool, typer.Option("--pythresh", help="a row for every fast PyThresh method too")] = False,
     vus: Annotated[bool, typer.Option("--vus", help="measure the VUS too; takes minutes for many series")] = False,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="of all that is drawn, also of the data of kubernetes")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="run so many seeds, from --seed on, and print their mean")] = 1,
+    cache: Annotated[Path, typer.Option(help="where scores are kept for the next time")] = Path("runs/cache"),
     out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME by default")] = None,
 ) -> None:
     """Score a series, train an agent on a small labelled part, and compare it with other methods on the rest."""
@@ -116,16 +137,39 @@ def run(
             window, train_anomalies, train_until, train_share, root,
         ),
         scorer, scaling, device, epochs, labelled_windows, episodes, k, hold, alpha, learning_rate, gamma,
-        pythresh, vus, seed,
+        pythresh, vus, seed, seeds,
     )  # fmt: skip
     folder = out or Path("runs") / settings.source.name
     with replacing_folder(folder, marker="config.json") as temporary:
-        _run(settings, temporary)
+        run_seeds(settings, temporary, cache)
     console.print(f"scores, policy, table and picture are in {folder}", soft_wrap=True)
 
 
-def _run(settings: RunSettings, folder: Path) -> None:
-    split = sources.split(settings.source, sources.load(settings.source))
+def run_seeds(settings: RunSettings, folder: Path, cache: Path) -> None:
+    """Run every seed, the first in ``folder``, each of the others in a folder in it; print the first and the mean."""
+    outcomes: list[SeedOutcome] = []
+    tables: dict[int, Path] = {}
+    for seed in range(settings.seed, settings.seed + settings.seeds):
+        first = seed == settings.seed
+        if settings.seeds > 1:
+            console.print(f"seed {seed} ({len(outcomes) + 1} of {settings.seeds})")
+        one = settings if first else replace(settings, seed=seed, seeds=1)
+        where = folder if first else folder / f"seed-{seed}"
+        outcomes.append(run_seed(one, where, cache))
+        tables[seed] = where / "table.csv"
+        if first:
+            show(outcomes[0], settings.source.name)
+    if settings.seeds > 1:
+        write_seeds(folder / "seeds.csv", tables)
+        console.print(seeds_table([one.rows for one in outcomes]))
+        if outcomes[0].kinds:
+            console.print(kinds_table([one.kinds for one in outcomes]))
+
+
+def run_seed(settings: RunSettings, folder: Path, cache: Path) -> SeedOutcome:
+    """Go the whole road with one seed and leave its files in ``folder``."""
+    folder.mkdir(exist_ok=True)
+    split = sources.split(settings.source, sources.load(settings.source, settings.seed))
     scorer = make_scorer(
         settings.scorer,
         epochs=settings.epochs,
@@ -134,8 +178,7 @@ def _run(settings: RunSettings, folder: Path) -> None:
         scaling=settings.scaling,
         seed=settings.seed,
     )
-    fit_with_bar(scorer, split.for_scorer, split.test)
-    train, test = [[scorer.score(one) for one in part] for part in (split.train, split.test)]
+    train, test = scored_parts(scorer, split, cache)
     labelled = choose_labelled(train, settings.labelled_windows, settings.seed)
     agent, curve = train_agent(labelled, settings)
     alpha = settings.alpha
@@ -157,11 +200,44 @@ def _run(settings: RunSettings, folder: Path) -> None:
     shown = int(np.argmax([len(runs(one.labels)[0]) for one in test]))
     panels = {row.method: row.detections[shown] for row in rows if row.method in plots.PICTURED}
     plots.detection_panels(folder / "detections.png", test[shown], panels)
-    console.print(table(rows, f"{settings.source.name}: {sum(map(len, test)):,} windows that no training saw"))
-    console.print(events_table(rows))
-    console.print(copying(rows), soft_wrap=True)
-    if settings.source.source == "kubernetes":
-        console.print(kinds_table(rows, len(split.train[0]), settings.source.window))
+    known = settings.source.source == "kubernetes"
+    return SeedOutcome(rows, kinds_found(rows, settings, len(split.train[0])) if known else {})
+
+
+def scored_parts(scorer: Scorer, split: Split, cache: Path) -> tuple[list[ScoredSeries], list[ScoredSeries]]:
+    """Return the scores of both parts: from the cache, unless the run needs the fitted scorer itself.
+
+    An auto-encoder is saved with the run, and an ensemble gives a row per member.
+    """
+    if isinstance(scorer, AutoEncoder | Ensemble):
+        return fit_and_score(scorer, split)
+    series = [*split.train, *split.test]
+    scored, _ = cached_scores(
+        cache, scorer, split.for_scorer, series, lambda: fit_with_bar(scorer, split.for_scorer, split.test)
+    )
+    return scored[: len(split.train)], scored[len(split.train) :]
+
+
+def show(outcome: SeedOutcome, name: str) -> None:
+    """Print the tables of one seed."""
+    windows = sum(len(one.labels) for one in outcome.rows[0].detections)
+    console.print(table(outcome.rows, f"{name}: {windows:,} windows that no training saw"))
+    console.print(events_table(outcome.rows))
+    console.print(copying(outcome.rows), soft_wrap=True)
+    if outcome.kinds:
+        console.print(kinds_table([outcome.kinds]))
+
+
+def write_seeds(path: Path, tables: Mapping[int, Path]) -> None:
+    """Write the rows of the seeds' tables to one CSV file, with the seed as its first column."""
+    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        for seed, table_file in tables.items():
+            with table_file.open(newline="") as lines:
+                header, *rows = csv.reader(lines)
+            if file.tell() == 0:
+                writer.writerow(["seed", *header])
+            writer.writerows([seed, *row] for row in rows)
 
 
 def ensemble_rows(ensemble: Ensemble, test: Sequence[Series], scored: Sequence[ScoredSeries]) -> list[Row]:
@@ -170,19 +246,10 @@ def ensemble_rows(ensemble: Ensemble, test: Sequence[Series], scored: Sequence[S
     return [measure(name, False, [one[name] for one in each], scored) for name in each[0]]
 
 
-def kinds_table(rows: Sequence[Row], first: int, window: int) -> Table:
-    """Return which share of each kind of anomaly in `kubernetes` a method finds, from point ``first`` on."""
-    kinds = kubernetes_kinds()[first:]
-    shown = Table(
-        title="share of the stretches found, by kind", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
-    )
-    shares = [shares_found(kinds, row.detections[0].decisions, window) for row in rows]
-    shown.add_column("method", no_wrap=True)
-    for kind in shares[0]:
-        shown.add_column(kind, justify="right")
-    for row, share in zip(rows, shares, strict=True):
-        shown.add_row(row.method, *(f"{value:.2f}" for value in share.values()))
-    return shown
+def kinds_found(rows: Sequence[Row], settings: RunSettings, first: int) -> dict[str, dict[str, float]]:
+    """Return, by method, which share of each kind of anomaly in ``kubernetes`` it finds from point ``first`` on."""
+    kinds = kubernetes_kinds(settings.seed)[first:]
+    return {row.method: shares_found(kinds, row.detections[0].decisions, settings.source.window) for row in rows}
 
 
 def choose_labelled(train: Sequence[ScoredSeries], windows: int, seed: int) -> list[ScoredSeries]:
@@ -250,60 +317,6 @@ def where_possible(
         except InputError as error:
             warnings.warn(f"no row for {method.name}: {error}", stacklevel=2)
     return rows
-
-
-def table(rows: Sequence[Row], title: str) -> Table:
-    """Return the rows as a table to print."""
-    columns = ("method", "saw labels", "P", "R", "F1", "alarms/1k", "seconds")
-    shown = Table(
-        title=title,
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-        caption="P, R, F1 and alarms per 1,000 are over windows",
-    )
-    for column in columns:
-        shown.add_column(column, justify="left" if column in columns[:2] else "right", no_wrap=True)
-    for row in rows:
-        numbers = [f"{value:.3f}" for value in (row.precision, row.recall, row.f1)]
-        saw = "yes" if row.saw_labels else "no"
-        shown.add_row(row.method, saw, *numbers, f"{row.alarms_per_1000:.1f}", f"{row.seconds:.2f}")
-    return shown
-
-
-def events_table(rows: Sequence[Row]) -> Table:
-    """Return what cannot be had by flagging many windows of one event: the same rows by events."""
-    columns = ("method", "events", "delay", "p95", "missed", "false/1k", "event F1", "VUS-PR")
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), caption=_EVENTS_CAPTION)
-    for column in columns:
-        shown.add_column(column, justify="left" if column == "method" else "right", no_wrap=True)
-    for row in rows:
-        shown.add_row(
-            row.method,
-            f"{row.event_recall:.3f}",
-            _number(row.delay_median, 0),
-            _number(row.delay_p95, 0),
-            str(row.missed_events),
-            f"{row.false_alarms_per_1000:.1f}",
-            f"{row.event_f1:.3f}",
-            _number(row.vus_pr, 3),
-        )
-    return shown
-
-
-_EVENTS_CAPTION = "events: share of anomalous stretches with an alarm; delay: windows to the first one, median and p95"
-
-
-def _number(value: float, digits: int) -> str:
-    return "-" if np.isnan(value) else f"{value:.{digits}f}"
-
-
-def copying(rows: Sequence[Row]) -> str:
-    """Say how often the agent did what copying the last label does."""
-    agent, copy = (next(r for r in rows if r.method == name) for name in ("adt", "persistence(1)"))
-    pairs = zip(agent.detections, copy.detections, strict=True)
-    equal = np.concatenate([a.decisions == b.decisions for a, b in pairs])
-    return f"the agent's decision equals the label of the window before on {equal.mean():.2%} of the windows"
 
 
 def configuration(settings: RunSettings) -> dict[str, object]:

@@ -9,10 +9,10 @@ import numpy as np
 import typer
 
 from adt_gym.evaluation.scorers import evaluate_scorer
-from adt_gym.scoring.cache import KEY, cached_scores
+from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.curves import training_curves
 from adt_gym.scripts import source as sources
-from adt_gym.scripts.compare_scorers import ScorerRow, fit_with_bar, make_scorer, scorer_tables
+from adt_gym.scripts.compare_scorers import ScorerRow, baseline_rows, fit_with_bar, make_scorer, scorer_tables
 from adt_gym.scripts.progress import console
 from adt_gym.series import InputError, Series, save_scored
 
@@ -35,7 +35,7 @@ def score(
     train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
     root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
     scorer: Annotated[str, typer.Option(help="autoencoder, dense, lstm, isolation, pyod:NAME, ...")] = "autoencoder",
-    scaling: Annotated[str, typer.Option(help="minmax, or tail")] = "minmax",
+    scaling: Annotated[str | None, typer.Option(help="minmax, or tail; the scorer's own by default")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="passes of the scorer's network over its windows")] = 30,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -52,32 +52,27 @@ def score(
     )  # fmt: skip
     if out.suffix != ".npz":
         raise InputError(f"{out}: scored series are kept in .npz files; give the file that ending")
-    split = sources.split(settings, sources.load(settings))
+    split = sources.split(settings, sources.load(settings, seed))
     double = {"double": True} if scorer == "autoencoder" else {}
     made = make_scorer(scorer, epochs=epochs, device=device, window=window, scaling=scaling, seed=seed, **double)
     started = time.perf_counter()
     whole = [joined(first, second) for first, second in zip(split.train, split.test, strict=True)]
-    cuts = [len(first) for first in split.train]
-    scored = [
-        replace(one, meta={**{key: one.meta[key] for key in one.meta if key != KEY}, "trained_on_points": cut})
-        for one, cut in zip(
-            cached_scores(
-                cache, made, split.for_scorer, whole, lambda: fit_with_bar(made, split.for_scorer, split.test)
-            ),
-            cuts,
-            strict=True,
-        )
-    ]
+    kept, found = cached_scores(
+        cache, made, split.for_scorer, whole, lambda: fit_with_bar(made, split.for_scorer, split.test)
+    )
     seconds = time.perf_counter() - started
+    cuts = [len(first) for first in split.train]
+    scored = [replace(one, meta={**one.meta, "trained_on_points": cut}) for one, cut in zip(kept, cuts, strict=True)]
     save_scored(out, scored)
     train = [one[: cut - window + 1] for one, cut in zip(scored, cuts, strict=True)]
     test = [one[cut:] for one, cut in zip(scored, cuts, strict=True)]
     curve = getattr(made, "curve", [])
-    for table in scorer_tables([ScorerRow(evaluate_scorer(made.label, train, test), seconds, curve)], settings.name):
+    rows = [ScorerRow(evaluate_scorer(made.label, train, test), seconds, curve), *baseline_rows(test)]
+    for table in scorer_tables(rows, f"{settings.name}: {sum(map(len, test)):,} windows that no training saw"):
         console.print(table)
     if curve:
         training_curves(out.with_suffix(".curves.png"), {made.label: curve})
-    else:
+    if found:
         console.print(f"the scores come from the cache in {cache}", soft_wrap=True)
     console.print(f"{len(scored)} scored series, {sum(map(len, scored)):,} windows, are in {out}", soft_wrap=True)
 

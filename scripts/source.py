@@ -49,14 +49,14 @@ class SourceSettings:
         return Path(self.source).name.split(".")[0]
 
 
-def load(settings: SourceSettings) -> list[Series]:
-    """Return the series of the source.
+def load(settings: SourceSettings, seed: int = 0) -> list[Series]:
+    """Return the series of the source; ``seed`` makes those of ``kubernetes``, all others are what they are.
 
     Raises:
         InputError: If it cannot be read, or none of it has labels.
         FileNotFoundError: If there is neither a data set nor a file of that name.
     """
-    series = _load(settings)
+    series = _load(settings, seed)
     if all(one.labels is None for one in series):
         raise InputError(
             f"{settings.source} has no labels: name their column (--label-column) or give a file of anomalous "
@@ -65,9 +65,11 @@ def load(settings: SourceSettings) -> list[Series]:
     return series
 
 
-def _load(settings: SourceSettings) -> list[Series]:
+def _load(settings: SourceSettings, seed: int) -> list[Series]:
     path = Path(settings.source)
-    if settings.source in GENERATED:
+    if settings.source == "kubernetes":
+        return data.load(settings.source, seed=seed)
+    if settings.source == "yahoo_like":
         return data.load(settings.source)
     if settings.root is not None:
         return data.load(settings.source, root=settings.root)

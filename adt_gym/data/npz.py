@@ -1,6 +1,5 @@
 """Arrays in an ``.npz`` file: ``train`` without labels, ``test`` and ``test_label``."""
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from adt_gym.data.cells import fill_gaps, warn_counts
+from adt_gym.files import MALFORMED_NPZ
 from adt_gym.series import InputError, Series
 
 KEYS = ("train", "test", "test_label")
@@ -54,7 +54,7 @@ def _arrays(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArr
             return _numbers(file["train"]), _numbers(file["test"]), file["test_label"]
     except InputError:
         raise
-    except (TypeError, ValueError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except MALFORMED_NPZ as error:
         raise InputError(f"{path} cannot be read as an .npz file of numbers: {error}") from error
 
 

@@ -1,7 +1,6 @@
 """The file of what every method made of every test series."""
 
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.files import replacing
+from adt_gym.files import MALFORMED_NPZ, replacing
 from adt_gym.series import Detection, InputError
 
 
@@ -60,7 +59,7 @@ def load_detections(path: str | Path) -> dict[str, list[Detection]]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return _unpack(arrays)
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except MALFORMED_NPZ as error:
         raise InputError(f"{path} is not a file of detections (save_detections writes them): {error}") from error
 
 

@@ -1,10 +1,12 @@
-"""What a scorer is worth with the plainest of thresholds: one fixed number."""
+"""What a scorer is worth with the plainest of thresholds, one fixed number, beside what needs no scorer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from adt_gym import thresholds
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.series import InputError, ScoredSeries
 from adt_gym.thresholds.static import best_f1_threshold
@@ -15,32 +17,35 @@ UNLABELLED_QUANTILE = 0.99
 
 @dataclass(frozen=True)
 class ScorerReport:
-    """How a static threshold on a scorer's scores does over all windows of all test series.
+    """How the decisions of a scorer and a static threshold, or of a baseline, do over all windows of all test series.
 
     Args:
-        scorer: What tables call it.
-        threshold: Chosen on the training scores.
-        tp, fp, fn, tn: The confusion matrix, in windows.
-        accuracy: Share of windows judged rightly.
+        method: What tables call the scorer or the baseline.
+        saw_labels: Whether the decisions depend on labels of the test series.
         precision, recall, f1: Of the anomalous windows.
+        accuracy: Share of windows judged rightly.
         macro_precision, macro_recall, macro_f1: The mean of those of the anomalous and of the normal windows.
-        auroc: Area under the ROC curve of the scores, whatever the threshold; None where the test has one kind only.
+        tp, fp, fn, tn: The confusion matrix, in windows.
+        threshold: Chosen on the training scores; None for a baseline.
+        auroc: Area under the ROC curve of the scores, whatever the threshold; None for a baseline and where the test
+            has one kind of windows only.
     """
 
-    scorer: str
-    threshold: float
+    method: str
+    saw_labels: bool
+    precision: float
+    recall: float
+    f1: float
+    accuracy: float
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
     tp: int
     fp: int
     fn: int
     tn: int
-    accuracy: float
-    precision: float
-    recall: float
-    f1: float
-    macro_precision: float
-    macro_recall: float
-    macro_f1: float
-    auroc: float | None
+    threshold: float | None = None
+    auroc: float | None = None
 
 
 def static_threshold(train: Sequence[ScoredSeries]) -> float:
@@ -56,26 +61,41 @@ def evaluate_scorer(name: str, train: Sequence[ScoredSeries], test: Sequence[Sco
     Raises:
         InputError: If there is no test series.
     """
-    from sklearn.metrics import accuracy_score, confusion_matrix, roc_auc_score
+    from sklearn.metrics import roc_auc_score
 
     if not test:
         raise InputError("no test series to evaluate on")
     threshold = static_threshold(train)
     scores = np.concatenate([one.scores for one in test])
     labels = np.concatenate([one.labels for one in test])
-    flagged = scores > np.float32(threshold)
+    auroc = float(roc_auc_score(labels, scores)) if labels.any() and not labels.all() else None
+    return replace(_report(name, False, scores > np.float32(threshold), labels), threshold=threshold, auroc=auroc)
+
+
+def evaluate_baselines(test: Sequence[ScoredSeries]) -> list[ScorerReport]:
+    """Return what every scorer must be held against: copying the last label, and flagging everything or nothing."""
+    rules = (thresholds.make("persistence", delay=1), thresholds.make("always"), thresholds.make("never"))
+    labels = np.concatenate([one.labels for one in test])
+    return [
+        _report(rule.name, rule.sees_labels, np.concatenate([rule.detect(one).decisions for one in test]), labels)
+        for rule in rules
+    ]
+
+
+def _report(method: str, saw_labels: bool, flagged: NDArray[np.bool_], labels: NDArray[np.bool_]) -> ScorerReport:
+    from sklearn.metrics import accuracy_score, confusion_matrix
+
     tn, fp, fn, tp = (int(n) for n in confusion_matrix(labels, flagged, labels=[False, True]).ravel())
     anomalous = precision_recall_f1(flagged, labels)
     normal = precision_recall_f1(~flagged, ~labels)
     macro_precision, macro_recall, macro_f1 = ((a + b) / 2 for a, b in zip(anomalous, normal, strict=True))
-    auroc = float(roc_auc_score(labels, scores)) if labels.any() and not labels.all() else None
     accuracy = float(accuracy_score(labels, flagged))
-    counts = (tp, fp, fn, tn)
-    macro = (macro_precision, macro_recall, macro_f1)
-    return ScorerReport(name, threshold, *counts, accuracy, *anomalous, *macro, auroc)
+    return ScorerReport(
+        method, saw_labels, *anomalous, accuracy, macro_precision, macro_recall, macro_f1, tp, fp, fn, tn
+    )  # fmt: skip
 
 
-def shares_found(kinds: np.ndarray, decisions: np.ndarray, window: int) -> dict[str, float]:
+def shares_found(kinds: NDArray[np.str_], decisions: NDArray[np.bool_], window: int) -> dict[str, float]:
     """Return, for each kind of anomaly, the share of the windows holding it that were flagged.
 
     Args:

@@ -1,7 +1,6 @@
 """Auto-encoders, the ADT paper's and others: a window's score is its reconstruction error."""
 
 import json
-import zipfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -11,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from adt_gym.files import replacing
+from adt_gym.files import MALFORMED_NPZ, replacing
 from adt_gym.scoring.networks import AUTOENCODERS, paper
 from adt_gym.scoring.scaling import SCALINGS, PerSeries
 from adt_gym.scoring.torch_scorer import TorchScorer, TorchSettings
@@ -116,16 +115,7 @@ class AutoEncoder(TorchScorer):
                 scorer._trained = scorer._network().to(scorer._device, scorer._dtype).eval()
                 weights = {n.removeprefix("weights/"): torch.from_numpy(arrays[n]) for n in arrays if n[0] == "w"}
                 scorer._trained.load_state_dict(weights)
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            OSError,
-            EOFError,
-            RuntimeError,
-            zipfile.BadZipFile,
-        ) as error:
+        except MALFORMED_NPZ as error:
             raise InputError(f"{path} is not a scorer that AutoEncoder.save wrote: {error}") from error
         return scorer
 

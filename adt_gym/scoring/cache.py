@@ -4,6 +4,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from adt_gym.scoring import Scorer
 from adt_gym.series import InputError, ScoredSeries, Series, load_scored, save_scored
 
 KEY = "cache_key"
-"""Where the scores' ``meta`` holds the hash."""
+"""Where the ``meta`` of kept scores holds the hash."""
 
 
 def cache_key(scorer: Scorer, normal: Sequence[Series], series: Sequence[Series]) -> str:
@@ -42,7 +43,7 @@ def cached_scores(
     normal: Sequence[Series],
     series: Sequence[Series],
     fit: Callable[[], object] | None = None,
-) -> list[ScoredSeries]:
+) -> tuple[list[ScoredSeries], bool]:
     """Return the scores of ``series`` from the folder, or fit the scorer, score them and keep them there.
 
     On a hit the scorer stays as it was: it is not fitted.
@@ -54,6 +55,9 @@ def cached_scores(
         series: What it scores.
         fit: Fits the scorer in another way than ``scorer.fit(normal)``, say under a progress bar.
 
+    Returns:
+        The scores, and whether they come from the folder.
+
     Warns:
         UserWarning: If the file cannot be read or holds other scores; they are made again.
     """
@@ -61,14 +65,14 @@ def cached_scores(
     path = Path(folder) / f"{scorer.label.translate(_PLAIN)}-{key[:16]}.npz"
     found = _read(path, key, [one.name for one in series])
     if found is not None:
-        return found
+        return found, True
     if fit is None:
         scorer.fit(normal)
     else:
         fit()
-    scored = [_marked(scorer.score(one), key) for one in series]
-    save_scored(path, scored)
-    return scored
+    scored = [scorer.score(one) for one in series]
+    save_scored(path, [replace(one, meta={**one.meta, KEY: key}) for one in scored])
+    return scored, False
 
 
 _PLAIN = str.maketrans(dict.fromkeys(": /()", "-"))
@@ -77,10 +81,6 @@ _PLAIN = str.maketrans(dict.fromkeys(": /()", "-"))
 
 def _add(digest: Any, text: str) -> None:
     digest.update(f"{len(text)}:{text}".encode())
-
-
-def _marked(scored: ScoredSeries, key: str) -> ScoredSeries:
-    return ScoredSeries(scored.scores, scored.labels, scored.name, scored.index, {**scored.meta, KEY: key})
 
 
 def _read(path: Path, key: str, names: list[str]) -> list[ScoredSeries] | None:
@@ -94,4 +94,4 @@ def _read(path: Path, key: str, names: list[str]) -> list[ScoredSeries] | None:
     if [one.name for one in scored] != names or any(one.meta.get(KEY) != key for one in scored):
         warnings.warn(f"cached scores are made again: {path} holds those of other data or settings", stacklevel=3)
         return None
-    return scored
+    return [replace(one, meta={name: one.meta[name] for name in one.meta if name != KEY}) for one in scored]

@@ -44,11 +44,11 @@ class Prophet(ResidualScorer):
 
     def _fit_metric(self, series: Series, column: int) -> Any:
         import pandas as pd
-
-        logging.getLogger("cmdstanpy").setLevel(logging.WARNING)
-        logging.getLogger("prophet").setLevel(logging.WARNING)
+        from cmdstanpy.utils import get_logger
         from prophet import Prophet as Model
 
+        get_logger().setLevel(logging.WARNING)
+        logging.getLogger("prophet").setLevel(logging.WARNING)
         _require_times(series)
         kept = np.arange(len(series)) if series.labels is None else np.flatnonzero(~series.labels)
         kept = kept[:: max(len(kept) // self.settings.fit_points, 1)]

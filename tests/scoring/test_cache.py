@@ -27,15 +27,20 @@ class Refuses(Isolation):
 
 
 def test_the_second_time_nothing_is_fitted_and_everything_is_equal(tmp_path: Path) -> None:
-    first = cached_scores(tmp_path / "cache", scorer(), [series()], [series(1), series(2, "t")])
-    again = cached_scores(tmp_path / "cache", Refuses(window=4, trees=5), [series()], [series(1), series(2, "t")])
+    first, found = cached_scores(tmp_path / "cache", scorer(), [series()], [series(1), series(2, "t")])
+    assert not found
+    again, found = cached_scores(
+        tmp_path / "cache", Refuses(window=4, trees=5), [series()], [series(1), series(2, "t")]
+    )
+    assert found
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.scores, other.scores)
         np.testing.assert_array_equal(one.labels, other.labels)
         np.testing.assert_array_equal(one.index, other.index)
         assert (one.name, one.meta) == (other.name, other.meta)
-    expected = scorer().fit([series()]).score(series(1)).scores
-    np.testing.assert_array_equal(first[0].scores, expected)
+    expected = scorer().fit([series()]).score(series(1))
+    np.testing.assert_array_equal(first[0].scores, expected.scores)
+    assert again[0].meta == expected.meta
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
@@ -61,11 +66,12 @@ def test_every_change_of_data_settings_or_version_changes_the_key(monkeypatch: p
 
 
 def test_a_file_that_holds_other_scores_is_not_used_in_silence(tmp_path: Path) -> None:
-    expected = cached_scores(tmp_path, scorer(), [series()], [series(1)])
+    expected, _ = cached_scores(tmp_path, scorer(), [series()], [series(1)])
     (path,) = tmp_path.iterdir()
     save_scored(path, [scorer(seed=9).fit([series()]).score(series(1))])
     with pytest.warns(UserWarning, match="holds those of other data or settings"):
-        made = cached_scores(tmp_path, scorer(), [series()], [series(1)])
+        made, found = cached_scores(tmp_path, scorer(), [series()], [series(1)])
+    assert not found
     np.testing.assert_array_equal(made[0].scores, expected[0].scores)
     np.testing.assert_array_equal(load_scored(path)[0].scores, expected[0].scores)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sklearn.metrics as reference
 
-from adt_gym.evaluation.scorers import evaluate_scorer, shares_found, static_threshold
+from adt_gym.evaluation.scorers import evaluate_baselines, evaluate_scorer, shares_found, static_threshold
 from adt_gym.scoring.curves import training_curves
 from adt_gym.scoring.training import Epoch
 from adt_gym.series import InputError, ScoredSeries
@@ -49,6 +49,19 @@ def test_auroc_is_none_where_the_test_has_one_kind_of_windows() -> None:
     assert evaluate_scorer("x", [scored(0)], [scored(1, anomalous=False)]).auroc is None
     with pytest.raises(InputError, match="no test series"):
         evaluate_scorer("x", [scored(0)], [])
+
+
+def test_the_baselines_stand_beside_every_scorer_and_say_who_saw_labels() -> None:
+    first = ScoredSeries(np.full(4, 0.5), [False, True, True, False], "a")
+    second = ScoredSeries(np.full(3, 0.5), [True, True, False], "b")
+    copy, always, never = evaluate_baselines([first, second])
+    assert (copy.method, copy.saw_labels) == ("persistence(1)", True)
+    assert (copy.tp, copy.fp, copy.fn, copy.tn) == (2, 2, 2, 1)  # copied: 0 0 1 1 and 0 1 1
+    assert (always.method, always.saw_labels) == ("always", False)
+    assert (always.precision, always.recall) == (pytest.approx(4 / 7), 1)
+    assert (never.method, never.saw_labels) == ("never", False)
+    assert (never.recall, never.accuracy) == (0, pytest.approx(3 / 7))
+    assert {copy.threshold, always.threshold, never.auroc} == {None}
 
 
 def test_shares_found_by_hand() -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.data import load
+from adt_gym.data.kubernetes import kubernetes
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts.__main__ import app
 from adt_gym.series import load_scored
@@ -167,6 +168,64 @@ def test_a_run_replaces_the_one_before(here: Path) -> None:
     assert [folder.name for folder in (here / "runs").iterdir()] == ["pump"]
 
 
+# Seeds
+
+
+def test_several_seeds_are_the_runs_of_each_and_their_mean(here: Path) -> None:
+    result = succeed(*PUMP, "--seed", 5, "--seeds", 2, "--out", "both")
+    alone = {}
+    for seed, folder in ((5, "both"), (6, "both/seed-6")):
+        succeed(*PUMP, "--seed", seed, "--out", f"alone-{seed}")
+        alone[seed] = pd.read_csv(f"alone-{seed}/table.csv")
+        pd.testing.assert_frame_equal(
+            pd.read_csv(f"{folder}/table.csv").drop(columns="seconds"), alone[seed].drop(columns="seconds")
+        )
+    assert_a_whole_run(here / "both" / "seed-6")
+    assert {path.name for path in Path("both").iterdir()} == FILES | {"seed-6", "seeds.csv"}
+    assert json.loads(Path("both/config.json").read_text())["settings"]["seeds"] == 2
+    assert json.loads(Path("both/seed-6/config.json").read_text())["settings"]["seed"] == 6
+
+    seeds = pd.read_csv("both/seeds.csv")
+    assert list(seeds.columns) == ["seed", *alone[5].columns]
+    for seed, table in alone.items():
+        mine = seeds[seeds["seed"] == seed].drop(columns=["seed", "seconds"]).reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, table.drop(columns="seconds"))
+    assert "mean over 2 seeds" in result.output
+    f1 = seeds[seeds["method"] == "adt"]["f1"]
+    assert f"{f1.mean():.3f} ± {f1.std():.3f}" in result.output
+
+
+def test_the_seed_makes_the_generated_cluster_and_tells_its_kinds(here: Path) -> None:
+    output = succeed("kubernetes", "--scorer", "isolation", "--seed", 3).output
+    (test,), (made,) = load_scored("runs/kubernetes/scores-test.npz"), kubernetes(3)
+    tested = made[len(made) - len(test) - WINDOW + 1 :]
+    np.testing.assert_array_equal(test.labels, tested.window_labels(WINDOW))
+    kinds = output.split("kinds of anomaly")[1]
+    shares = {words[0]: words[1:] for words in map(str.split, kinds.splitlines()) if len(words) == 5}
+    assert shares["method"] == ["point", "seasonal", "sequence", "trend"]
+    assert shares["always"] == ["1.00"] * 4
+    assert float(min(shares["persistence(1)"])) > 0.9, "the kinds of another seed stand elsewhere"
+
+
+def test_one_seed_has_no_mean(here: Path) -> None:
+    assert "mean over" not in succeed(*PUMP).output
+
+
+# The cache
+
+
+def test_scores_come_from_the_cache_where_the_run_does_not_keep_the_scorer(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = (*PUMP, "--scorer", "isolation", "--seed", 1)
+    succeed(*asked, "--out", "one")
+    monkeypatch.setattr("adt_gym.scripts.run.fit_with_bar", lambda *_: pytest.fail("fitted again"))
+    succeed(*asked, "--out", "two")
+    tables = [pd.read_csv(f"{name}/table.csv").drop(columns="seconds") for name in ("one", "two")]
+    pd.testing.assert_frame_equal(*tables)
+    assert not Path("one/scorer.npz").exists()
+
+
 # Sources
 
 
@@ -278,6 +337,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(here: Path, arguments: tuple[o
 @pytest.mark.parametrize(
     ("option", "value"),
     [
+        ("--seeds", 0),
         ("--window", 0),
         ("--k", 0),
         ("--hold", 0),

@@ -19,7 +19,7 @@ def score(*arguments: object) -> Result:
 
 
 def test_the_packaged_scores_are_made_again(tmp_path: Path) -> None:
-    result = score("yahoo_like", "--out", tmp_path / "again.npz")
+    result = score("yahoo_like", "--out", tmp_path / "again.npz", "--cache", tmp_path / "cache")
     assert result.exit_code == 0, result.output
     made, packaged = load_scored(tmp_path / "again.npz"), load_scored(PACKAGED)
     assert len(made) == len(packaged) == 67
@@ -39,9 +39,17 @@ def test_the_packaged_file_is_small_and_belongs_to_the_packaged_series() -> None
         np.testing.assert_array_equal(scored.index, series.window_index(10))
 
 
-def write_csv(path: Path, points: int = 120) -> Series:
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with a table of one series."""
+    monkeypatch.chdir(tmp_path)
+    write_csv(tmp_path / "pump.csv")
+    return tmp_path
+
+
+def write_csv(path: Path, points: int = 120, height: float = 3) -> Series:
     labels = np.isin(np.arange(points), (30, 31, 90))
-    values = np.sin(np.arange(points) / 5) + 3 * labels
+    values = np.sin(np.arange(points) / 5) + height * labels
     rows = [f"{value:.6f},{int(label)}" for value, label in zip(values, labels, strict=True)]
     path.write_text("load,label\n" + "\n".join(rows) + "\n")
     return Series([float(row.split(",")[0]) for row in rows], labels, path.stem)
@@ -51,7 +59,7 @@ def test_the_whole_series_is_scored_by_what_its_training_part_taught(tmp_path: P
     series = write_csv(tmp_path / "pump.csv")
     result = score(
         tmp_path / "pump.csv", "--window", 5, "--train-until", 60, "--epochs", 2, "--seed", 3, "--out",
-        tmp_path / "new" / "pump.npz",
+        tmp_path / "new" / "pump.npz", "--cache", tmp_path / "cache",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     scored = ScoredSeries.load(tmp_path / "new" / "pump.npz")
@@ -60,6 +68,42 @@ def test_the_whole_series_is_scored_by_what_its_training_part_taught(tmp_path: P
     np.testing.assert_array_equal(scored.labels, series.window_labels(5))
     assert scored.meta["trained_on_points"] == 60
     assert "1 scored series, 116 windows" in result.output
+
+
+def test_the_table_holds_what_every_scorer_must_be_held_against(here: Path) -> None:
+    output = score("pump.csv", "--train-until", 60, "--epochs", 1, "--out", "one.npz").output
+    saw = {line.split()[0]: line.split()[1] for line in output.splitlines() if len(line.split()) == 9}
+    assert saw == {"autoencoder": "no", "persistence(1)": "yes", "always": "no", "never": "no"}
+
+
+@pytest.mark.parametrize("scorer", ["autoencoder", "isolation"])
+def test_the_second_time_the_scores_come_from_the_cache(
+    here: Path, monkeypatch: pytest.MonkeyPatch, scorer: str
+) -> None:
+    asked = ("pump.csv", "--scorer", scorer, "--train-until", 60, "--epochs", 1)
+    first = score(*asked, "--out", "one.npz")
+    assert "come from the cache" not in first.output
+    with monkeypatch.context() as patched:
+        patched.setattr("adt_gym.scripts.score.fit_with_bar", lambda *_: pytest.fail("fitted again"))
+        second = score(*asked, "--out", "two.npz")
+        assert second.exit_code == 0, second.output
+    assert "come from the cache" in second.output
+    assert Path("one.npz").read_bytes() == Path("two.npz").read_bytes()
+    write_csv(here / "pump.csv", height=4)
+    assert "come from the cache" not in score(*asked, "--out", "three.npz").output
+
+
+def test_the_seed_makes_the_generated_series(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, object]] = []
+
+    def load(name: str, **options: object) -> list[Series]:
+        asked.append(options)
+        return [write_csv(here / "kubernetes.csv")]
+
+    monkeypatch.setattr("adt_gym.data.load", load)
+    for seed in (0, 3):
+        assert score("kubernetes", "--scorer", "isolation", "--seed", seed, "--out", "one.npz").exit_code == 0
+    assert asked == [{"seed": 0}, {"seed": 3}]
 
 
 @pytest.mark.parametrize(
@@ -71,14 +115,10 @@ def test_the_whole_series_is_scored_by_what_its_training_part_taught(tmp_path: P
         (("nonesuch", "--out", "s.npz"), "unknown source 'nonesuch'"),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...], message: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_csv(tmp_path / "pump.csv")
+def test_bad_input_is_one_line_and_leaves_nothing(here: Path, arguments: tuple[object, ...], message: str) -> None:
     result = score("--epochs", 1, "--train-anomalies", 5, *arguments)
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert line.startswith("Error: ")
     assert message in line
-    assert [path.name for path in tmp_path.iterdir()] == ["pump.csv"]
+    assert [path.name for path in here.iterdir()] == ["pump.csv"]
