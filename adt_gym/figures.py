@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from adt_gym.evaluation.bootstrap import Interval
 from adt_gym.files import replacing
 
 if TYPE_CHECKING:
@@ -21,11 +22,10 @@ REFERENCE_STYLES = ("-", "--", "-.", ":")
 
 @dataclass(frozen=True)
 class Bar:
-    """The F1 of one method, its standard deviation, and whether it saw labels of what it was tested on."""
+    """The F1 of one method with its interval, and whether it saw labels of what it was tested on."""
 
     method: str
-    f1: float
-    std: float
+    f1: Interval
     saw_labels: bool
 
 
@@ -43,14 +43,15 @@ def f1_bars(path: str | Path, bars: Sequence[Bar], title: str) -> None:
             chosen = [(i, one) for i, one in enumerate(bars) if one.saw_labels == saw_labels]
             axes.barh(
                 [i for i, _ in chosen],
-                [one.f1 for _, one in chosen],
-                xerr=[one.std for _, one in chosen],
+                [one.f1.estimate for _, one in chosen],
                 color=colour,
                 label=label,
             )
+        f1 = [one.f1.estimate for one in bars]
+        axes.errorbar(f1, range(len(bars)), xerr=_error_bars(bars), fmt="none", ecolor=AGENT)
         axes.set_yticks(range(len(bars)), [one.method for one in bars])
         axes.invert_yaxis()
-        axes.set(xlabel="F1 over windows", xlim=(0, 1.05))
+        axes.set(xlabel="F1 over windows; line: its 95% interval", xlim=(0, 1.05))
         _legend(figure, axes)
 
 
@@ -76,18 +77,17 @@ def f1_curve(
     """
     with _saving(path, title, (7.5, 5.5)) as figure:
         axes = figure.subplots()
-        axes.errorbar(
-            values, [b.f1 for b in agent], [b.std for b in agent], fmt="o-", color=AGENT, capsize=3, label="adt"
-        )
+        f1 = [one.f1.estimate for one in agent]
+        axes.errorbar(values, f1, _error_bars(agent), fmt="o-", color=AGENT, capsize=3, label="adt, 95% interval")
         for i, one in enumerate(references):
             style, note = ("--", " (saw labels)") if one.saw_labels else (":", "")
-            axes.axhline(one.f1, color=f"C{i}", linestyle=style, linewidth=1.2, label=one.method + note)
+            axes.axhline(one.f1.estimate, color=f"C{i}", linestyle=style, linewidth=1.2, label=one.method + note)
         axes.set(xlabel=name, ylabel="F1 over windows", ylim=(-0.02, 1.02), xticks=values)
         handles, names = axes.get_legend_handles_labels()
         if seconds:
             right = axes.twinx()
             right.plot(values, seconds, "s:", color=TIME)
-            right.set_ylabel("training time in seconds", color=TIME)
+            right.set_ylabel("training time in seconds of a processor", color=TIME)
             right.set_ylim(bottom=0)
             handles, names = [*handles, *right.get_lines()], [*names, "training time"]
         figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
@@ -122,7 +122,7 @@ def f1_heat_map(
         axes.set_xticks(range(len(columns)), [f"{value:g}" for value in columns])
         axes.set(ylabel=names[0], xlabel=names[1])
         figure.colorbar(image, label="F1 over windows")
-        texts = [f"{one.method} {one.f1:.3f}{'*' if one.saw_labels else ''}" for one in references]
+        texts = [f"{one.method} {one.f1.estimate:.3f}{'*' if one.saw_labels else ''}" for one in references]
         lines = ["   ".join(texts[start : start + 3]) for start in range(0, len(texts), 3)]
         figure.supxlabel("\n".join([*lines, "adt and * saw test labels"]), fontsize=8)
 
@@ -150,6 +150,12 @@ def reward_curves(
             axes.axhline(value, color=TIME, linestyle=style, linewidth=1, label=name)
         axes.set(xlabel="episode", ylabel=f"reward, mean of {smoothed} episodes")
         _legend(figure, axes)
+
+
+def _error_bars(bars: Sequence[Bar]) -> NDArray[np.float64]:
+    """Return how far the intervals reach below and above, shape ``(2, len(bars))``; 0 where there is none."""
+    reach = [[one.f1.estimate - one.f1.low, one.f1.high - one.f1.estimate] for one in bars]
+    return np.maximum(np.nan_to_num(np.reshape(reach, (-1, 2)).T), 0)
 
 
 @contextmanager

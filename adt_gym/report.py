@@ -30,6 +30,15 @@ TITLES = {
     "precision": "P",
     "recall": "R",
     "f1": "F1",
+    "f1_low": "F1 low",
+    "f1_high": "F1 high",
+    "point_precision": "point P",
+    "point_recall": "point R",
+    "point_f1": "point F1",
+    "event_f1": "event F1",
+    "range_f1": "range F1",
+    "vus_pr": "VUS-PR",
+    "vus_roc": "VUS-ROC",
     "alarms_per_1000": "alarms / 1,000",
     "saw_labels": "saw labels",
 }
@@ -100,7 +109,7 @@ def _article(number: int, run: RunResults, drawn: int) -> str:
 <pre class="command">{escape(" ".join(map(shlex.quote, run.command)))}</pre>
 <section><h3>Truth table</h3>
 <p>Over all windows. A method marked <b class="saw">yes</b> was shown labels of the test series while it judged them.
-{_copying(run)}</p>
+F1 low and high are the ends of its 95% interval over series. {_copying(run)}</p>
 {_truth_table(run)}
 </section>
 <section class="scores"><h3>Scores and thresholds</h3>

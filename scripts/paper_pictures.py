@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adt_gym import figures, plots, thresholds
+from adt_gym.evaluation.events import runs
 from adt_gym.mdp import ThresholdingMDP
 from adt_gym.plan import outputs
 from adt_gym.scripts import paper
@@ -39,13 +40,13 @@ def draw(
         detections: By the method's name, of its first run, one per series of ``test``.
     """
     path = folder / f"{what}.png"
-    bars = [figures.Bar(row.method, row.f1, row.f1_std, row.saw_labels) for row in results]
+    bars = [figures.Bar(row.method, row.interval, row.saw_labels) for row in results]
     varied = [(row.setting, bar, row.seconds) for row, bar in zip(results, bars, strict=True) if row.setting]
     references = bars[len(varied) :]
     settings, ours = [setting for setting, _, _ in varied], [bar for _, bar, _ in varied]
     if what == "table4":
         shape = (len(paper.TABLE4_HOLDS), len(paper.ALPHAS))
-        f1 = np.reshape([bar.f1 for bar in ours], shape).T
+        f1 = np.reshape([bar.f1.estimate for bar in ours], shape).T
         axes = ("alpha", "l, windows a threshold is kept for")
         figures.f1_heat_map(
             path, paper.ALPHAS, paper.TABLE4_HOLDS, f1, axes, references, f"{dataset}: F1 by alpha and l"
@@ -64,7 +65,7 @@ def draw(
         title = f"{dataset}: training reward; lines: what rules get on the training windows of seed 0"
         figures.reward_curves(path, rewards, rule_rewards(agents[0].cell), paper.SMOOTHED, title)
     elif what == "figure5":
-        most = int(np.argmax([one.labels.sum() for one in test]))
+        most = int(np.argmax([len(runs(one.labels)[0]) for one in test]))
         panels = {f"{row.method} (saw labels)" if row.saw_labels else row.method: row.method for row in results}
         plots.detection_panels(path, test[most], {title: detections[name][most] for title, name in panels.items()})
     else:

@@ -14,6 +14,7 @@ from rich import box
 from rich.table import Table
 
 from adt_gym import thresholds
+from adt_gym.evaluation.bootstrap import Interval, bootstrap_interval, f1_interval
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.evaluation.robustness import mean_and_std, subset_scores, wilcoxon_p
 from adt_gym.files import replacing
@@ -59,7 +60,7 @@ class Method:
         name: What the table calls it.
         runs: Per seed the thresholder and what it is fitted on; one run where nothing depends on the seed.
         setting: Of an agent.
-        seconds: An agent's mean training time.
+        seconds: An agent's mean training time, in seconds of a processor.
     """
 
     name: str
@@ -82,9 +83,10 @@ class Result:
         saw_labels: Whether it saw labels of what it was tested on, at test time.
         precision, recall, f1: Means over seeds or, in Table 3, over subsets.
         precision_std, recall_std, f1_std: Their sample standard deviations.
+        interval: The 95% interval of ``f1`` over series and seeds or, in Table 3, over subsets and seeds.
         copied: The share of the windows on which it decided as persistence(1).
         p_value: Table 3: of the Wilcoxon test of its F1 against the agent's, over subsets.
-        seconds: An agent's mean training time.
+        seconds: An agent's mean training time, in seconds of a processor.
         setting: An agent's.
         reported: The paper's precision, recall and F1.
     """
@@ -97,6 +99,7 @@ class Result:
     precision_std: float
     recall_std: float
     f1_std: float
+    interval: Interval
     copied: float
     p_value: float | None
     seconds: float | None
@@ -234,6 +237,7 @@ def measure(
                 float(precision_std),
                 float(recall_std),
                 float(f1_std),
+                interval=of_subsets_interval(runs) if over_subsets else f1_interval(runs),
                 copied=float(np.mean([agreement(run, copy) for run in runs])),
                 p_value=p_value,
                 seconds=method.seconds,
@@ -254,6 +258,11 @@ def of_subsets(runs: Sequence[Sequence[Detection]]) -> NDArray[np.float64]:
     return np.mean([subset_scores(run, paper.SUBSETS) for run in runs], axis=0)
 
 
+def of_subsets_interval(runs: Sequence[Sequence[Detection]]) -> Interval:
+    """Return the mean F1 of even subsets with its 95% interval over subsets and runs."""
+    return bootstrap_interval(np.stack([subset_scores(run, paper.SUBSETS)[:, 2] for run in runs], axis=1))
+
+
 def agreement(one: Sequence[Detection], other: Sequence[Detection]) -> float:
     """Return the share of the windows on which two methods decide alike."""
     return float(np.mean(decisions(one) == decisions(other)))
@@ -272,9 +281,11 @@ def labels(run: Sequence[Detection]) -> NDArray[np.bool_]:
 def csv_row(result: Result) -> dict[str, Any]:
     """Return what table.csv holds of a row; None is left blank."""
     row = asdict(result)
-    setting, said = row.pop("setting") or {}, row.pop("reported")
+    setting, said, interval = row.pop("setting") or {}, row.pop("reported"), row.pop("interval")
+    bounds = {f"f1_{end}": None if np.isnan(interval[end]) else interval[end] for end in ("low", "high")}
     columns = zip(("paper_precision", "paper_recall", "paper_f1"), said, strict=True)
-    return {**row, **dict(columns), "k": setting.get("k"), "l": setting.get("hold"), "alpha": setting.get("alpha")}
+    varied = {"k": setting.get("k"), "l": setting.get("hold"), "alpha": setting.get("alpha")}
+    return {**row, **bounds, **dict(columns), **varied}
 
 
 def write_table(path: Path, results: Sequence[Result], published: Sequence[Result] | None) -> None:
@@ -306,16 +317,19 @@ def table(settings: ReproduceSettings, windows: int, results: Sequence[Result]) 
     name = settings.what.replace("table", "Table ").replace("figure", "Figure ")
     tested = settings.what == "table3"
     over = f"{paper.SUBSETS} even subsets" if tested else f"{settings.seeds} seed{'s' * (settings.seeds > 1)}"
-    caption = "P, R, F1 over windows; as last: decisions equal to those of persistence(1)"
+    resampled = "subsets" if tested else "series"
+    caption = f"P, R, F1 over windows; 95%: bootstrap of F1 over {resampled} and seeds"
+    caption += "; as last: decisions equal to those of persistence(1)"
     if tested:
         caption += f"; p: two-tailed Wilcoxon of F1 against adt, * below {paper.SIGNIFICANCE}"
     title = f"{name}, {settings.scores.dataset}: {windows:,} windows that no training saw, mean over {over}"
     shown = empty_table(title, caption)
-    last = "p" if tested else "train\nseconds"
-    for column in ("method", "saw\nlabels", "P", "R", "F1", "F1\nstd", "paper\nF1", "as\nlast", last):
+    last = "p" if tested else "train\nCPU s"
+    for column in ("method", "saw\nlabels", "P", "R", "F1", "F1\nstd", "F1\n95%", "paper\nF1", "as\nlast", last):
         shown.add_column(column, justify="left" if column == "method" else "right", no_wrap=True)
     for row in results:
-        numbers = [number(value) for value in (row.precision, row.recall, row.f1, row.f1_std, row.reported[2])]
+        numbers = [number(value) for value in (row.precision, row.recall, row.f1, row.f1_std)]
+        numbers += [between(row.interval), number(row.reported[2])]
         end = number(row.p_value) if tested else number(row.seconds, 1)
         if row.p_value is not None and row.p_value < paper.SIGNIFICANCE:
             end += "*"
@@ -341,3 +355,8 @@ def empty_table(title: str, caption: str | None = None) -> Table:
 def number(value: float | None, digits: int = 3) -> str:
     """Write a number, or "-" where there is none."""
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+def between(interval: Interval) -> str:
+    """Write the ends of an interval, or "-" where there was nothing to resample."""
+    return "-" if np.isnan(interval.low) else f"{interval.low:.3f}-{interval.high:.3f}"

@@ -37,6 +37,14 @@ class Agent(StrEnum):
     SB3_PPO = "sb3-ppo"
 
 
+class Environment(StrEnum):
+    """Where it can be trained: the thresholding environments with Discrete actions."""
+
+    PAPER = "ADT-v0"
+    LEVELS = "ADT-Levels-v0"
+    BLIND = "ADT-Blind-v0"
+
+
 @dataclass(frozen=True)
 class TrainSettings:
     """Everything a training depends on; written to its config.json.
@@ -44,6 +52,8 @@ class TrainSettings:
     Args:
         agent: One of `Agent`.
         series: What ADT-v0 takes: a packaged name, an ``.npz`` file of scored series or a folder of them.
+        env: The environment's id: ADT-v0, or a preset of it with Discrete actions.
+        feedback, feedback_delay, label_noise: See ADT-v0; None for what the id stands for.
         k, hold, alpha, learning_rate, gamma: See ADT-v0 and the reference DQN; beta is 1 - alpha.
         episodes: How many; for PPO about as many, it stops after whole rollouts.
         num_envs: For PPO, episodes side by side.
@@ -52,6 +62,10 @@ class TrainSettings:
 
     agent: str
     series: str
+    env: str
+    feedback: str | None
+    feedback_delay: int
+    label_noise: float
     k: int
     hold: int
     alpha: float
@@ -64,7 +78,10 @@ class TrainSettings:
     @property
     def env_kwargs(self) -> dict[str, Any]:
         """The arguments of ADT-v0 that a policy must be evaluated with."""
-        return {"k": self.k, "alpha": self.alpha, "beta": 1 - self.alpha}
+        preset = gym.spec(self.env).kwargs
+        feedback = {} if self.feedback is None else {"feedback": self.feedback}
+        told = {**feedback, "feedback_delay": self.feedback_delay, "label_noise": self.label_noise}
+        return {**preset, **told, "k": self.k, "alpha": self.alpha, "beta": 1 - self.alpha}
 
     @property
     def policy_file(self) -> str:
@@ -79,6 +96,12 @@ def train(
     series: Annotated[str, typer.Option(help="a packaged name, an .npz file of scored series, or a folder")] = (
         "yahoo_like"
     ),
+    env: Annotated[Environment, typer.Option(help="the paper's; 21 levels and the score; the same without labels")] = (
+        Environment.PAPER
+    ),
+    feedback: Annotated[str | None, typer.Option(help="full, alerts or none; the environment's own by default")] = None,
+    feedback_delay: Annotated[int, typer.Option(help="windows after which a label is told")] = 1,
+    label_noise: Annotated[float, typer.Option(help="probability that a label is told wrong")] = 0.0,
     k: Annotated[int, typer.Option(min=1, help="windows the agent looks back on")] = 2,
     hold: Annotated[int, typer.Option(min=1, help="windows it keeps a threshold for (l)")] = 1,
     alpha: Annotated[float, typer.Option(help="weight of TP, FP and FN in the reward")] = 0.9,
@@ -96,7 +119,8 @@ def train(
     An SB3 checkpoint is read by SB3's own load, which unpickles: resume only runs of your own.
     """
     settings = TrainSettings(
-        agent.value, series, k, hold, alpha, episodes, learning_rate, gamma, num_envs, seed
+        agent.value, series, env.value, feedback, feedback_delay, label_noise,
+        k, hold, alpha, episodes, learning_rate, gamma, num_envs, seed,
     )  # fmt: skip
     folder = out or Path("runs") / f"train-{agent.value}"
     _prepare(folder, settings, resume)
@@ -202,7 +226,7 @@ class _Watch:
 
 
 def _train_reference(settings: TrainSettings, folder: Path, resume: bool, schedule: _Schedule) -> None:
-    env = gym.make("ADT-v0", series=settings.series, **settings.env_kwargs)
+    env = gym.make(settings.env, series=settings.series, **settings.env_kwargs)
     checkpoint = _checkpoint(folder, settings)
     if resume:
         agent = ReferenceDQN.resume(checkpoint, env)
@@ -262,7 +286,7 @@ class _Episodes(BaseCallback):
 
 
 def _train_sb3_dqn(settings: TrainSettings, folder: Path, resume: bool, schedule: _Schedule) -> None:
-    env = gym.make("ADT-v0", series=settings.series, **settings.env_kwargs)
+    env = gym.make(settings.env, series=settings.series, **settings.env_kwargs)
     checkpoint = _checkpoint(folder, settings)
     if resume:
         model = sb3.load_checkpoint(checkpoint, env)
@@ -300,7 +324,7 @@ def _train_sb3_ppo(settings: TrainSettings, folder: Path, resume: bool, schedule
     if settings.hold > 1:
         raise InputError("PPO cannot keep an action while every window is a transition: --hold is for the DQNs")
     env: Any = gym.make_vec(
-        "ADT-v0", settings.num_envs, series=settings.series, autoreset_mode="SameStep", **settings.env_kwargs
+        settings.env, settings.num_envs, series=settings.series, autoreset_mode="SameStep", **settings.env_kwargs
     )
     checkpoint = _checkpoint(folder, settings)
     if resume:

@@ -1,13 +1,14 @@
 """Bootstrap intervals over series and seeds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from adt_gym.series import InputError
+from adt_gym.evaluation.metrics import confusion_counts, of_counts
+from adt_gym.series import Detection, InputError
 
 
 @dataclass(frozen=True)
@@ -69,3 +70,30 @@ def bootstrap_interval(
         rng=np.random.default_rng(seed),
     ).confidence_interval
     return Interval(estimate, float(low), float(high))
+
+
+def f1_interval(runs: Sequence[Sequence[Detection]]) -> Interval:
+    """Return the F1 over the windows of all series, the mean over runs, with its 95% interval over series and runs.
+
+    Args:
+        runs: One per seed, or a single one; each holds one detection per series, of the same series in the same order.
+            Detections of one name are parts of one series, which is drawn as a whole.
+
+    Raises:
+        InputError: If there are no runs, or no detections in them.
+    """
+    return bootstrap_interval(np.stack([_counts_by_series(run) for run in runs], axis=1), _mean_f1)
+
+
+def _counts_by_series(run: Sequence[Detection]) -> NDArray[np.int_]:
+    """Return TP, FP and FN of each series, shape ``(series, 3)``."""
+    names = list(dict.fromkeys(one.name for one in run))
+    counts = np.zeros((len(names), 3), dtype=np.int_)
+    for one in run:
+        counts[names.index(one.name)] += confusion_counts(one.decisions, one.labels)
+    return counts
+
+
+def _mean_f1(counts: NDArray[Any]) -> float:
+    """Return the mean over runs of the F1 of counts of shape ``(series, runs, 3)``, summed over series."""
+    return float(np.mean([of_counts(*of_run)[2] for of_run in counts.sum(axis=0)]))

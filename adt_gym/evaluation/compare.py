@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from adt_gym.evaluation.bootstrap import f1_interval
 from adt_gym.evaluation.events import alarm_segments_per_day, false_alarms_per_1000, find_events
-from adt_gym.evaluation.metrics import precision_recall_f1
+from adt_gym.evaluation.metrics import pointwise_precision_recall_f1, precision_recall_f1
 from adt_gym.evaluation.range_based import (
     POINT_ADJUSTED,
     margins,
@@ -18,7 +19,7 @@ from adt_gym.evaluation.range_based import (
     vus,
 )
 from adt_gym.files import replacing
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.series import Detection, InputError, ScoredSeries, Series
 from adt_gym.thresholds import Thresholder
 
 
@@ -30,6 +31,7 @@ class Row:
         method: Its name.
         saw_labels: Whether it saw labels of the test series.
         precision, recall, f1: In [0, 1], over windows.
+        f1_low, f1_high: The 95% interval of ``f1``, series drawn anew; NaN of a single series.
         alarms_per_1000: Flagged windows per 1,000 windows.
         seconds: Time to fit and detect.
         false_alarms_per_1000: Flagged normal windows per 1,000 windows.
@@ -37,6 +39,7 @@ class Row:
         delay_median, delay_p95: Windows from an event's start to its first alarm, over the found events.
         missed_events: Runs of anomalous windows without an alarm.
         alarm_segments_per_day: NaN where times are unknown.
+        point_precision, point_recall, point_f1: In [0, 1], over points; NaN where their labels are unknown.
         range_f1: In [0, 1], range-based, the mean over series.
         vus_pr, vus_roc: In [0, 1], of score minus threshold, the mean over the series with both kinds of windows; NaN
             where not measured.
@@ -49,6 +52,8 @@ class Row:
     precision: float
     recall: float
     f1: float
+    f1_low: float
+    f1_high: float
     alarms_per_1000: float
     seconds: float
     false_alarms_per_1000: float
@@ -58,6 +63,9 @@ class Row:
     delay_p95: float
     missed_events: int
     alarm_segments_per_day: float
+    point_precision: float
+    point_recall: float
+    point_f1: float
     range_f1: float
     vus_pr: float
     vus_roc: float
@@ -70,11 +78,25 @@ COLUMNS = tuple(f.name for f in fields(Row) if f.name != "detections")
 
 
 def evaluate(
-    thresholder: Thresholder, train: Sequence[ScoredSeries], test: Sequence[ScoredSeries], volumes: bool = False
+    thresholder: Thresholder,
+    train: Sequence[ScoredSeries],
+    test: Sequence[ScoredSeries],
+    volumes: bool = False,
+    points: Sequence[Series] | None = None,
 ) -> Row:
     """Fit a method on the labelled training series and measure it on the test series.
 
     A method that is defined by the test labels is fitted on the test series, and its row says that it saw labels.
+
+    Args:
+        thresholder: The method.
+        train: What it is fitted on.
+        test: What it is measured on.
+        volumes: Whether the VUS is measured too, which takes long.
+        points: What ``test`` was scored from, one per test series; None where the labels of points are unknown.
+
+    Raises:
+        InputError: If there is no test series.
     """
     if not test:
         raise InputError("no test series to evaluate on")
@@ -82,7 +104,7 @@ def evaluate(
     thresholder.fit(test if getattr(thresholder, "fits_on_test", False) else train)
     detections = [thresholder.detect(one) for one in test]
     seconds = time.perf_counter() - started
-    return measure(thresholder.name, thresholder.sees_labels, detections, test, seconds, volumes)
+    return measure(thresholder.name, thresholder.sees_labels, detections, test, seconds, volumes, points)
 
 
 def measure(
@@ -92,11 +114,14 @@ def measure(
     test: Sequence[ScoredSeries],
     seconds: float = float("nan"),
     volumes: bool = False,
+    points: Sequence[Series] | None = None,
 ) -> Row:
-    """Return the row of given detections, one per test series; ``volumes`` also measures the VUS, which takes long."""
+    """Return the row of given detections, one per test series; the other arguments are those of `evaluate`."""
     decisions = np.concatenate([one.decisions for one in detections])
     labels = np.concatenate([one.labels for one in detections])
     precision, recall, f1 = precision_recall_f1(decisions, labels)
+    interval = f1_interval([detections])
+    point_precision, point_recall, point_f1 = _pointwise(detections, points)
     events = find_events(detections)
     _, event_recall, event_f1 = events.precision_recall_f1()
     indexes = [one.index for one in test if one.index is not None]
@@ -107,6 +132,8 @@ def measure(
         precision=precision,
         recall=recall,
         f1=f1,
+        f1_low=interval.low,
+        f1_high=interval.high,
         alarms_per_1000=1000 * float(decisions.mean()),
         seconds=seconds,
         false_alarms_per_1000=false_alarms_per_1000(decisions, labels),
@@ -118,6 +145,9 @@ def measure(
         alarm_segments_per_day=(
             alarm_segments_per_day(detections, indexes) if len(indexes) == len(test) else float("nan")
         ),
+        point_precision=point_precision,
+        point_recall=point_recall,
+        point_f1=point_f1,
         range_f1=float(np.mean([range_precision_recall_f1(one.decisions, one.labels)[2] for one in detections])),
         vus_pr=vus_pr,
         vus_roc=vus_roc,
@@ -131,9 +161,17 @@ def compare(
     train: Sequence[ScoredSeries],
     test: Sequence[ScoredSeries],
     volumes: bool = False,
+    points: Sequence[Series] | None = None,
 ) -> list[Row]:
-    """Return a row per method, in the order given; ``volumes`` also measures the VUS, which takes long."""
-    return [evaluate(one, train, test, volumes) for one in thresholders]
+    """Return a row per method, in the order given; the other arguments are those of `evaluate`."""
+    return [evaluate(one, train, test, volumes, points) for one in thresholders]
+
+
+def _pointwise(detections: Sequence[Detection], points: Sequence[Series] | None) -> tuple[float, float, float]:
+    labels = [one.labels for one in points or () if one.labels is not None]
+    if len(labels) < len(detections):
+        return float("nan"), float("nan"), float("nan")
+    return pointwise_precision_recall_f1([one.decisions for one in detections], labels)
 
 
 def _volumes(detections: Sequence[Detection], test: Sequence[ScoredSeries]) -> tuple[float, float]:

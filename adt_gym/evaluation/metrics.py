@@ -1,7 +1,9 @@
 """Metrics of decisions against labels."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from adt_gym.series import InputError
 
@@ -19,32 +21,54 @@ def precision_recall_f1(decisions: ArrayLike, labels: ArrayLike) -> tuple[float,
     Raises:
         InputError: If the shapes differ.
     """
+    return of_counts(*confusion_counts(decisions, labels))
+
+
+def confusion_counts(decisions: ArrayLike, labels: ArrayLike) -> tuple[int, int, int]:
+    """Return TP, FP and FN, the counts that precision, recall and F1 are made of.
+
+    Args:
+        decisions: Shape ``(T,)``, True where a window was flagged.
+        labels: Shape ``(T,)``, True where it is anomalous.
+
+    Raises:
+        InputError: If the shapes differ.
+    """
     decisions, labels = np.asarray(decisions, dtype=bool), np.asarray(labels, dtype=bool)
     if decisions.shape != labels.shape:
         raise InputError(f"decisions have shape {decisions.shape}, labels {labels.shape}; they must be equal")
-    tp = int(np.sum(decisions & labels))
-    fp = int(np.sum(decisions & ~labels))
-    fn = int(np.sum(~decisions & labels))
+    return int(np.sum(decisions & labels)), int(np.sum(decisions & ~labels)), int(np.sum(~decisions & labels))
+
+
+def of_counts(tp: int, fp: int, fn: int) -> tuple[float, float, float]:
+    """Return precision, recall and F1 of counts, with the conventions of `precision_recall_f1`."""
     if tp == 0:
         return (1.0, 1.0, 1.0) if fp == fn == 0 else (0.0, 0.0, 0.0)
     return tp / (tp + fp), tp / (tp + fn), 2 * tp / (2 * tp + fp + fn)
 
 
-def pointwise_precision_recall_f1(decisions: ArrayLike, point_labels: ArrayLike) -> tuple[float, float, float]:
-    """Return precision, recall and F1, each in [0, 1], over the points of a series.
+def pointwise_precision_recall_f1(
+    decisions: Sequence[ArrayLike], point_labels: Sequence[ArrayLike]
+) -> tuple[float, float, float]:
+    """Return precision, recall and F1, each in [0, 1], over the points of all series.
 
     A point is flagged if the window that ends at it is: that is when the decision is known. So the first tau - 1 of
-    the n points, where no window ends, are not flagged. The window length tau follows from the two lengths.
+    the n points of a series, where no window ends, are not flagged. The window length tau follows from the lengths.
 
     Args:
-        decisions: Shape ``(n - tau + 1,)``, True where a window was flagged.
-        point_labels: Shape ``(n,)``, True where a point is anomalous.
+        decisions: One per series, shape ``(n - tau + 1,)``, True where a window was flagged.
+        point_labels: One per series, shape ``(n,)``, True where a point is anomalous.
 
     Raises:
-        InputError: If there are more windows than points.
+        InputError: If a series has more windows than points.
     """
-    decisions, point_labels = np.asarray(decisions, dtype=bool), np.asarray(point_labels, dtype=bool)
-    before = len(point_labels) - len(decisions)
+    flagged = [_flagged_points(d, len(np.asarray(p))) for d, p in zip(decisions, point_labels, strict=True)]
+    return precision_recall_f1(np.concatenate(flagged), np.concatenate([np.asarray(p) for p in point_labels]))
+
+
+def _flagged_points(decisions: ArrayLike, points: int) -> NDArray[np.bool_]:
+    decisions = np.asarray(decisions, dtype=bool)
+    before = points - len(decisions)
     if before < 0:
-        raise InputError(f"{len(decisions)} windows of {len(point_labels)} points: there cannot be more windows")
-    return precision_recall_f1(np.append(np.zeros(before, dtype=bool), decisions), point_labels)
+        raise InputError(f"{len(decisions)} windows of {points} points: there cannot be more windows")
+    return np.append(np.zeros(before, dtype=bool), decisions)

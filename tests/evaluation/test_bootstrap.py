@@ -1,10 +1,49 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import bootstrap, norm
 
-from adt_gym.evaluation.bootstrap import bootstrap_interval
+from adt_gym import Detection
+from adt_gym.evaluation.bootstrap import bootstrap_interval, f1_interval
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.series import InputError
+
+
+def detections(series: int, seed: int) -> list[Detection]:
+    """Series of 50 windows with the same labels whatever the seed, in some of which half of the decisions are wrong."""
+    labels = np.random.default_rng(0).random((series, 50)) < 0.3
+    random = np.random.default_rng(seed + 1)
+    wrong = random.random((series, 50)) < np.where(np.arange(series) % 3 == 0, 0.5, 0.02)[:, np.newaxis]
+    deltas = np.zeros(50, dtype=np.float32)
+    return [Detection(deltas, a ^ b, a, f"pump {i}") for i, (a, b) in enumerate(zip(labels, wrong, strict=True))]
+
+
+def pooled_f1(run: list[Detection]) -> float:
+    return precision_recall_f1(*(np.concatenate([getattr(one, n) for one in run]) for n in ("decisions", "labels")))[2]
+
+
+def test_the_f1_of_whole_series_drawn_anew() -> None:
+    run = detections(12, 0)
+    interval = f1_interval([run])
+    assert interval.estimate == pytest.approx(pooled_f1(run))
+    random = np.random.default_rng(5)
+    drawn = [pooled_f1([run[i] for i in random.integers(0, 12, 12)]) for _ in range(1000)]
+    assert (interval.low, interval.high) == pytest.approx(np.quantile(drawn, (0.025, 0.975)), abs=0.02)
+
+
+def test_the_f1_of_several_runs_is_their_mean() -> None:
+    runs = [detections(12, seed) for seed in range(4)]
+    interval = f1_interval(runs)
+    assert interval.estimate == pytest.approx(np.mean([pooled_f1(run) for run in runs]))
+    assert interval.low < interval.estimate < interval.high
+
+
+def test_parts_of_one_series_are_not_several() -> None:
+    before, after = (replace(one, name="plant") for one in detections(2, 0))
+    interval = f1_interval([[before, after]])
+    assert interval.estimate == pytest.approx(pooled_f1([before, after]))
+    assert np.isnan([interval.low, interval.high]).all()
 
 
 def cells(series: int, seeds: int, between_series: float = 1.0, between_seeds: float = 0.0) -> np.ndarray:

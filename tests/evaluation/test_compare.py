@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve, precision_recall_fscore_support
 
-from adt_gym import InputError, ScoredSeries, thresholds
+from adt_gym import InputError, ScoredSeries, Series, thresholds
+from adt_gym.evaluation.bootstrap import f1_interval
 from adt_gym.evaluation.compare import COLUMNS, Row, compare, evaluate, write_table
 
 METHODS = ("static", "static (test labels)", "persistence(1)", "persistence(3)", "always", "never")
@@ -77,6 +78,30 @@ def test_no_fixed_threshold_beats_static_on_the_test_labels(train: list[ScoredSe
     assert row.f1 == pytest.approx(best)
     assert row.saw_labels
     assert row.f1 >= evaluate(thresholds.make("static"), train, test).f1
+
+
+def test_points_are_judged_where_their_labels_are_known(train: list[ScoredSeries]) -> None:
+    random = np.random.default_rng(0)
+    points = [Series(random.random(50), random.random(50) < 0.1, name) for name in "ab"]
+    test = [ScoredSeries(random.random(47), one.window_labels(4), one.name) for one in points]
+    row = evaluate(thresholds.make("persistence"), train, test, points=points)
+    flagged = np.concatenate([np.append([False] * 4, one.labels[:-1]) for one in test])
+    truth = np.concatenate([one.labels for one in points if one.labels is not None])
+    expected = precision_recall_fscore_support(truth, flagged, average="binary")[:3]
+    assert (row.point_precision, row.point_recall, row.point_f1) == pytest.approx(expected)
+    assert row.point_f1 < row.f1
+    for unknown in (None, [points[0], Series(random.random(50), None, "b")]):
+        row = evaluate(thresholds.make("persistence"), train, test, points=unknown)
+        assert np.isnan([row.point_precision, row.point_recall, row.point_f1]).all()
+
+
+def test_the_interval_of_f1_is_over_series(rows: list[Row], train: list[ScoredSeries]) -> None:
+    for row in rows:
+        interval = f1_interval([row.detections])
+        assert (row.f1_low, row.f1_high) == (interval.low, interval.high)
+        assert row.f1_low <= row.f1 <= row.f1_high
+    alone = evaluate(thresholds.make("static"), train, train)
+    assert np.isnan([alone.f1_low, alone.f1_high]).all()
 
 
 def test_nothing_to_evaluate_is_an_error(train: list[ScoredSeries]) -> None:

@@ -110,7 +110,7 @@ def test_a_point_is_flagged_if_the_window_that_ends_at_it_is(windows: int, lengt
     flagged = random.random(len(series.windows(length))) < 0.5
     points = [t - length + 1 >= 0 and bool(flagged[t - length + 1]) for t in range(n)]
     assert series.labels is not None
-    found = pointwise_precision_recall_f1(flagged, series.labels)
+    found = pointwise_precision_recall_f1([flagged], [series.labels])
     if any(points) or series.labels.any():
         expected = precision_recall_fscore_support(series.labels, points, average="binary", zero_division=0)[:3]
         assert found == pytest.approx(expected)
@@ -120,4 +120,10 @@ def test_a_point_is_flagged_if_the_window_that_ends_at_it_is(windows: int, lengt
 
 def test_more_windows_than_points_are_refused() -> None:
     with pytest.raises(InputError, match="4 windows of 3 points"):
-        pointwise_precision_recall_f1([0, 0, 0, 1], [0, 0, 1])
+        pointwise_precision_recall_f1([[0, 0, 0, 1]], [[0, 0, 1]])
+
+
+def test_the_points_of_several_series_are_pooled() -> None:
+    decisions = [[1, 0], [1, 1, 0]]  # windows of 2 points: the flagged points are 1; 1 and 2
+    labels = [[0, 1, 1], [0, 0, 1, 1]]
+    assert pointwise_precision_recall_f1(decisions, labels) == pytest.approx((2 / 3, 2 / 4, 4 / 7))

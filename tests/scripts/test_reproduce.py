@@ -12,6 +12,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from adt_gym.envs.sources import resolve
+from adt_gym.evaluation.bootstrap import bootstrap_interval, f1_interval
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.evaluation.robustness import subset_scores, wilcoxon_p
 from adt_gym.scripts import paper, paper_agents, paper_scores, reproduce
@@ -23,6 +24,7 @@ from adt_gym.thresholds import make
 
 METRICS = ["precision", "recall", "f1"]
 COLUMNS = ["method", "saw_labels", *METRICS, *(f"{m}_std" for m in METRICS), "copied", "p_value", "seconds"]
+COLUMNS += ["f1_low", "f1_high"]
 PAPER = [f"paper_{metric}" for metric in METRICS]
 REFERENCES = {"always", "never", "static", "static (test labels)", "dspot"}
 EPISODES = 20
@@ -108,18 +110,21 @@ def test_every_table_and_figure_has_the_rows_that_explain_it(
 
 
 def test_table_2_holds_the_mean_over_the_seeds(here: Path) -> None:
-    succeed("table2", "--seeds", 3, "--out", "all")
+    result = succeed("table2", "--seeds", 3, "--out", "all")
     rows = rows_of(here / "all")
     scores = prepare(PACKAGED, here)
-    f1 = []
+    f1, runs = [], []
     for seed in range(3):
         static = make("static").fit(scores.labelled(0.0035, seed))
         detections = [static.detect(one) for one in scores.test]
+        runs.append(detections)
         decisions, labels = (np.concatenate([getattr(d, n) for d in detections]) for n in ("decisions", "labels"))
         f1.append(precision_recall_f1(decisions, labels)[2])
     assert float(rows["static"]["f1"]) == pytest.approx(np.mean(f1))
     assert float(rows["static"]["f1_std"]) == pytest.approx(np.std(f1, ddof=1))
     assert len(set(f1)) > 1
+    assert bounds(rows["static"]) == (f1_interval(runs).low, f1_interval(runs).high)
+    assert "95%" in result.output
     assert list(rows["static"]) == [*COLUMNS, *PAPER, "k", "l", "alpha"]
     assert all(row[column] == "" for row in rows.values() for column in ("p_value", *PAPER))
 
@@ -132,12 +137,18 @@ def test_table_3_tests_each_method_against_the_agent_on_even_subsets(here: Path)
     copy = subset_scores([make("persistence").detect(one) for one in scores.test])
     assert float(rows["persistence(1)"]["f1"]) == pytest.approx(copy[:, 2].mean())
     assert float(rows["persistence(1)"]["f1_std"]) == pytest.approx(copy[:, 2].std(ddof=1))
+    interval = bootstrap_interval(copy[:, 2:])
+    assert bounds(rows["persistence(1)"]) == (interval.low, interval.high)
     agent = paper_agents.Cell(Setting(), 0, EPISODES, scores.labelled(0.0035, 0), Path(result_folder(result)) / "cells")
     policy = paper_agents.TrainedAgent.load(agent).thresholder()
     ours = subset_scores([policy.detect(one) for one in scores.test])
     assert float(rows["adt"]["f1"]) == pytest.approx(ours[:, 2].mean())
     assert rows["adt"]["p_value"] == ""
     assert float(rows["never"]["p_value"]) == pytest.approx(wilcoxon_p(ours[:, 2], never[:, 2]))
+
+
+def bounds(row: dict[str, str]) -> tuple[float, float]:
+    return float(row["f1_low"]), float(row["f1_high"])
 
 
 def result_folder(result: Result) -> str:
@@ -245,6 +256,7 @@ def test_a_copy_of_swat_from_its_files_to_the_table(swat_copy: Path, here: Path)
     rows = rows_of(here / "one")
     assert set(rows) == {"adt", "persistence(1)", "persistence(10)"} | REFERENCES
     assert (rows["adt"]["k"], rows["adt"]["l"]) == ("2", "10")
+    assert rows["adt"]["f1_low"] == rows["dspot"]["f1_high"] == ""  # one recording, one seed
     made = {file: file.stat().st_mtime_ns for file in (here / "one/scores").iterdir()}
     assert set(map(str, (file.name for file in made))) == {
         *(f"{name}.npz" for name in PaperScores.__dataclass_fields__),
