@@ -183,8 +183,8 @@ def run_seed(settings: RunSettings, folder: Path, cache: Path) -> SeedOutcome:
     agent, curve = train_agent(labelled, settings)
     alpha = settings.alpha
     policy = thresholds.Policy(agent, hold=settings.hold, k=settings.k, alpha=alpha, beta=1 - alpha)
-    rows = compare([policy, *baselines()], labelled, test, settings.vus)
-    rows += where_possible(unsupervised(settings.pythresh), labelled, test, settings.vus)
+    rows = compare([policy, *baselines()], labelled, test, settings.vus, split.test)
+    rows += where_possible(unsupervised(settings.pythresh), labelled, test, settings.vus, split.test)
     if isinstance(scorer, Ensemble):
         rows += ensemble_rows(scorer, split.test, test)
 
@@ -243,7 +243,7 @@ def write_seeds(path: Path, tables: Mapping[int, Path]) -> None:
 def ensemble_rows(ensemble: Ensemble, test: Sequence[Series], scored: Sequence[ScoredSeries]) -> list[Row]:
     """Return a row per member and per rule that combines them."""
     each = [ensemble.detections(one) for one in test]
-    return [measure(name, False, [one[name] for one in each], scored) for name in each[0]]
+    return [measure(name, False, [one[name] for one in each], scored, points=test) for name in each[0]]
 
 
 def kinds_found(rows: Sequence[Row], settings: RunSettings, first: int) -> dict[str, dict[str, float]]:
@@ -308,12 +308,13 @@ def where_possible(
     train: Sequence[ScoredSeries],
     test: Sequence[ScoredSeries],
     volumes: bool,
+    points: Sequence[Series],
 ) -> list[Row]:
     """Return the rows of the methods that these scores can be fitted with, and warn of the others."""
     rows = []
     for method in methods:
         try:
-            rows.append(evaluate(method, train, test, volumes))
+            rows.append(evaluate(method, train, test, volumes, points))
         except InputError as error:
             warnings.warn(f"no row for {method.name}: {error}", stacklevel=2)
     return rows

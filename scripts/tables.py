@@ -38,18 +38,20 @@ def yes_no(saw_labels: bool) -> str:
 
 def table(rows: Sequence[Row], title: str) -> Table:
     """Return how methods did over all windows."""
-    columns = (*TEXT, "P", "R", "F1", "alarms/1k", "seconds")
-    shown = new_table(columns, title, "P, R, F1 and alarms per 1,000 are over windows")
+    columns = (*TEXT, "P", "R", "F1", "F1 95%", "alarms/1k", "seconds")
+    caption = "P, R, F1 and alarms per 1,000 are over windows; 95%: bootstrap over series"
+    shown = new_table(columns, title, caption)
     for row in rows:
         measures = [number(value) for value in (row.precision, row.recall, row.f1)]
         alarms, seconds = number(row.alarms_per_1000, 1), number(row.seconds, 2)
-        shown.add_row(row.method, yes_no(row.saw_labels), *measures, alarms, seconds)
+        interval = "-" if np.isnan(row.f1_low) else f"{row.f1_low:.3f}-{row.f1_high:.3f}"
+        shown.add_row(row.method, yes_no(row.saw_labels), *measures, interval, alarms, seconds)
     return shown
 
 
 def events_table(rows: Sequence[Row]) -> Table:
     """Return what cannot be had by flagging many windows of one event: the same rows by events."""
-    columns = ("method", "events", "delay", "p95", "missed", "false/1k", "event F1", "VUS-PR")
+    columns = ("method", "events", "delay", "p95", "missed", "false/1k", "event F1", "point F1", "VUS-PR")
     caption = "events: share of anomalous stretches with an alarm; delay: windows to the first one, median and p95"
     shown = new_table(columns, caption=caption)
     for row in rows:
@@ -61,6 +63,7 @@ def events_table(rows: Sequence[Row]) -> Table:
             str(row.missed_events),
             number(row.false_alarms_per_1000, 1),
             number(row.event_f1),
+            number(row.point_f1),
             number(row.vus_pr),
         )
     return shown
