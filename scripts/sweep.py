@@ -307,7 +307,7 @@ def tabulate(outcomes: dict[Cell, Outcome]) -> "pd.DataFrame":
             measured = {column: getattr(row, column) for column in COLUMNS}
             rows.append({**settings, **measured, "training_seconds": seconds, **ends})
         if outcome.error:
-            rows.append({**settings, "method": AGENT, "saw_labels": thresholds.Policy.sees_labels, **ends})
+            rows.append({**settings, "method": AGENT, "saw_labels": True, **ends})
     table = pd.DataFrame(rows, columns=[*Cell().settings, *COLUMNS, "training_seconds", "deaths", "error"])
     return table.astype(dict.fromkeys(METRICS, float) | {"seconds": float, "error": "string"})
 

@@ -13,7 +13,7 @@ BASELINES = {"persistence(1)": "True", "always": "False", "never": "False"}
 
 
 def compare(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["compare-scorers", *map(str, arguments)], env={"COLUMNS": "110"})
+    return CliRunner().invoke(app, ["compare-scorers", *map(str, arguments)])
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ app.command()(lambda: None)  # with one command alone, typer would take its name
 
 def adt_reproduce(*arguments: object) -> Result:
     given = ["reproduce", "--episodes", str(EPISODES), "--jobs", "1", *map(str, arguments)]
-    return CliRunner().invoke(app, given, env={"COLUMNS": "110"})
+    return CliRunner().invoke(app, given)
 
 
 def succeed(*arguments: object) -> Result:

@@ -14,7 +14,6 @@ from adt_gym.data import load
 from adt_gym.data.kubernetes import kubernetes
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts.__main__ import app
-from adt_gym.scripts.progress import console
 from adt_gym.series import load_scored
 from adt_gym.thresholds import Policy, make
 
@@ -42,12 +41,6 @@ REPEATED_TIMES = {
     "rogue_agent_key_hold": 0,
     "rogue_agent_key_updown": 0,
 }
-
-
-@pytest.fixture(autouse=True)
-def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parallel workers come with a width of their own, too narrow for the tables."""
-    monkeypatch.setattr(console, "width", 110)
 
 
 def adt_run(*arguments: object) -> Result:

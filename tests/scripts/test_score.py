@@ -15,7 +15,7 @@ PACKAGED = Path(adt_gym.__file__).parent / "data" / "yahoo_like.npz"
 
 
 def score(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["score", *map(str, arguments)], env={"COLUMNS": "110"})
+    return CliRunner().invoke(app, ["score", *map(str, arguments)])
 
 
 def test_the_packaged_scores_are_made_again(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def scored(tmp_path: Path) -> Path:
 
 
 def adt(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "110"})
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 def train(out: Path, scored: Path, *more: object, episodes: int = 60) -> Result:
