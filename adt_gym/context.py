@@ -12,6 +12,9 @@ from adt_gym.series import InputError
 HORIZONS = (3, 10, 30, 100, 1000)
 """Windows that the score's rolling means cover, and the shares of positives among the labels told."""
 
+HISTORY = HORIZONS[-1]
+"""Windows, beside the delay, that a row of `label_context` looks back on at most."""
+
 LONG = 288
 """Windows that the score's usual range is taken from: a day of one window every five minutes."""
 
@@ -102,15 +105,15 @@ def label_context(told: NDArray[np.integer], delay: int) -> NDArray[np.float32]:
     Returns:
         Shape ``(T, len(LABEL_CONTEXT))``, in [-1, 1]: the newest label that can be in (-1 for none); the shares of
         positives among the labels told of the last windows, by horizon; the share of windows of which a label was told,
-        over the longest horizon; and the windows since the last positive on a logarithmic scale, 1 for a thousand or
-        none.
+        over the longest horizon; and the windows since a positive was last told, on a logarithmic scale, 1 for a
+        thousand or none.
 
     Raises:
         InputError: If the delay is below 1.
     """
     if delay < 1:
         raise InputError(f"delay must be at least 1 window, got {delay}")
-    T, longest = len(told), HORIZONS[-1]
+    T, longest = len(told), HISTORY
     released = np.concatenate((np.full(min(delay, T), -1), told[: max(T - delay, 0)])).astype(np.int64)
     positives, labels = [
         {h: trailing_count(flags, h)[1:] for h in HORIZONS} for flags in (released == 1, released >= 0)

@@ -1,6 +1,7 @@
-"""What is not the MDP itself: other rewards for it, and, as environments, the presets that need them."""
+"""What is not the MDP itself: other rewards and observations, and, as environments, the presets that need them."""
 
 from collections import deque
+from functools import lru_cache
 from typing import Any
 
 import gymnasium as gym
@@ -8,9 +9,10 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+from adt_gym.context import HISTORY, LABEL_CONTEXT, SCORE_CONTEXT, label_context, score_context
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.mdp import OUTCOME_OF, OUTCOMES
-from adt_gym.series import InputError
+from adt_gym.series import InputError, ScoredSeries
 
 Vector = NDArray[np.float32]
 
@@ -101,3 +103,51 @@ class OutcomesEnv(ThresholdingEnv):
         """Judge the next windows; the reward is the vector of counts."""
         observation, _, terminated, truncated, info = super().step(action)
         return observation, self._counts.after(info), terminated, truncated, info
+
+
+class ContextObservation(gym.ObservationWrapper[Any, Any, Any], gym.utils.RecordConstructorArgs):
+    """Appends to ADT-v0's observation what the past beyond the last k windows tells of the window judged next.
+
+    First the columns of `adt_gym.context.SCORE_CONTEXT`, then, unless the feedback is "none", those of
+    `adt_gym.context.LABEL_CONTEXT`; all lie in [-1, 1]. The scores' past begins with the series, the labels' with the
+    episode, its first k windows included; a label counts from when it is told. At a series' end, where no window
+    comes next, the score's columns are 0, as the score is that ADT-v0 observes there.
+
+    The vector environment takes it as ``gym.make_vec(id, vectorization_mode="sync", wrappers=[ContextObservation])``.
+
+    Args:
+        env: ADT-v0 with ``observe_score=True``, or a preset that has it, in any wrappers that keep the observation's
+            shape.
+
+    Raises:
+        InputError: If it is another environment, does not observe the score, or its observation has another shape.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any]):
+        gym.utils.RecordConstructorArgs.__init__(self)
+        gym.ObservationWrapper.__init__(self, env)
+        adt, inner = env.unwrapped, env.observation_space
+        if not isinstance(adt, ThresholdingEnv) or not adt.observe_score:
+            raise InputError(f'the context holds the score: wrap gym.make("ADT-v0", observe_score=True), got {env}')
+        if not isinstance(inner, Box) or inner.shape != adt.observation_space.shape:
+            raise InputError(f"the context goes inside of wrappers that change the observation's shape, got {env}")
+        self._adt = adt
+        columns = len(SCORE_CONTEXT) + (len(LABEL_CONTEXT) if adt.feedback.kind != "none" else 0)
+        bound = np.ones(columns, dtype=np.float32)
+        self.observation_space = Box(np.append(inner.low, -bound), np.append(inner.high, bound), dtype=np.float32)
+
+    def observation(self, observation: Vector) -> Vector:
+        """Return the observation with the context of the window judged next."""
+        adt, seen = self._adt, self._adt.seen
+        parts = [observation, _score_context_of(adt.mdp.series[adt.episode.series])[adt.episode.start + len(seen)]]
+        if adt.feedback.kind != "none":
+            delay = adt.feedback.delay
+            told = np.array([*seen[-delay - HISTORY :], -1])  # of the window judged next nothing is told yet
+            parts.append(label_context(told, delay)[-1])
+        return np.concatenate(parts, dtype=np.float32)
+
+
+@lru_cache(maxsize=64)
+def _score_context_of(series: ScoredSeries) -> Vector:
+    """Return shape ``(T + 1, len(SCORE_CONTEXT))``, the last row 0; environments of the same series share it."""
+    return np.append(score_context(series.scores), np.zeros((1, len(SCORE_CONTEXT)), np.float32), axis=0)

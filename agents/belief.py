@@ -80,12 +80,13 @@ class Evidence:
         """Learn from the true labels of the training series.
 
         Raises:
-            InputError: If there are fewer than two series, or fewer than two hold an anomaly.
+            InputError: If fewer than two series hold both anomalous and normal windows.
         """
-        if sum(bool(one.labels.any()) for one in train) < 2:
+        telling = sum(varies(one.labels) for one in train)
+        if telling < 2:
             raise InputError(
-                f"{len(train)} training series, {sum(bool(one.labels.any()) for one in train)} with an anomaly; "
-                "give at least two that hold one, so that each can be judged by what the others teach"
+                f"{len(train)} training series, {telling} with both anomalous and normal windows; "
+                "give at least two that hold both, so that each can be judged by what the others teach"
             )
         self.train = list(train)
         self._contexts = [score_context(one.scores) for one in train]
@@ -110,7 +111,7 @@ class Evidence:
         return model.fit(
             np.concatenate([self._contexts[i] for i in chosen]),
             np.concatenate(labels).astype(float),
-            sample_weight=np.concatenate([w / len(w) * 4000 for w in weights]),
+            sample_weight=np.concatenate([w / len(w) for w in weights]),
         )
 
     @staticmethod
@@ -135,9 +136,9 @@ class Chain:
     @classmethod
     def of(cls, series: Sequence[ScoredSeries], feedback: Feedback) -> "Chain":
         """Return the chain of the median series: one with very long anomalies must not speak for all."""
-        labels = [one.labels for one in series if one.labels.any() and not one.labels.all()]
+        labels = [one.labels for one in series if varies(one.labels)]
         d = feedback.delay
-        lags = [float(np.corrcoef(y[:-d], y[d:])[0, 1]) for y in labels if y[:-d].any() and y[d:].any()]
+        lags = [float(np.corrcoef(y[:-d], y[d:])[0, 1]) for y in labels if varies(y[:-d]) and varies(y[d:])]
         return cls(
             prior=float(np.median([y.mean() for y in labels])),
             end=float(np.median([len(runs(y)[0]) / y.sum() for y in labels])),
@@ -145,9 +146,18 @@ class Chain:
         )
 
     @property
-    def onset(self) -> float:
-        """The chance that an anomaly begins after a normal window."""
-        return self.end * self.prior / (1 - self.prior)
+    def stays(self) -> float:
+        """What is left of a belief's distance from the prior after a window.
+
+        That is 1 - onset - end, as an anomaly begins after a normal window with the chance onset = end prior /
+        (1 - prior). The median end and prior may be of two series that together would make it negative.
+        """
+        return max(1 - self.end / (1 - self.prior), 0.0)
+
+
+def varies(labels: NDArray[np.bool_]) -> bool:
+    """Return whether there are both anomalous and normal windows."""
+    return bool(labels.any() and not labels.all())
 
 
 def logit(p: Any) -> Any:
@@ -168,7 +178,7 @@ def play(evidence: Array, told: NDArray[np.bool_], chain: Chain, feedback: Feedb
     n = len(rules.cut)
     decisions = np.zeros((len(told), n), dtype=bool)
     belief, known, waiting = np.full(n, chain.prior), np.zeros(n), np.zeros(n, dtype=np.int64)
-    prior, stays = logit(chain.prior), 1 - chain.onset - chain.end
+    prior, stays = logit(chain.prior), chain.stays
     above = np.maximum(evidence - prior, 0.0)
     for t in range(len(told)):
         newest = t - feedback.delay
@@ -211,7 +221,8 @@ class BeliefAgent:
         """Learn evidence, chain and rule from labelled series of other machines.
 
         Raises:
-            InputError: If fewer than two of them hold an anomaly, or the evidence was fitted on others.
+            InputError: If fewer than two of them hold both anomalous and normal windows, or the evidence was fitted on
+                others.
         """
         if self.evidence is None:
             self.evidence = Evidence(self.seed).fit(train)

@@ -6,16 +6,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.context import label_context, score_context
+from adt_gym.context import HISTORY, label_context, score_context
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.feedback import Feedback, told_labels
 from adt_gym.series import Detection, InputError, ScoredSeries
 
 CUTS = np.linspace(0.02, 0.98, 49)
 """Chances above which a window may be flagged; the one with the best F1 on held-out training series is used."""
-
-HISTORY = 1000 + 1
-"""Windows, beside the delay, that `adt_gym.context.label_context` looks back on at most."""
 
 
 class Boosting:
@@ -42,10 +39,14 @@ class Boosting:
         """Learn from labelled series of other machines; the cut from what models say of a series they have not seen.
 
         Raises:
-            InputError: If there are fewer than two series.
+            InputError: If fewer than two series hold an anomaly.
         """
-        if len(train) < 2:
-            raise InputError(f"{len(train)} training series; give at least two, so that the cut can be chosen fairly")
+        anomalous = sum(bool(one.labels.any()) for one in train)
+        if anomalous < 2:
+            raise InputError(
+                f"{len(train)} training series, {anomalous} with an anomaly; "
+                "give at least two that hold one, so that the cut can be chosen fairly"
+            )
         observed = [self._observe_all(one) for one in train]
         everything = range(len(train))
 

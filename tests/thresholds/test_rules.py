@@ -97,6 +97,25 @@ def test_persistence_repeats_the_label_of_delay_windows_ago(delay: int) -> None:
     assert detection.decisions.tolist() == ([False] * delay + labels)[:12]
 
 
+@pytest.mark.parametrize("delay", [1, 4, 100])
+@pytest.mark.parametrize("noise", [0.2, 1.0])
+def test_persistence_repeats_what_it_is_told_where_labels_are_flipped(delay: int, noise: float) -> None:
+    random = np.random.default_rng(delay)
+    labels = random.random(60) < 0.4
+    flips = np.random.default_rng(11).random(60) < noise
+    told = [bool(label) != bool(flip) for label, flip in zip(labels, flips, strict=True)]
+    rule = make("persistence", delay=delay, noise=noise, seed=11)
+    detection = rule.fit([]).detect(ScoredSeries(random.random(60), labels))
+    assert detection.decisions.tolist() == ([False] * delay + told)[:60]
+    np.testing.assert_array_equal(detection.labels, labels)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+def test_persistence_without_a_first_alarm_is_never_told_anything(noise: float) -> None:
+    series = ScoredSeries(np.full(40, 0.9), np.ones(40))
+    assert not make("persistence", delay=2, feedback="alerts", noise=noise).fit([]).detect(series).decisions.any()
+
+
 def test_persistence_scores_one_minus_runs_over_positives() -> None:
     labels = [0, 0, 1, 1, 1, 1, 0, 0, 0, 1, 1, 0, 1, 1, 1, 1, 0, 0]
     runs, positives = 3, 10
@@ -163,6 +182,9 @@ def test_names_say_what_a_table_must_say() -> None:
         ("static", {"on": "both"}, "'both'"),
         ("static", {"alpha": 1}, "'static'.*alpha"),
         ("persistence", {"delay": 0}, "at least 1, got 0"),
+        ("persistence", {"delay": 1.5}, "whole number of windows.*1.5"),
+        ("persistence", {"feedback": "none"}, "copies labels.*'none'"),
+        ("persistence", {"noise": 1.2}, "label_noise.*1.2"),
     ],
 )
 def test_bad_rules(name: str, options: dict[str, Any], message: str) -> None:

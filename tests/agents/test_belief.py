@@ -1,0 +1,251 @@
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from adt_gym import InputError, ScoredSeries
+from adt_gym.agents.belief import LEVELS, BeliefAgent, Chain, Evidence, Rule, f1_of_each, play
+from adt_gym.evaluation import precision_recall_f1
+from adt_gym.feedback import Feedback, told_labels
+from adt_gym.thresholds import Thresholder
+from adt_gym.thresholds.persistence import Persistence
+
+FEEDBACK = [
+    Feedback("none"),
+    Feedback("full", 1),
+    Feedback("full", 20),
+    Feedback("full", 5, 0.1),
+    Feedback("alerts", 1),
+    Feedback("alerts", 20),
+    Feedback("alerts", 4, 0.1),
+]
+CHAIN = Chain(prior=0.15, end=0.1, carry=0.7)
+
+
+def noisy(windows: int = 500, seed: int = 0, lift: float = 0.25) -> ScoredSeries:
+    """Anomalies in runs of about 20 windows, and scores that are higher there, by ``lift``."""
+    random = np.random.default_rng(seed)
+    labels = np.zeros(windows, dtype=bool)
+    for start in range(30, windows, 100):
+        labels[start : start + int(random.integers(10, 30))] = True
+    scores = 0.3 + 0.15 * random.standard_normal(windows) + lift * labels
+    return ScoredSeries(np.clip(scores, 0, 1), labels, f"noisy_{seed}")
+
+
+TRAIN = [noisy(seed=seed) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def evidence() -> Evidence:
+    return Evidence(trees=10).fit(TRAIN)
+
+
+@pytest.fixture(scope="module", params=FEEDBACK, ids=str)
+def agent(request: pytest.FixtureRequest, evidence: Evidence) -> BeliefAgent:
+    return BeliefAgent(request.param, seed=5, evidence=evidence).fit(TRAIN)
+
+
+def naive_play(evidence: Sequence[float], told: Sequence[bool], chain: Chain, feedback: Feedback, rule: Rule) -> Any:
+    """Return the decisions of one rule, window by window."""
+
+    def logit(p: float) -> float:
+        return math.log(p) - math.log(1 - p)
+
+    onset = chain.end * chain.prior / (1 - chain.prior)
+    belief, dismissed = chain.prior, 0.0
+    decisions: list[bool] = []
+    for t, score in enumerate(evidence):
+        newest = t - feedback.delay
+        if newest >= 0 and feedback.kind != "none":
+            belief = belief * (1 - chain.end) + (1 - belief) * onset
+            dismissed *= math.exp(-1 / 50)
+            if feedback.kind == "full" or decisions[newest]:
+                says = told[newest]
+                if_anomalous, if_normal = (1 - feedback.noise if says == truth else feedback.noise for truth in (1, 0))
+                belief = belief * if_anomalous / (belief * if_anomalous + (1 - belief) * if_normal)
+                dismissed = 0.0 if says else max(dismissed, evidence[newest] - logit(chain.prior))
+        now = chain.carry * belief + (1 - chain.carry) * chain.prior
+        now = min(max(now, 0.001), 0.999)
+        first_open = t if feedback.kind == "none" else max(t - feedback.delay + 1, 0)
+        waits = any(decisions[first_open:]) and now < 0.5
+        total = score + rule.weight * (logit(now) - logit(chain.prior)) - rule.memory * dismissed
+        decisions.append(total > rule.cut + (rule.patience if waits else 0.0))
+    return decisions
+
+
+def random_rules(n: int, seed: int) -> Rule:
+    random = np.random.default_rng(seed)
+    return Rule(random.uniform(0, 4, n), random.uniform(0, 1, n), random.uniform(0, 3, n), random.uniform(-4, 2, n))
+
+
+def random_evidence(labels: NDArray[np.bool_], seed: int) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).normal(-2, 2, len(labels)) + 2 * labels
+
+
+@pytest.mark.parametrize("carry", [0.7, 0.999])
+@pytest.mark.parametrize("feedback", [one for one in FEEDBACK if one.kind != "none"], ids=str)
+def test_play_is_the_rule_window_by_window(feedback: Feedback, carry: float) -> None:
+    chain = replace(CHAIN, carry=carry)
+    series = noisy(200, seed=1)
+    told, evidence = told_labels(series, feedback, 2), random_evidence(series.labels, 3)
+    rules = random_rules(12, seed=4)
+    played = play(evidence, told, chain, feedback, rules)
+    for decisions, rule in zip(played.tolist(), zip(*rules, strict=True), strict=True):
+        assert decisions == naive_play(evidence.tolist(), told.tolist(), chain, feedback, Rule(*rule))
+    assert 0 < played.mean() < 1
+    assert len(np.unique(played, axis=0)) > 1
+
+
+def test_without_labels_the_evidence_alone_decides() -> None:
+    series = noisy(200)
+    evidence = random_evidence(series.labels, 0)
+    rules = Rule(np.full(3, 2.0), np.ones(3), np.zeros(3), np.array([-3.0, -1.0, 0.0]))
+    played = play(evidence, series.labels, CHAIN, Feedback("none"), rules)
+    np.testing.assert_array_equal(played, evidence > rules.cut[:, None])
+
+
+@pytest.mark.parametrize(("delay", "noise"), [(1, 0.0), (7, 0.0), (7, 0.2), (300, 0.0)])
+def test_a_rule_that_trusts_labels_alone_is_persistence(delay: int, noise: float) -> None:
+    series, feedback = noisy(250), Feedback("full", delay, noise)
+    told = told_labels(series, feedback, 9)
+    chain = Chain(prior=0.15, end=0.99 * (1 - 0.15), carry=0.7)  # labels with hardly any memory, however noisy
+    rule = Rule(*(np.array([value]) for value in (1e6, 0.0, 0.0, 0.0)))
+    played = play(np.full(250, -1.0), told, chain, feedback, rule)[0]
+    persistence = Persistence(delay, noise=noise, seed=9).detect(series)
+    np.testing.assert_array_equal(played, persistence.decisions)
+
+
+@pytest.mark.parametrize("delay", [1, 6, 40])
+def test_labels_that_alerts_did_not_earn_change_nothing(delay: int) -> None:
+    series, feedback = noisy(200), Feedback("alerts", delay)
+    evidence = random_evidence(series.labels, 0)
+    earned = 0
+    for rule in zip(*random_rules(10, seed=1), strict=True):
+        alone = Rule(*(np.array([value]) for value in rule))
+        decisions = play(evidence, series.labels, CHAIN, feedback, alone)
+        unearned = play(evidence, np.where(decisions[0], series.labels, ~series.labels), CHAIN, feedback, alone)
+        np.testing.assert_array_equal(unearned, decisions)
+        flipped = play(evidence, ~series.labels, CHAIN, feedback, alone)
+        earned += bool((flipped != decisions).any())
+    assert earned  # what they did earn matters
+
+
+def test_nothing_later_changes_a_decision(agent: BeliefAgent) -> None:
+    series, other = noisy(200, seed=8), noisy(200, seed=9)
+    decisions = agent.detect(series).decisions
+    assert decisions.any()
+    for t in (0, 33, 50, 140, 198):
+        is_past = np.arange(200) <= t
+        changed = ScoredSeries(
+            np.where(is_past, series.scores, 1 - other.scores),
+            np.where(np.arange(200) <= t - agent.feedback.delay, series.labels, ~series.labels),
+        )
+        np.testing.assert_array_equal(agent.detect(changed).decisions[: t + 1], decisions[: t + 1])
+
+
+def test_its_thresholds_played_in_the_environment_are_its_decisions(agent: BeliefAgent) -> None:
+    series, feedback, k = noisy(200, seed=8), agent.feedback, 2
+    detection = agent.detect(series)
+    assert isinstance(agent, Thresholder)
+    assert np.isin(detection.thresholds, LEVELS).all()
+    env: Any = gym.make(
+        "ADT-Levels-v0",
+        series=series,
+        k=k,
+        feedback=feedback.kind,
+        feedback_delay=feedback.delay,
+        label_noise=feedback.noise,
+    )
+    assert env.unwrapped.levels == tuple(LEVELS.tolist())
+    env.reset(seed=agent.seed)
+    for t in range(k, 200):
+        *_, info = env.step(int(np.searchsorted(LEVELS, detection.thresholds[t])))
+        assert (info["t"], info["decision"]) == (t, detection.decisions[t])
+    told = told_labels(series, feedback, agent.seed)
+    earned = {"full": np.ones(200, bool), "alerts": detection.decisions, "none": np.zeros(200, bool)}[feedback.kind]
+    assert env.unwrapped.seen[k:] == np.where(earned, told, -1)[k:].tolist()
+
+
+def test_detect_plays_the_rule_at_every_score(agent: BeliefAgent, evidence: Evidence) -> None:
+    scores = np.concatenate((LEVELS, np.nextafter(LEVELS, 1), np.nextafter(LEVELS, 0)))
+    series = ScoredSeries(np.tile(scores, 3), np.arange(189) % 30 < 8)
+    rule = Rule(*(np.array([value]) for value in agent.rule))
+    told = told_labels(series, agent.feedback, agent.seed)
+    played = play(evidence(series), told, agent.chain, agent.feedback, rule)[0]
+    np.testing.assert_array_equal(agent.detect(series).decisions, played)
+
+
+def test_the_same_seed_learns_the_same(agent: BeliefAgent) -> None:
+    again = BeliefAgent(agent.feedback, agent.seed, Evidence(trees=10).fit(TRAIN)).fit(TRAIN)
+    assert again.rule == agent.rule
+    series = noisy(seed=8)
+    np.testing.assert_array_equal(again.detect(series).thresholds, agent.detect(series).thresholds)
+
+
+def test_evidence_for_the_search_comes_from_the_other_series(evidence: Evidence) -> None:
+    others = Evidence(trees=10).fit(TRAIN[1:])
+    np.testing.assert_array_equal(evidence.held_out[0], others(TRAIN[0]))
+    assert not np.array_equal(evidence(TRAIN[0]), others(TRAIN[0]))
+
+
+def test_scores_that_are_the_labels_need_no_others() -> None:
+    train = [ScoredSeries(one.labels.astype(np.float32), one.labels) for one in (noisy(seed=s) for s in range(3))]
+    unseen = noisy(seed=7)
+    agent = BeliefAgent(Feedback("none"), evidence=Evidence(trees=10).fit(train)).fit(train)
+    detection = agent.detect(ScoredSeries(unseen.labels.astype(np.float32), unseen.labels))
+    assert precision_recall_f1(detection.decisions, unseen.labels)[2] == 1
+    assert not agent.sees_labels
+
+
+def test_labels_at_once_make_up_for_scores_that_say_nothing() -> None:
+    train = [noisy(seed=seed, lift=0.0) for seed in range(3)]
+    unseen = noisy(seed=7, lift=0.0)
+    agent = BeliefAgent(Feedback(), evidence=Evidence(trees=10).fit(train)).fit(train)
+    f1 = precision_recall_f1(agent.detect(unseen).decisions, unseen.labels)[2]
+    persistence = precision_recall_f1(Persistence(1).detect(unseen).decisions, unseen.labels)[2]
+    assert f1 > persistence - 0.02
+    assert agent.sees_labels
+
+
+def test_the_chain_by_hand() -> None:
+    labels = np.array([0, 1, 1, 0, 0, 0, 1, 1, 1, 1], dtype=bool)
+    chain = Chain.of([ScoredSeries(np.full(10, 0.5), labels)], Feedback(delay=2))
+    assert (chain.prior, chain.end) == (0.6, 2 / 6)
+    assert chain.carry == pytest.approx(max(np.corrcoef(labels[:-2], labels[2:])[0, 1], 0))
+    assert chain.stays == pytest.approx(1 - 2 / 6 - 2 / 4)  # onset: two in four normal windows
+
+
+def test_a_chain_of_series_that_do_not_go_together() -> None:
+    often, briefly = np.arange(40) < 36, np.arange(40) % 2 == 1
+    series = [ScoredSeries(np.full(40, 0.5), labels) for labels in (often, often, briefly, briefly, ~briefly)]
+    for delay in (1, 4, 39, 100):
+        chain = Chain.of(series, Feedback(delay=delay))
+        assert 0 <= chain.stays <= 1
+        assert 0 <= chain.carry < 1
+    assert Chain(prior=0.9, end=0.5, carry=0.5).stays == 0
+
+
+def test_f1_of_each_rule() -> None:
+    random = np.random.default_rng(0)
+    labels, decisions = random.random(50) < 0.3, random.random((6, 50)) < 0.4
+    expected = [precision_recall_f1(one, labels)[2] for one in decisions]
+    np.testing.assert_allclose(f1_of_each(decisions, labels), expected)
+
+
+@pytest.mark.parametrize(
+    "labels", [np.zeros(500, dtype=bool), np.ones(500, dtype=bool)], ids=["quiet", "all anomalous"]
+)
+def test_one_series_cannot_teach(labels: NDArray[np.bool_]) -> None:
+    other = ScoredSeries(TRAIN[1].scores, labels)
+    with pytest.raises(InputError, match="2 training series, 1 with both"):
+        BeliefAgent(Feedback()).fit([TRAIN[0], other])
+
+
+def test_evidence_of_other_series_is_refused(evidence: Evidence) -> None:
+    with pytest.raises(InputError, match="other series"):
+        BeliefAgent(Feedback(), evidence=evidence).fit(TRAIN[:2])
