@@ -1,5 +1,6 @@
 """Static pictures (matplotlib)."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from adt_gym.files import replacing
 from adt_gym.series import Detection, ScoredSeries
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 ANOMALY, SCORE, THRESHOLD, FLAG = "#f4c7c3", "#3b6ea5", "#d1495b", "#1a1a1a"
@@ -40,6 +42,33 @@ def detection_panels(path: str | Path, series: ScoredSeries, detections: dict[st
     panels[-1].set_xlabel("time" if series.index is not None else "window")
     figure.suptitle(f"{series.name}: anomaly scores, anomalous windows (shaded), thresholds", fontsize=10)
     handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+
+
+def frontier_curves(path: str | Path, panels: "Mapping[str, pd.DataFrame]", emphasised: str = "ours") -> None:
+    """Draw the F1 of every method over the delay of the labels.
+
+    Args:
+        path: An image file; the ending chooses the format.
+        panels: By feedback, a table of F1 with a row per method and a column per delay; all with the same methods.
+        emphasised: The method with a thick black line, below the others, so that none is hidden.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.5 + 5 * len(panels), 4.8), layout="constrained")
+    all_axes = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
+    for axes, (feedback, f1) in zip(all_axes, panels.items(), strict=True):
+        for i, (method, values) in enumerate(f1.iterrows()):
+            style = {"color": "black", "linewidth": 4, "zorder": 1} if method == emphasised else {"color": f"C{i}"}
+            axes.plot(f1.columns, values, marker="o", markersize=4, label=method, **style)
+        axes.set_title(f"feedback {feedback}", fontsize=10)
+        axes.set_xlabel("windows until a label is told")
+        axes.set_ylim(0, 1)
+        axes.spines[["top", "right"]].set_visible(False)
+    all_axes[0].set_ylabel("F1, mean over unseen series and seeds")
+    handles, labels = all_axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=120)

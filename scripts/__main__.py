@@ -15,6 +15,7 @@ from adt_gym.scripts.compare_scorers import compare_scorers
 from adt_gym.scripts.datasets import datasets
 from adt_gym.scripts.evaluate import evaluate
 from adt_gym.scripts.figures import figures
+from adt_gym.scripts.frontier import frontier
 from adt_gym.scripts.progress import keep_tables_whole
 from adt_gym.scripts.report import report
 from adt_gym.scripts.reproduce import reproduce
@@ -22,6 +23,7 @@ from adt_gym.scripts.run import run
 from adt_gym.scripts.score import score
 from adt_gym.scripts.sweep import sweep
 from adt_gym.scripts.train import train
+from adt_gym.scripts.words import SeveralWords
 from adt_gym.series import InputError
 
 
@@ -52,6 +54,7 @@ app = typer.Typer(
 )
 for command in (run, score, compare_scorers, train, evaluate, reproduce, sweep, report, figures, classify, datasets):
     app.command()(command)
+app.command(cls=SeveralWords)(frontier)
 app.add_typer(benchmark, name="benchmark")
 
 if __name__ == "__main__":

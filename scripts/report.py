@@ -5,15 +5,21 @@ from typing import Annotated
 
 import typer
 
+from adt_gym.frontier_report import is_frontier, write_frontier_report
 from adt_gym.report import write_report
 from adt_gym.scripts.progress import console
+from adt_gym.series import InputError
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="folders that adt run wrote")],
+    runs: Annotated[list[Path], typer.Argument(help="folders that adt run wrote, or that adt frontier wrote")],
     out: Annotated[Path | None, typer.Option(help="the page; report.html in the first folder by default")] = None,
 ) -> None:
     """Write one self-contained HTML page of the runs: tables, zoomable scores and thresholds, delays, settings."""
     path = out or runs[0] / "report.html"
-    write_report(path, runs)
+    frontiers = [is_frontier(run) for run in runs]
+    if any(frontiers) and not all(frontiers):
+        raise InputError(f"{runs[frontiers.index(True)]} is a frontier, others are not: make a page of each kind")
+    write = write_frontier_report if all(frontiers) else write_report
+    write(path, runs)
     console.print(f"the report is {path} ({path.stat().st_size / 1e6:.1f} MB); it opens in any browser", soft_wrap=True)

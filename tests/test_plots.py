@@ -1,12 +1,13 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 
 from adt_gym import Detection, ScoredSeries
-from adt_gym.plots import MAX_WINDOWS, detection_panels
+from adt_gym.plots import MAX_WINDOWS, detection_panels, frontier_curves
 from adt_gym.thresholds import make
 
 
@@ -98,3 +99,24 @@ def test_an_ending_that_is_no_picture_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="xyz"):
         detection_panels(tmp_path / "panels.xyz", series, detections(series))
     assert not any(tmp_path.iterdir())
+
+
+def test_a_frontier_has_a_panel_per_feedback_and_a_line_per_method(tmp_path: Path, drawn: list[Figure]) -> None:
+    full = pd.DataFrame([[0.9, 0.5, np.nan], [0.8, 0.6, 0.4]], ["persistence(d)", "ours"], ["1", "10", "never"])
+    frontier_curves(tmp_path / "new" / "frontier.png", {"full": full, "alerts": full / 2})
+    (figure,) = drawn
+    assert [axes.get_title() for axes in figure.axes] == ["feedback full", "feedback alerts"]
+    for axes, f1 in zip(figure.axes, (full, full / 2), strict=True):
+        assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "10", "never"]
+        for line, (method, values) in zip(axes.lines, f1.iterrows(), strict=True):
+            assert line.get_label() == method
+            np.testing.assert_array_equal(line.get_ydata(), values)
+    copy, ours = figure.axes[0].lines
+    assert ours.get_linewidth() > copy.get_linewidth()
+    assert ours.get_zorder() < copy.get_zorder(), "equal lines are both seen"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["persistence(d)", "ours"]
+
+
+def test_a_frontier_under_one_feedback_has_one_panel(tmp_path: Path, drawn: list[Figure]) -> None:
+    frontier_curves(tmp_path / "frontier.png", {"none": pd.DataFrame([[0.4]], ["ours"], ["never"])})
+    assert len(drawn[0].axes) == 1

@@ -1,0 +1,199 @@
+"""One HTML page of one or several frontiers: how methods do on unseen series as labels come late, in part or never."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adt_gym.charts import as_script
+from adt_gym.evaluation.frontier import OURS, Goal, goals, over_delays, panel, read_rows, saw_labels, settings_of
+from adt_gym.files import replacing
+from adt_gym.series import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLOURS = (
+    "#3e7bfa", "#e8710a", "#12a150", "#8e5be8", "#0c9db0", "#b58900", "#8c6d5a", "#c2255c", "#868e96", "#5c7a29",
+)  # fmt: skip
+"""Of the methods, in the order of the tables; each can be read on white and on near black."""
+
+TEXT = ("figure", "method", "saw labels")
+"""Columns of words."""
+
+MEASURES = {
+    "f1": ("F1", 3),
+    "event_recall": ("Share of the events found", 3),
+    "detection_delay": ("Windows until an event is found (median)", 1),
+    "false_alarms_per_1000": ("False alarms per 1,000 windows", 1),
+}
+"""What the tables of a panel show, and with how many digits."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrontierResults:
+    """The content of a folder that `adt frontier` wrote: its name, its config.json and its table."""
+
+    name: str
+    config: Mapping[str, Any]
+    table: "pd.DataFrame"
+
+
+def is_frontier(folder: str | Path) -> bool:
+    """Return whether the folder is one that `adt frontier` wrote."""
+    config = Path(folder) / "config.json"
+    try:
+        return bool(json.loads(config.read_text()).get("kind") == "frontier")
+    except (FileNotFoundError, ValueError, AttributeError):
+        return False
+
+
+def read_frontier(folder: str | Path) -> FrontierResults:
+    """Read a folder that `adt frontier` wrote.
+
+    Raises:
+        FileNotFoundError: If it is no such folder, or has no table.
+        InputError: If its table is damaged or empty.
+    """
+    folder = Path(folder)
+    if not is_frontier(folder):
+        raise FileNotFoundError(f"{folder} holds no frontier; `adt frontier` makes one")
+    table = read_rows(folder / "table.csv")
+    if table.empty:
+        raise InputError(f"{folder / 'table.csv'} has no rows: go on with the frontier first")
+    return FrontierResults(folder.resolve().name, json.loads((folder / "config.json").read_text()), table)
+
+
+def write_frontier_report(path: str | Path, folders: Sequence[str | Path]) -> None:
+    """Write the page of the frontiers in ``folders``, one below the other, to the HTML file ``path``.
+
+    Raises:
+        FileNotFoundError: If a folder is not that of a frontier.
+        InputError: If ``path`` is no .html file, or a table is damaged.
+    """
+    if Path(path).suffix not in (".html", ".htm"):
+        raise InputError(f"{path}: a report is an HTML page; give the file the ending .html")
+    html = _page([read_frontier(folder) for folder in folders])
+    with replacing(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def _page(results: Sequence[FrontierResults]) -> str:
+    from plotly.offline import get_plotlyjs
+
+    title = " · ".join(one.name for one in results)
+    charts = [chart for one in results for chart in _charts(one.table)]
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
+script-src 'unsafe-inline'; img-src data: blob:">
+<title>{escape(title)}</title>
+<style>{(files("adt_gym") / "assets" / "report.css").read_text(encoding="utf-8")}</style>
+</head>
+<body>
+<header class="page"><h1>Late, partial and missing labels</h1></header>
+<main>{"".join(map(_article, results))}</main>
+<script type="application/json" id="charts">{as_script(charts)}</script>
+<script>{get_plotlyjs()}</script>
+<script>
+const charts = JSON.parse(document.getElementById("charts").textContent);
+document.querySelectorAll(".chart").forEach((place, i) =>
+  Plotly.newPlot(place, charts[i].data, charts[i].layout, {{responsive: true, displaylogo: false}}));
+</script>
+</body>
+</html>
+"""
+
+
+def _article(results: FrontierResults) -> str:
+    table = results.table
+    seeds = table["seed"].nunique()
+    counts = f"{table['series'].nunique()} unseen series · {seeds} seed{'s' * (seeds > 1)}"
+    panels = "".join(_panel(table, *setting) for setting in settings_of(table))
+    return f"""
+<article>
+<h2>{escape(results.name)}</h2>
+<p class="facts">{counts}</p>
+<pre class="command">{escape(" ".join(map(shlex.quote, results.config["command"])))}</pre>
+<section><h3>What our agent must reach</h3>{_goals(goals(table))}</section>
+{panels}
+</article>"""
+
+
+def _panel(table: "pd.DataFrame", feedback: str, noise: float) -> str:
+    rows = panel(table, feedback, noise)
+    saw = saw_labels(rows)
+    tables = "".join(
+        f"<h4>{title}</h4>{_measure(over_delays(rows, measure).mean, saw, digits)}"
+        for measure, (title, digits) in MEASURES.items()
+    )
+    return f"""
+<section><h3>{escape(_title(feedback, noise))}</h3>
+<p>Mean over unseen series and seeds, by the windows until a label is told. A method marked <b class="saw">yes</b> was
+told labels of the test series while it judged them.</p>
+<div class="chart"></div>{tables}</section>"""
+
+
+def _title(feedback: str, noise: float) -> str:
+    return f"feedback {feedback}" + (f", {noise:.0%} of the labels told wrongly" if noise else "")
+
+
+def _measure(mean: "pd.DataFrame", saw: "pd.Series[bool]", digits: int) -> str:
+    rows = [
+        [f'<th scope=row class="method" style="--method: {COLOURS[i]}">{escape(method)}</th>']
+        + [f'<td class="text">{"<b class=saw>yes</b>" if saw[method] else "no"}</td>']
+        + [f"<td>{value:.{digits}f}</td>" if value == value else "<td>&ndash;</td>" for value in mean.loc[method]]
+        for i, method in enumerate(mean.index)
+    ]
+    return _table(["method", "saw labels", *mean.columns], rows)
+
+
+def _goals(found: Sequence[Goal]) -> str:
+    rows = []
+    for goal in found:
+        sign = "&lt;" if goal.loss else "&ge;"
+        limits = ["&ndash;" if limit is None else f"{sign} {limit:.2f}" for limit in (goal.floor, goal.aim)]
+        reached = "yes" if goal.reached(goal.floor) else '<b class="missed">no</b>'
+        aimed = "&ndash;" if goal.aim is None else "yes" if goal.reached(goal.aim) else "no"
+        cells = (f"{goal.value:.3f}", limits[0], reached, limits[1], aimed)
+        rows.append([f"<th scope=row>{escape(goal.what)}</th>", *(f"<td>{cell}</td>" for cell in cells)])
+    return _table(["figure", "value", "floor", "reached", "aim", "reached"], rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    titles = "".join(f"<th scope=col{' class=text' if one in TEXT else ''}>{escape(one)}</th>" for one in head)
+    body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
+    return f'<div class="wide" tabindex="0"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _charts(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Return for every panel what Plotly draws: F1 over delay, a line per method."""
+    return [_chart(over_delays(panel(table, *setting)).mean) for setting in settings_of(table)]
+
+
+def _chart(f1: "pd.DataFrame") -> dict[str, Any]:
+    lines = [
+        {
+            "type": "scatter", "mode": "lines+markers", "name": method, "x": list(f1.columns),
+            "y": [value if value == value else None for value in f1.loc[method]], "hovertemplate": "%{y:.3f}",
+            "line": {"color": COLOURS[i], "width": 4 if method == OURS else 1.5},
+            "zorder": int(method != OURS),  # below the others, so that none is hidden
+        }
+        for i, method in enumerate(f1.index)
+    ]  # fmt: skip
+    grid = {"gridcolor": "rgba(128,128,128,0.2)", "zeroline": False}
+    layout = {
+        "height": 420, "margin": {"l": 48, "r": 8, "t": 8, "b": 40}, "hovermode": "x unified",
+        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "font": {"color": "#808a94"},
+        "xaxis": {"type": "category", "title": {"text": "windows until a label is told"}, **grid},
+        "yaxis": {"range": [0, 1], "title": {"text": "F1"}, **grid},
+    }  # fmt: skip
+    return {"data": lines, "layout": layout}

@@ -1,0 +1,104 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from adt_gym.evaluation.frontier import FrontierRow, Goal, goals, over_delays, panel, read_rows, settings_of, write_rows
+from adt_gym.series import InputError
+
+
+def row(
+    method: str, feedback: str, delay: str, f1: float, series: str = "a", seed: int = 0, **more: float
+) -> FrontierRow:
+    saw = feedback != "none" and method not in ("static", "always")
+    return FrontierRow(method, feedback, delay, more.pop("label_noise", 0.0), series, seed, saw, "", f1=f1, **more)
+
+
+@pytest.fixture
+def rows() -> list[FrontierRow]:
+    found = []
+    for seed, series, shift in ((0, "a", 0.1), (0, "b", -0.1), (1, "a", 0.3), (1, "b", 0.1)):
+        here = {"series": series, "seed": seed}
+        for delay, full, alerts, copy in (("1", 0.6, 0.6, 0.5), ("10", 0.5, 0.4, 0.2)):
+            found.append(row("ours", "full", delay, full + shift, **here))
+            found.append(row("ours", "full", delay, full + shift - 0.06, label_noise=0.1, **here))
+            found.append(row("ours", "alerts", delay, alerts + shift, **here))
+            found.append(row(f"persistence({delay})", "full", delay, copy, **here))
+            found += [row("static", feedback, delay, 0.4, **here) for feedback in ("full", "alerts")]
+        found += [row("ours", "none", "never", 0.3, **here), row("static", "none", "never", 0.4, **here)]
+    return found
+
+
+def test_what_is_written_is_read_again(tmp_path: Path, rows: list[FrontierRow]) -> None:
+    rows.append(FrontierRow("dspot", "full", "1", 0.0, "NA", 0, False, "no tail, 'sorry'"))
+    written = write_rows(tmp_path / "table.csv", rows)
+    pd.testing.assert_frame_equal(read_rows(tmp_path / "table.csv"), written.astype({"missed_events": float}))
+
+
+@pytest.mark.parametrize("content", ["", "method,f1\nours,1\n", "a file of something else"])
+def test_another_table_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "table.csv").write_text(content)
+    with pytest.raises(InputError, match=r"table\.csv is not the table of a frontier"):
+        read_rows(tmp_path / "table.csv")
+
+
+def test_labels_that_never_come_stand_last_in_every_panel(tmp_path: Path, rows: list[FrontierRow]) -> None:
+    table = write_rows(tmp_path / "table.csv", reversed(rows))
+    assert set(settings_of(table)) == {("full", 0.0), ("full", 0.1), ("alerts", 0.0)}
+    for feedback, noise in settings_of(table):
+        assert list(over_delays(panel(table, feedback, noise)).mean.columns) == ["1", "10", "never"]
+    full = over_delays(panel(table, "full", 0.0))
+    assert list(full.mean.index) == ["persistence(d)", "static", "ours"]
+    assert full.mean.loc["persistence(d)"].tolist() == pytest.approx([0.5, 0.2, float("nan")], nan_ok=True)
+
+
+def test_the_mean_is_over_series_and_the_deviation_over_seeds(tmp_path: Path, rows: list[FrontierRow]) -> None:
+    full = over_delays(panel(write_rows(tmp_path / "table.csv", rows), "full", 0.0))
+    assert full.mean.loc["ours"].tolist() == pytest.approx([0.7, 0.6, 0.3])
+    assert full.deviation.loc["ours"].tolist() == pytest.approx([0.2 / 2**0.5] * 2 + [0.0])  # 0.6 and 0.8 at delay 1
+
+
+def test_a_method_that_fails_on_a_series_has_no_mean(tmp_path: Path, rows: list[FrontierRow]) -> None:
+    broken = [replace(one, f1=float("nan")) if one.method == "static" and one.series == "b" else one for one in rows]
+    full = over_delays(panel(write_rows(tmp_path / "table.csv", broken), "full", 0.0)).mean
+    assert full.loc["static"].isna().all()
+    assert full.loc["ours"].notna().all()
+
+
+def test_a_detection_delay_is_over_the_series_with_a_found_event(tmp_path: Path) -> None:
+    rows = [
+        row("ours", "full", "1", 0.5, series, detection_delay=delay)
+        for series, delay in (("a", 4), ("b", float("nan")))
+    ]
+    table = write_rows(tmp_path / "table.csv", rows)
+    assert over_delays(panel(table, "full", 0.0), "detection_delay").mean.loc["ours", "1"] == 4
+
+
+def test_the_goals_are_the_ratios_of_the_means(tmp_path: Path, rows: list[FrontierRow]) -> None:
+    found = {goal.what: goal for goal in goals(write_rows(tmp_path / "table.csv", rows))}
+    expected = {
+        "full, delay 1: F1 over the best simple rule's": 0.7 / 0.5,
+        "full, delay 10: F1 over the best simple rule's": 0.6 / 0.4,
+        "full, delay never: F1 over the best simple rule's": 0.3 / 0.4,
+        "alerts, delay 1: F1 over the best simple rule's": 0.7 / 0.4,
+        "alerts, delay 10: F1 over the best simple rule's": 0.5 / 0.4,
+        "alerts, delay never: F1 over the best simple rule's": 0.3 / 0.4,
+        "delay 1: F1 with alerts over F1 with full": 1,
+        "delay 10: F1 with alerts over F1 with full": 0.5 / 0.6,
+        "all delays: F1 with alerts over F1 with full": 1.2 / 1.3,
+        "full, delay 1: share of F1 lost at label noise 0.1": 0.06 / 0.7,
+        "full, delay 10: share of F1 lost at label noise 0.1": 0.06 / 0.6,
+        "full, all delays: share of F1 lost at label noise 0.1": 0.12 / 1.3,
+    }
+    assert {what: goal.value for what, goal in found.items()} == pytest.approx(expected)
+    aims = {what: goal.aim for what, goal in found.items() if what.startswith("full, delay")}
+    assert list(aims.values()) == [None, 1.05, None, 0.05, 0.05]
+
+
+def test_a_goal_is_reached_at_its_limit_and_a_loss_below_it() -> None:
+    assert Goal("ratio", 0.95, 0.95).reached(0.95)
+    assert not Goal("ratio", 0.94, 0.95).reached(0.95)
+    assert Goal("lost", 0.14, 0.15, loss=True).reached(0.15)
+    assert not Goal("lost", 0.15, 0.15, loss=True).reached(0.15)
+    assert not Goal("unmeasured", float("nan"), 0.95).reached(0.95)

@@ -1,0 +1,430 @@
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
+
+import gymnasium as gym
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from numpy.typing import NDArray
+from sklearn.metrics import f1_score
+from typer.testing import CliRunner, Result
+
+from adt_gym import ScoredSeries
+from adt_gym.agents.belief import Evidence
+from adt_gym.evaluation.frontier import METHODS, PERSISTENCE, FrontierRow, read_rows
+from adt_gym.feedback import Feedback
+from adt_gym.scripts import frontier as module
+from adt_gym.scripts import frontier_methods as methods
+from adt_gym.scripts.frontier import frontier
+from adt_gym.scripts.frontier_methods import BestPyThresh, measure_all, with_labels, without_labels
+from adt_gym.scripts.frontier_series import WINDOW, read_servers
+from adt_gym.scripts.report import report
+from adt_gym.scripts.words import SeveralWords
+from adt_gym.scripts.workers import Workers
+from adt_gym.series import InputError
+from adt_gym.thresholds import make
+
+app = typer.Typer()
+app.command(cls=SeveralWords)(frontier)
+
+COLUMNS = [
+    "method", "feedback", "delay", "label_noise", "series", "seed", "saw_labels", "detail", "precision", "recall", "f1",
+    "event_recall", "detection_delay", "missed_events", "false_alarms_per_1000", "seconds",
+]  # fmt: skip
+FAST = ("IQR", "MAD")
+QUICK = ("--scorer", "isolation", "--episodes", 3, "--jobs", 1)
+SERVERS = ("web-1", "web-2", "web-3")
+
+
+def arrays(seed: int, points: int = 300, events: int = 4) -> dict[str, NDArray[Any]]:
+    """Three metrics with noise; in the tested part, anomalies of some length that shift them."""
+    random = np.random.default_rng(seed)
+    labels = np.zeros(points, dtype=bool)
+    for start in random.choice(np.arange(20, points - 30, 40), events, replace=False):
+        labels[start : start + random.integers(8, 20)] = True
+    train, test = random.normal(0, 0.1, (2, points, 3))
+    return {"train": train, "test": test + 0.4 * labels[:, None], "test_label": labels}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with three servers."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fleet").mkdir()
+    for seed, name in enumerate(SERVERS):
+        np.savez(tmp_path / "fleet" / f"{name}.npz", **arrays(seed))
+    return tmp_path
+
+
+@contextmanager
+def in_this_process(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
+    def submit(task: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(work(task))
+        return future
+
+    yield Workers(submit, RuntimeError)
+
+
+class Quick:
+    """Stands for a learner where only the rows matter: the static threshold."""
+
+    def __init__(self, name: str, feedback: Feedback, *_: object):
+        self.name, self.sees_labels, self.rule = name, feedback.kind != "none", make("static")
+        self.fit, self.detect = self.rule.fit, self.rule.detect
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells in this process, two PyThresh methods, learners that do not take time."""
+    monkeypatch.setattr(module, "processes", in_this_process)
+    monkeypatch.setattr(module, "measure_all", partial(measure_all, pythresh=FAST))
+    monkeypatch.setattr(methods, "Boosting", partial(Quick, "gradient boosting"))
+    monkeypatch.setattr(methods, "BeliefAgent", type("BeliefAgent", (Quick,), {"__init__": ours}))
+    monkeypatch.setattr(Evidence, "fit", lambda self, train: self)
+
+
+def ours(self: Quick, *arguments: Any) -> None:
+    Quick.__init__(self, "ours", *arguments)
+
+
+def adt_frontier(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "110"})
+
+
+def succeed(*arguments: object) -> str:
+    result = adt_frontier(*arguments)
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    return result.output
+
+
+def window_labels(name: str) -> NDArray[np.bool_]:
+    with np.load(f"fleet/{name}.npz") as file:
+        points = file["test_label"]
+    return np.array([points[t : t + WINDOW].any() for t in range(len(points) - WINDOW + 1)])
+
+
+# The command
+
+
+def test_every_method_has_a_row_at_every_delay_of_unseen_servers(here: Path) -> None:
+    """Nothing is replaced here but the number of PyThresh methods: cells run in workers."""
+    fleet = [f"fleet/{name}.npz" for name in SERVERS]
+    output = succeed(
+        "--train", *fleet[:2], "--test", fleet[2], "--delays", 10, "never", "--feedback", "full",
+        "--seeds", 1, "--episodes", 3, "--epochs", 1, "--jobs", 1, "--out", "out",
+    )  # fmt: skip
+    assert {path.name for path in Path("out").iterdir()} == {"cells", "config.json", "frontier.png", "table.csv"}
+    with open("out/table.csv", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert list(found[0]) == COLUMNS
+    named = [method if method != PERSISTENCE else "persistence(10)" for method in METHODS]
+    at = {delay: [row["method"] for row in found if row["delay"] == delay] for delay in ("10", "never")}
+    assert sorted(at["10"]) == sorted(named)
+    assert sorted(at["never"]) == sorted(set(named) - {"persistence(10)"})
+    assert {row["series"] for row in found} == {"web-3"}
+    assert {row["method"] for row in found if row["saw_labels"] == "True"} == {
+        "persistence(10)", "gradient boosting", "adt (paper)", "ours",
+    }  # fmt: skip
+    assert not any(row["saw_labels"] == "True" for row in found if row["delay"] == "never")
+    assert all(0 <= float(row["f1"]) <= 1 for row in found)
+    (chosen,) = {row["detail"] for row in found if row["method"].startswith("pythresh")}
+    assert chosen in methods.FAST_PYTHRESH
+    assert all(words in output for words in (*METHODS, "saw labels", "best simple rule", "out holds table.csv"))
+
+
+@pytest.mark.usefixtures("here", "quick")
+def test_there_is_one_row_per_combination() -> None:
+    succeed(
+        "--train", "fleet", "--delays", 1, 10, "--delays", "never", "--feedback", "full", "alerts",
+        "--label-noise", 0, 0.1, "--seeds", 2, *QUICK,
+    )  # fmt: skip
+    table = read_rows("runs/frontier/table.csv")
+    settings = [*product(("full", "alerts"), ("1", "10"), (0.0, 0.1)), ("none", "never", 0.0)]
+    expected = set()
+    for feedback, delay, noise in settings:
+        copy = {f"persistence({delay})"} if delay != "never" else set()
+        names = {*METHODS, *copy} - {PERSISTENCE}
+        expected |= set(product(names, [feedback], [delay], [noise], SERVERS, [0, 1]))
+    keys = ["method", "feedback", "delay", "label_noise", "series", "seed"]
+    found = list(table[keys].itertuples(index=False, name=None))
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+
+    measured = table.drop(columns=["feedback", "delay", "label_noise", "seconds"])
+    for method in ("static", "rolling_quantile", "dspot", BestPyThresh.name, "always", "never"):
+        of_method = measured[measured["method"] == method]
+        assert not of_method["saw_labels"].any()
+        assert len(of_method.drop_duplicates()) == len(SERVERS) * 2, f"{method} depends on the delay"
+
+    copies = table[table["method"].str.startswith("persistence")]
+    assert (copies.loc[copies["feedback"] == "alerts", "f1"] == 0).all(), "nothing flagged, nothing told"
+    for one in copies[copies["feedback"] == "full"].itertuples():
+        labels, delay = window_labels(one.series), int(one.delay)
+        told = labels ^ (np.random.default_rng(one.seed).random(len(labels)) < one.label_noise)
+        copied = np.append(np.zeros(delay, dtype=bool), told[:-delay])
+        assert one.f1 == pytest.approx(f1_score(labels, copied))
+
+
+@pytest.mark.usefixtures("here", "quick")
+def test_no_method_learns_from_the_server_that_it_is_tested_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: list[tuple[str, set[str], set[bytes]]] = []
+
+    def spy(train: Sequence[ScoredSeries], test: ScoredSeries, *_: object) -> list[FrontierRow]:
+        learned.append((test.name, {one.name for one in train}, {one.scores.tobytes() for one in train}))
+        assert test.scores.tobytes() not in learned[-1][2]
+        return []
+
+    monkeypatch.setattr(module, "measure_all", spy)
+    succeed("--train", "fleet", "--seeds", 1, *QUICK)
+    assert [(name, names) for name, names, _ in learned] == [(name, set(SERVERS) - {name}) for name in SERVERS]
+    assert all(len(scores) == 2 for _, _, scores in learned)
+
+
+@pytest.mark.usefixtures("here", "quick")
+def test_finished_cells_are_kept_and_all_others_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[tuple[str, int]] = []
+
+    def spy(train: Sequence[ScoredSeries], test: ScoredSeries, conditions: Any, seed: int, *rest: Any) -> Any:
+        ran.append((test.name, seed))
+        return measure_all(train, test, conditions, seed, *rest, FAST)
+
+    monkeypatch.setattr(module, "measure_all", spy)
+    words = ("--train", "fleet", "--delays", 5, "--feedback", "full", *QUICK)
+    succeed(*words, "--seeds", 1)
+    before = read_rows("runs/frontier/table.csv")
+    assert ran == [(name, 0) for name in SERVERS]
+    assert "3 of 3 cells were finished before" in succeed(*words, "--seeds", 1)
+    assert len(ran) == 3
+    pd.testing.assert_frame_equal(read_rows("runs/frontier/table.csv"), before)
+    broken = next(path for path in Path("runs/frontier/cells").iterdir() if '"web-2"' in path.read_text())
+    broken.write_text("{")
+    assert "2 of 6 cells were finished before" in succeed(*words, "--seeds", 2)
+    assert ran[3:] == [("web-2", 0), *((name, 1) for name in SERVERS)]
+    succeed(*words[:3], 6, *words[4:], "--seeds", 1)
+    assert len(ran) == 10, "another delay, other cells"
+
+
+@pytest.mark.usefixtures("here", "quick")
+def test_a_cell_that_failed_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(train: Any, test: ScoredSeries, *rest: Any) -> list[FrontierRow]:
+        if test.name == "web-2":
+            raise ZeroDivisionError("by nothing")
+        return measure_all(train, test, *rest, FAST)
+
+    words = ("--train", "fleet", "--delays", 5, "--seeds", 1, *QUICK)
+    monkeypatch.setattr(module, "measure_all", fail)
+    result = adt_frontier(*words)
+    assert result.exit_code == 1
+    assert "failed: web-2 seed 0: ZeroDivisionError: by nothing" in result.output
+    assert set(read_rows("runs/frontier/table.csv")["series"]) == {"web-1", "web-3"}
+    monkeypatch.setattr(module, "measure_all", partial(measure_all, pythresh=FAST))
+    assert "2 of 3 cells were finished before" in succeed(*words)
+
+
+@pytest.mark.usefixtures("here", "quick")
+def test_the_configuration_says_what_it_is_and_what_was_asked() -> None:
+    succeed("--train", "fleet", "--delays", 5, "never", "--seeds", 1, *QUICK)
+    config = json.loads(Path("runs/frontier/config.json").read_text())
+    assert config["kind"] == "frontier"
+    assert config["settings"]["delays"] == ["5", "never"]
+    assert config["settings"]["feedback"] == ["full", "alerts"]
+    assert {"numpy", "torch", "adt_gym"} <= set(config["versions"])
+
+
+@pytest.mark.usefixtures("here", "quick")
+def test_a_frontier_has_a_report_but_not_on_one_page_with_runs() -> None:
+    succeed("--train", "fleet", "--delays", 5, "never", "--feedback", "full", "--seeds", 1, *QUICK)
+    report([Path("runs/frontier")])
+    page = Path("runs/frontier/report.html").read_text(encoding="utf-8")
+    assert all(method in page for method in METHODS)
+    Path("run").mkdir()
+    with pytest.raises(InputError, match="a page of each kind"):
+        report([Path("run"), Path("runs/frontier")])
+
+
+# Words
+
+
+def test_an_option_takes_several_words_or_is_repeated() -> None:
+    given: list[tuple[list[str], list[float], int]] = []
+    words = typer.Typer()
+
+    @words.command(cls=SeveralWords)
+    def command(
+        names: Annotated[list[str], typer.Option()],
+        shares: Annotated[list[float] | None, typer.Option()] = None,
+        count: int = 1,
+    ) -> None:
+        given.append((names, shares or [], count))
+
+    for line in (
+        "--names a b --shares 0.5 1 --count 2",
+        "--names a --names b --shares 0.5 --shares 1 --count 2",
+        "--count 2 --names=a b --shares 0.5 --count=2 --shares 1",
+    ):
+        result = CliRunner().invoke(words, line.split())
+        assert result.exit_code == 0, result.output
+    assert given == [(["a", "b"], [0.5, 1.0], 2)] * 3
+    assert CliRunner().invoke(words, ["--count", "2", "3", "--names", "a"]).exit_code == 2
+    assert "stray" in CliRunner().invoke(words, ["stray", "--names", "a"]).output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--delays", "0"], "'0': a delay is a whole number"),
+        (["--delays", "1", "2.5"], "'2.5'"),
+        (["--delays", "-3"], "'-3'"),
+        (["--delays", "always"], "or 'never'"),
+        (["--feedback", "none"], "--delays never"),
+        (["--feedback", "full", "some"], "'some'.* full or alerts"),
+        (["--label-noise", "1.5"], "probability"),
+        (["--train", "fleet/web-9.npz"], "web-9"),
+        (["--train", "nowhere.csv"], "nowhere"),
+        (["--train", "nowhere"], "unknown source 'nowhere'"),
+        (["--train", "fleet", "--test", "fleet/web-1.npz"], "'web-1' is to be tested"),
+        (["--train", "fleet", "--test", "copy.npz"], "'copy' is to be tested, and trained on as 'web-1'"),
+        (["--train", "fleet", "fleet/web-1.npz"], "two series are called 'web-1'"),
+        (["--train", "fleet/web-1.npz", "--test", "fleet/web-2.npz"], "trained on 1 series with an anomaly"),
+        (["--train", "fleet/web-1.npz", "fleet/web-2.npz"], "trained on 1 series with an anomaly"),
+        (["--train", "fleet/web-1.npz", "quiet.npz", "--test", "fleet/web-2.npz"], "trained on 1 series"),
+    ],
+)
+def test_bad_words_are_refused_before_anything_is_written(here: Path, words: list[str], message: str) -> None:
+    np.savez("quiet.npz", **{**arrays(9), "test_label": np.zeros(300, dtype=bool)})
+    np.savez("copy.npz", **arrays(0))
+    result = adt_frontier(*([] if "--train" in words else ["--train", "fleet"]), *words, *QUICK)
+    assert isinstance(result.exception, InputError | FileNotFoundError)
+    with pytest.raises(type(result.exception), match=message):
+        raise result.exception
+    assert not Path("runs").exists()
+
+
+def test_an_unknown_word_is_refused(here: Path) -> None:
+    result = adt_frontier("--train", "fleet", "--delay", "3")
+    assert result.exit_code == 2
+    assert "--delays" in result.output
+
+
+def test_a_folder_of_something_else_is_left_alone(here: Path) -> None:
+    Path("out").mkdir()
+    Path("out/config.json").write_text('{"settings": {}}')
+    result = adt_frontier("--train", "fleet", "--out", "out", *QUICK)
+    assert isinstance(result.exception, FileExistsError)
+    assert [path.name for path in Path("out").iterdir()] == ["config.json"]
+
+
+# Series
+
+
+def test_a_scorer_learns_on_train_and_all_of_test_is_judged(here: Path) -> None:
+    for server, name in zip(read_servers(["fleet"]), SERVERS, strict=True):
+        with np.load(f"fleet/{name}.npz") as file:
+            np.testing.assert_allclose(server.normal.values, file["train"], rtol=1e-6)
+            np.testing.assert_allclose(server.judged.values, file["test"], rtol=1e-6)
+            np.testing.assert_array_equal(server.judged.labels, file["test_label"])
+        assert server.normal.labels is None
+        assert server.name == server.normal.name == name
+
+
+def test_another_source_is_cut_as_adt_run_cuts_it(here: Path) -> None:
+    made = arrays(0)
+    pd.DataFrame({"flow": made["test"][:, 0], "label": made["test_label"].astype(int)}).to_csv("pump.csv", index=False)
+    (server,) = read_servers(["pump.csv"])
+    assert len(server.normal) + len(server.judged) == 300
+    assert server.normal.window_labels(WINDOW).sum() == 20, "adt run trains on the shortest prefix with 20"
+    np.testing.assert_allclose(server.judged.values[:, 0], made["test"][len(server.normal) :, 0], rtol=1e-6)
+
+
+# Methods
+
+
+def scored(seed: int, windows: int = 600, informative: bool = True) -> ScoredSeries:
+    """Scores that are higher in anomalies, or have nothing to do with them."""
+    random = np.random.default_rng(seed)
+    labels = np.zeros(windows, dtype=bool)
+    for start in random.integers(20, windows - 30, windows // 60):
+        labels[start : start + random.integers(5, 25)] = True
+    scores = random.random(windows)
+    return ScoredSeries(0.6 * scores + 0.4 * labels if informative else scores, labels, f"server {seed}")
+
+
+def test_the_best_pythresh_method_is_chosen_by_the_mean_f1_on_the_training_series() -> None:
+    train, test = [scored(0), scored(1)], scored(2)
+    names = ("IQR", "MAD", "ZSCORE", "NONE", "CHAU")
+    fitted = {name: make(f"pythresh:{name}").fit(train) for name in names if name != "NONE"}
+    f1 = {
+        name: np.mean([f1_score(one.labels, method.detect(one).decisions, zero_division=0) for one in train])
+        for name, method in fitted.items()
+    }
+    best = BestPyThresh(names).fit(train)
+    assert best.chosen.name == f"pythresh:{max(f1, key=f1.__getitem__)}"
+    expected = fitted[best.chosen.method].detect(test)
+    np.testing.assert_array_equal(best.detect(test).decisions, expected.decisions)
+    with pytest.raises(InputError, match="NONE"):
+        BestPyThresh(["NONE"]).fit(train)
+
+
+def test_what_cannot_be_fitted_costs_its_row_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(methods, "with_labels", lambda *_: [])
+    flat = [ScoredSeries(np.full(200, 0.5), np.arange(200) < 9, name) for name in ("a", "b")]
+    rows = {row.method: row for row in measure_all(flat, scored(0), [Feedback("none")], 0, 1, FAST)}
+    assert np.isnan(rows["dspot"].f1)
+    assert "dspot" in rows["dspot"].detail
+    assert rows["always"].f1 > 0
+
+
+def test_the_papers_agent_is_told_the_same_wrong_labels_as_all() -> None:
+    series, seed = scored(0), 3
+    env = gym.make("ADT-v0", series=series, feedback_delay=4, label_noise=0.2).unwrapped
+    env.reset(seed=seed)
+    for _ in range(len(series) - 2):
+        env.step(0)
+    flips = np.random.default_rng(seed).random(len(series)) < 0.2
+    np.testing.assert_array_equal(np.array(env.seen) == 1, series.labels ^ flips)
+
+
+APART = 60
+"""Windows by which events are moved at least, so that none meets the alarms that were raised for it."""
+
+
+def f1(decisions: NDArray[np.bool_], labels: NDArray[np.bool_]) -> float:
+    return float(2 * (decisions & labels).sum() / (decisions.sum() + labels.sum()))
+
+
+def limit(decisions: NDArray[np.bool_], labels: NDArray[np.bool_]) -> float:
+    """Return an F1 that decisions which know nothing of the labels do not exceed by more than chance.
+
+    Such decisions would have done as well had all events come later or earlier: turned round, the labels show what
+    chance gives. Its expectation is at most the F1 of flagging everything: with a share p of anomalous windows and r of
+    flagged ones it is about 2pr / (p + r), which rises with r. The margin above that is how far the best of all turns
+    stands above their mean.
+    """
+    by_chance = [f1(decisions, np.roll(labels, turn)) for turn in range(APART, len(labels) - APART)]
+    margin = max(by_chance) - float(np.mean(by_chance))
+    return f1(np.ones_like(labels), labels) + margin + 1e-9  # of rounding, where all turns are equal
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_on_scores_of_noise_without_labels_no_method_beats_flagging_everything(seed: int) -> None:
+    train = [scored(10 * seed + i, informative=False) for i in range(1, 4)]
+    test, never = scored(10 * seed, informative=False), Feedback("none")
+    evidence = Evidence(seed).fit(train)
+    every = dict([*without_labels(FAST), *with_labels(never, seed, 20, evidence)])
+    assert set(every) == set(METHODS) - {PERSISTENCE}
+    for name, method in every.items():
+        assert not method.sees_labels
+        decisions = method.fit(train).detect(test).decisions
+        assert f1(decisions, test.labels) <= limit(decisions, test.labels), name
+    for delay in (1, 5):
+        copied = make("persistence", delay=delay).detect(test).decisions
+        assert f1(copied, test.labels) > limit(copied, test.labels), "who sees labels is caught"
