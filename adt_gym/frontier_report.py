@@ -5,25 +5,33 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adt_gym.charts import as_script
-from adt_gym.evaluation.frontier import OURS, Goal, goals, over_delays, panel, read_rows, saw_labels, settings_of
-from adt_gym.files import replacing
+from adt_gym.evaluation.frontier import (
+    OURS,
+    Goal,
+    goals,
+    over_delays,
+    panel,
+    read_rows,
+    saw_labels,
+    settings_of,
+    title_of,
+)
+from adt_gym.page import html_table, page_path, write_page
 from adt_gym.series import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+KIND = "frontier"
+"""What config.json says a folder is."""
+
 COLOURS = (
     "#3e7bfa", "#e8710a", "#12a150", "#8e5be8", "#0c9db0", "#b58900", "#8c6d5a", "#c2255c", "#868e96", "#5c7a29",
 )  # fmt: skip
 """Of the methods, in the order of the tables; each can be read on white and on near black."""
-
-TEXT = ("figure", "method", "saw labels")
-"""Columns of words."""
 
 MEASURES = {
     "f1": ("F1", 3),
@@ -32,6 +40,14 @@ MEASURES = {
     "false_alarms_per_1000": ("False alarms per 1,000 windows", 1),
 }
 """What the tables of a panel show, and with how many digits."""
+
+
+DRAW = """
+const charts = JSON.parse(document.getElementById("charts").textContent);
+document.querySelectorAll(".chart").forEach((place, i) =>
+  Plotly.newPlot(place, charts[i].data, charts[i].layout, {responsive: true, displaylogo: false}));
+"""
+"""Draws the charts of all panels, in their order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +63,8 @@ def is_frontier(folder: str | Path) -> bool:
     """Return whether the folder is one that `adt frontier` wrote."""
     config = Path(folder) / "config.json"
     try:
-        return bool(json.loads(config.read_text()).get("kind") == "frontier")
-    except (FileNotFoundError, ValueError, AttributeError):
+        return bool(json.loads(config.read_text()).get("kind") == KIND)
+    except (FileNotFoundError, NotADirectoryError, ValueError, AttributeError):
         return False
 
 
@@ -75,42 +91,11 @@ def write_frontier_report(path: str | Path, folders: Sequence[str | Path]) -> No
         FileNotFoundError: If a folder is not that of a frontier.
         InputError: If ``path`` is no .html file, or a table is damaged.
     """
-    if Path(path).suffix not in (".html", ".htm"):
-        raise InputError(f"{path}: a report is an HTML page; give the file the ending .html")
-    html = _page([read_frontier(folder) for folder in folders])
-    with replacing(path) as temporary:
-        temporary.write_text(html, encoding="utf-8")
-
-
-def _page(results: Sequence[FrontierResults]) -> str:
-    from plotly.offline import get_plotlyjs
-
-    title = " · ".join(one.name for one in results)
-    charts = [chart for one in results for chart in _charts(one.table)]
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
-script-src 'unsafe-inline'; img-src data: blob:">
-<title>{escape(title)}</title>
-<style>{(files("adt_gym") / "assets" / "report.css").read_text(encoding="utf-8")}</style>
-</head>
-<body>
-<header class="page"><h1>Late, partial and missing labels</h1></header>
-<main>{"".join(map(_article, results))}</main>
-<script type="application/json" id="charts">{as_script(charts)}</script>
-<script>{get_plotlyjs()}</script>
-<script>
-const charts = JSON.parse(document.getElementById("charts").textContent);
-document.querySelectorAll(".chart").forEach((place, i) =>
-  Plotly.newPlot(place, charts[i].data, charts[i].layout, {{responsive: true, displaylogo: false}}));
-</script>
-</body>
-</html>
-"""
+    path = page_path(path)
+    results = [read_frontier(folder) for folder in folders]
+    data = [chart for one in results for chart in _charts(one.table)]
+    names = [one.name for one in results]
+    write_page(path, names, "<h1>Late, partial and missing labels</h1>", map(_article, results), data, DRAW)
 
 
 def _article(results: FrontierResults) -> str:
@@ -136,14 +121,10 @@ def _panel(table: "pd.DataFrame", feedback: str, noise: float) -> str:
         for measure, (title, digits) in MEASURES.items()
     )
     return f"""
-<section><h3>{escape(_title(feedback, noise))}</h3>
+<section><h3>{escape(title_of(feedback, noise))}</h3>
 <p>Mean over unseen series and seeds, by the windows until a label is told. A method marked <b class="saw">yes</b> was
 told labels of the test series while it judged them.</p>
 <div class="chart"></div>{tables}</section>"""
-
-
-def _title(feedback: str, noise: float) -> str:
-    return f"feedback {feedback}" + (f", {noise:.0%} of the labels told wrongly" if noise else "")
 
 
 def _measure(mean: "pd.DataFrame", saw: "pd.Series[bool]", digits: int) -> str:
@@ -153,7 +134,7 @@ def _measure(mean: "pd.DataFrame", saw: "pd.Series[bool]", digits: int) -> str:
         + [f"<td>{value:.{digits}f}</td>" if value == value else "<td>&ndash;</td>" for value in mean.loc[method]]
         for i, method in enumerate(mean.index)
     ]
-    return _table(["method", "saw labels", *mean.columns], rows)
+    return html_table(["method", "saw labels", *mean.columns], rows, text_columns=2)
 
 
 def _goals(found: Sequence[Goal]) -> str:
@@ -165,13 +146,7 @@ def _goals(found: Sequence[Goal]) -> str:
         aimed = "&ndash;" if goal.aim is None else "yes" if goal.reached(goal.aim) else "no"
         cells = (f"{goal.value:.3f}", limits[0], reached, limits[1], aimed)
         rows.append([f"<th scope=row>{escape(goal.what)}</th>", *(f"<td>{cell}</td>" for cell in cells)])
-    return _table(["figure", "value", "floor", "reached", "aim", "reached"], rows)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    titles = "".join(f"<th scope=col{' class=text' if one in TEXT else ''}>{escape(one)}</th>" for one in head)
-    body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return f'<div class="wide" tabindex="0"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
+    return html_table(["figure", "value", "floor", "reached", "aim", "reached"], rows)
 
 
 def _charts(table: "pd.DataFrame") -> list[dict[str, Any]]:

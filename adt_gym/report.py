@@ -6,18 +6,17 @@ the curves, so that zooming in shows every window while never more points are dr
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from adt_gym.charts import SMOOTHED, as_script, charts, drawn_series
+from adt_gym.charts import SMOOTHED, charts, drawn_series
 from adt_gym.evaluation.events import Events, find_events, runs
 from adt_gym.evaluation.results import LearningCurve, RunResults, read_run
-from adt_gym.files import replacing
+from adt_gym.page import asset, html_table, page_path, write_page
 from adt_gym.series import InputError
 
 COLOURS = ("#3e7bfa", "#e8710a", "#c2255c", "#12a150", "#8e5be8", "#0c9db0", "#b58900", "#868e96")
@@ -51,51 +50,26 @@ def write_report(path: str | Path, folders: Sequence[str | Path]) -> None:
         FileNotFoundError: If a folder is not that of a run.
         InputError: If there is no folder, ``path`` is no .html file, or a file of a run is damaged.
     """
-    path = Path(path)
-    if path.suffix not in (".html", ".htm"):
-        raise InputError(f"{path}: a report is an HTML page; give the file the ending .html")
+    path = page_path(path)
     if not folders:
         raise InputError("no run to report on; give the folder of at least one")
-    html = page([read_run(folder) for folder in folders])
-    with replacing(path) as temporary:
-        temporary.write_text(html, encoding="utf-8")
-
-
-def page(results: Sequence[RunResults]) -> str:
-    """Return the page of the runs."""
-    from plotly.offline import get_plotlyjs
-
-    assets = files("adt_gym") / "assets"
-    title = " · ".join(run.name for run in results)
-    tabs = "".join(
-        f'<button role="tab" id="tab-{i}" aria-controls="run-{i}" aria-selected="{str(i == 0).lower()}">'
-        f"{escape(run.name)}</button>"
-        for i, run in enumerate(results)
-    )
+    results = [read_run(folder) for folder in folders]
     drawn = [drawn_series(run.test, MAX_WINDOWS // len(results)) for run in results]
     articles = [_article(i, run, len(shown)) for i, (run, shown) in enumerate(zip(results, drawn, strict=True))]
     data = [charts(run, shown, _colours(run)) for run, shown in zip(results, drawn, strict=True)]
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
-script-src 'unsafe-inline'; img-src data: blob:">
-<title>{escape(title)}</title>
-<style>{(assets / "report.css").read_text(encoding="utf-8")}</style>
-</head>
-<body>
-<header class="page"><h1>Anomaly thresholds</h1>
-{f'<nav role="tablist" aria-label="runs">{tabs}</nav>' if len(results) > 1 else ""}</header>
-<main>{"".join(articles)}</main>
-<script type="application/json" id="charts">{as_script(data)}</script>
-<script>{get_plotlyjs()}</script>
-<script>{(assets / "report.js").read_text(encoding="utf-8")}</script>
-</body>
-</html>
-"""
+    names = [run.name for run in results]
+    write_page(path, names, f"<h1>Anomaly thresholds</h1>\n{_tabs(names)}", articles, data, asset("report.js"))
+
+
+def _tabs(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return ""
+    tabs = "".join(
+        f'<button role="tab" id="tab-{i}" aria-controls="run-{i}" aria-selected="{str(i == 0).lower()}">'
+        f"{escape(name)}</button>"
+        for i, name in enumerate(names)
+    )
+    return f'<nav role="tablist" aria-label="runs">{tabs}</nav>'
 
 
 def _article(number: int, run: RunResults, drawn: int) -> str:
@@ -145,7 +119,7 @@ def _truth_table(run: RunResults) -> str:
         saw = '<td class="text"><b class="saw">yes</b></td>' if row.saw_labels else '<td class="text">no</td>'
         cells = [_measure(name, row.measures.get(name, float("nan"))) for name in measures]
         rows.append([_method(i, row.method), saw, *cells])
-    return _table([TITLES.get(name, name.replace("_", " ")) for name in head], rows, text_columns=2)
+    return html_table([TITLES.get(name, name.replace("_", " ")) for name in head], rows, text_columns=2)
 
 
 def _measure(name: str, value: float) -> str:
@@ -170,13 +144,15 @@ def _confusion_table(run: RunResults) -> str:
         decisions = np.concatenate([one.decisions for one in each])
         tn, fp, fn, tp = np.bincount(2 * labels + decisions, minlength=4).tolist()
         rows.append([_method(i, method), *map(_number, (tp, tn, fp, fn))])
-    return _table(["method", "TP", "TN", "FP", "FN"], rows)
+    return html_table(["method", "TP", "TN", "FP", "FN"], rows)
 
 
 def _event_table(run: RunResults) -> str:
     found = {method: find_events(each) for method, each in run.detections.items()}
     rows = [[_method(i, method), *_event_cells(events)] for i, (method, events) in enumerate(found.items())]
-    return _table(["method", "events found", "missed", "median delay", "95th percentile", "false alarm segments"], rows)
+    return html_table(
+        ["method", "events found", "missed", "median delay", "95th percentile", "false alarm segments"], rows
+    )
 
 
 def _event_cells(events: Events) -> list[str]:
@@ -208,15 +184,7 @@ def _settings_table(kind: str, values: Mapping[str, object]) -> str:
     rows = [
         [f"<th scope=row>{escape(name)}</th>", f"<td>{escape(_plain(value))}</td>"] for name, value in values.items()
     ]
-    return _table([kind, "value"], rows, text_columns=2)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], text_columns: int = 1) -> str:
-    titles = "".join(
-        f"<th scope=col{' class=text' if i < text_columns else ''}>{escape(t)}</th>" for i, t in enumerate(head)
-    )
-    body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return f'<div class="wide" tabindex="0"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
+    return html_table([kind, "value"], rows, text_columns=2)
 
 
 def _method(number: int, name: str) -> str:

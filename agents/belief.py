@@ -7,10 +7,10 @@ normal and anomalous, some of whose states are told late. The policy flags a win
 
     logit(evidence) + weight * (logit(belief) - logit(prior)) - memory * (known - logit(prior)) > cut
 
-where ``known`` is the strongest evidence that was lately told to be nothing; while an alarm waits for its label,
-``patience`` is added to the cut. These four numbers are found by direct policy search: all rules of a grid play all
-training series under the same feedback, and the one with the highest mean F1 wins. Evidence in that search comes from
-trees that have not seen the series it is about, as it will on a new machine.
+where ``known`` is the strongest evidence that was lately told to be nothing; while an alarm waits for its label, and
+the belief is below one half, ``patience`` is added to the cut. These four numbers are found by direct policy search:
+all rules of a grid play all training series under the same feedback, and the one with the highest mean F1 wins.
+Evidence in that search comes from trees that have not seen the series it is about, as it will on a new machine.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Gradient boosting on what our agent observes: the supervised answer to the same problem, to hold agents against."""
+"""Gradient boosting on score and label context: the supervised answer to the same problem, to hold agents against."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym.agents.belief import varies
 from adt_gym.context import HISTORY, label_context, score_context
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.feedback import Feedback, told_labels
@@ -39,13 +40,13 @@ class Boosting:
         """Learn from labelled series of other machines; the cut from what models say of a series they have not seen.
 
         Raises:
-            InputError: If fewer than two series hold an anomaly.
+            InputError: If fewer than two series hold both anomalous and normal windows.
         """
-        anomalous = sum(bool(one.labels.any()) for one in train)
-        if anomalous < 2:
+        telling = sum(varies(one.labels) for one in train)
+        if telling < 2:
             raise InputError(
-                f"{len(train)} training series, {anomalous} with an anomaly; "
-                "give at least two that hold one, so that the cut can be chosen fairly"
+                f"{len(train)} training series, {telling} with both anomalous and normal windows; "
+                "give at least two that hold both, so that the cut can be chosen fairly"
             )
         observed = [self._observe_all(one) for one in train]
         everything = range(len(train))

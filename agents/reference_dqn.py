@@ -206,7 +206,7 @@ class ReferenceDQN:
         env = self.env
         return (
             self.settings.plan
-            and isinstance(env, ThresholdingEnv)  # any wrapper may change what an agent sees
+            and type(env) is ThresholdingEnv  # a wrapper or a subclass may change what an agent sees or earns
             and env.hold == 1
             and not env.costs
             and states_per_decision(env.mdp, env.feedback) <= MAX_STATES_PER_DECISION

@@ -1,12 +1,9 @@
 """`adt classify SOURCE`: the deep Q-learning classifier, and beside it what a user would pick instead."""
 
 import json
-import platform
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -16,7 +13,6 @@ import typer
 from rich import box
 from rich.table import Table
 
-import adt_gym
 from adt_gym.agents.reference_dqn import EpisodeReport
 from adt_gym.agents.samples_dqn import SamplesDQN, SamplesSettings, make_sb3_dqn
 from adt_gym.data.samples import read_samples
@@ -26,6 +22,7 @@ from adt_gym.evaluation.classification import Summary, Verdicts
 from adt_gym.files import replacing
 from adt_gym.samples import GENERATORS, Samples, Split, Standardiser
 from adt_gym.scripts.progress import bar, console
+from adt_gym.scripts.versions import versions
 from adt_gym.series import InputError
 
 CHECKPOINT_EVERY = 10
@@ -327,16 +324,3 @@ def table(settings: ClassifySettings, rows: Sequence[Summary]) -> Table:
 def as_json(value: Any) -> Any:
     """Return a dataclass as JSON would give it back."""
     return json.loads(json.dumps(asdict(value)))
-
-
-def versions() -> dict[str, object]:
-    """Return the command and the versions it ran with."""
-    names = ("numpy", "torch", "gymnasium", "scikit-learn")
-    return {
-        "command": ["adt", *sys.argv[1:]],
-        "versions": {
-            "python": platform.python_version(),
-            "adt_gym": adt_gym.__version__,
-            **{name: version(name) for name in names},
-        },
-    }

@@ -28,9 +28,10 @@ def evaluate(
     settings = read_settings(run)
     policy = thresholds.Policy(load(run, settings), hold=settings.hold, **settings.env_kwargs)
     test = resolve(series)
-    rows = compare([policy, *baselines()], resolve(settings.series), test)
+    rows = compare([policy, *baselines(settings.feedback_delay)], resolve(settings.series), test)
     console.print(table(rows, f"{settings.agent} on {series}: {sum(map(len, test)):,} windows"))
-    console.print(copying(rows), soft_wrap=True)
+    if policy.sees_labels:
+        console.print(copying(rows, settings.feedback_delay), soft_wrap=True)
     if series == settings.series:
         console.print("these are the series that the policy was trained on", soft_wrap=True)
     path = out or run / "table.csv"

@@ -24,11 +24,13 @@ def figures(
     run: Annotated[Path, typer.Option(help="folder of an adt run on yahoo_like; made if it is not there")] = Path(
         "runs/yahoo_like"
     ),
-    reproduced: Annotated[Path, typer.Option(help="where the folders of adt reproduce are")] = Path("runs"),
+    reproduced: Annotated[Path, typer.Option(help="where the folders of adt reproduce and adt frontier are")] = Path(
+        "runs"
+    ),
     benchmarks: Annotated[Path, typer.Option(help="where adt benchmark left its pictures")] = Path("benchmarks"),
     out: Annotated[Path, typer.Option(help="where all pictures go")] = Path("docs/figures"),
 ) -> None:
-    """Make all static pictures: of a run on yahoo_like, of ADT-v0, and of all that was reproduced and benchmarked."""
+    """Make all static pictures: of a run on yahoo_like, of ADT-v0, and of what other commands left."""
     if not run.exists():
         make_run("yahoo_like", out=run)
     results = read_run(run)
@@ -39,6 +41,8 @@ def figures(
     draw_frame(drawn[1], results, ReferenceDQN.load(run / "policy.npz"), shown)
     for source in sorted(reproduced.glob("reproduce-*/*.png")):
         drawn.append(copy(source, out / f"{source.parent.name.removeprefix('reproduce-')}.png"))
+    for source in sorted(reproduced.glob("frontier*/frontier.png")):
+        drawn.append(copy(source, out / f"{source.parent.name}.png"))
     for source in sorted(benchmarks.glob("*.png")):
         drawn.append(copy(source, out / f"benchmark-{source.name}"))
     for path in drawn:

@@ -17,17 +17,16 @@ from adt_gym.evaluation.frontier import NEVER, FrontierRow, goals, over_delays, 
 from adt_gym.evaluation.grid import digest
 from adt_gym.feedback import Feedback
 from adt_gym.files import replacing
-from adt_gym.scripts.classify import versions
+from adt_gym.frontier_report import KIND, is_frontier
 from adt_gym.scripts.frontier_methods import measure_all
 from adt_gym.scripts.frontier_series import Scoring, Server, check_apart, read_servers, score
 from adt_gym.scripts.frontier_tables import events_table, f1_table, goals_table
 from adt_gym.scripts.progress import bar, console
+from adt_gym.scripts.versions import versions
 from adt_gym.scripts.workers import finish, processes
 from adt_gym.series import InputError, ScoredSeries
 
 FEEDBACK = ("full", "alerts")
-KIND = "frontier"
-"""What config.json says a folder is."""
 
 
 @dataclass(frozen=True)
@@ -183,9 +182,9 @@ def read_rounds(settings: FrontierSettings) -> list[Round]:
         InputError: If a series cannot be read, is on both sides, or has fewer than two with an anomaly to learn from.
     """
     train, test = read_servers(settings.train), read_servers(settings.test)
-    check_apart(train, test)
     rounds = [(train, one) for one in test] or [([o for o in train if o is not one], one) for one in train]
     for others, one in rounds:
+        check_apart(others, one)
         anomalous = [o.name for o in others if o.judged.labels is not None and o.judged.labels.any()]
         if len(anomalous) < 2:
             raise InputError(
@@ -198,7 +197,12 @@ def read_rounds(settings: FrontierSettings) -> list[Round]:
 def score_all(
     settings: FrontierSettings, rounds: Sequence[Round], cache: Path, jobs: int
 ) -> dict[int, dict[Server, ScoredSeries]]:
-    """Return by seed the scores of every server."""
+    """Return by seed the scores of every server.
+
+    Raises:
+        ChildProcessError: If workers died over one, as for want of memory.
+        InputError: If the scorer does not take the settings or the series.
+    """
     servers = dict.fromkeys(server for others, one in rounds for server in (*others, one))
     tasks = [
         Scoring(server, settings.scorer, settings.epochs, seed, cache.resolve())
@@ -209,7 +213,7 @@ def score_all(
     with processes(score, min(jobs, len(tasks))) as workers, bar("scores", len(tasks)) as advance:
         for task, scored, _, error in finish(workers, tasks):
             if error:
-                raise RuntimeError(f"series {task.server.name!r} could not be scored: {error}")
+                raise ChildProcessError(f"series {task.server.name!r} could not be scored: {error}")
             scores[task.seed][task.server] = scored
             advance(f"{task.server.name} seed {task.seed}")
     return scores
@@ -239,11 +243,10 @@ def open_folder(folder: Path, settings: FrontierSettings) -> None:
     Raises:
         FileExistsError: If the folder holds something else than a frontier.
     """
-    config = folder / "config.json"
-    ours = config.is_file() and json.loads(config.read_text()).get("kind") == KIND
-    if folder.exists() and not ours and not (folder.is_dir() and not any(folder.iterdir())):
+    empty = folder.is_dir() and not any(folder.iterdir())
+    if folder.exists() and not empty and not is_frontier(folder):
         raise FileExistsError(f"{folder} exists and is not a frontier to go on with; choose another folder (--out)")
-    with replacing(config) as temporary:
+    with replacing(folder / "config.json") as temporary:
         content = {"kind": KIND, "settings": asdict(settings), **versions()}
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 

@@ -74,19 +74,18 @@ def _from_arrays(path: Path) -> Server:
     return Server(replace(train, name=path.stem), replace(test, name=path.stem))
 
 
-def check_apart(train: Sequence[Server], test: Sequence[Server]) -> None:
+def check_apart(train: Sequence[Server], tested: Server) -> None:
     """Refuse to test on what was trained on.
 
     Raises:
-        InputError: If a series is on both sides.
+        InputError: If the tested series is among those trained on, under whatever name.
     """
-    for one in test:
-        for other in train:
-            if one.name == other.name or np.array_equal(one.judged.values, other.judged.values):
-                raise InputError(
-                    f"series {one.name!r} is to be tested, and trained on as {other.name!r}: take it out of one side, "
-                    "or leave --test out to test each series by methods trained on the others"
-                )
+    for other in train:
+        if tested.name == other.name or np.array_equal(tested.judged.values, other.judged.values):
+            raise InputError(
+                f"series {tested.name!r} is to be tested, and trained on as {other.name!r}: take one of them out; "
+                "without --test each series is tested by methods trained on the others"
+            )
 
 
 @dataclass(frozen=True, eq=False)

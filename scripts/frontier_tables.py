@@ -5,16 +5,11 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from adt_gym.evaluation.frontier import Goal, over_delays, saw_labels
+from adt_gym.evaluation.frontier import Goal, over_delays, saw_labels, title_of
 from adt_gym.scripts.tables import TEXT, new_table, number, yes_no
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def title_of(feedback: str, noise: float) -> str:
-    """Return the words above a table."""
-    return f"feedback {feedback}" + (f", {noise:.0%} of the labels told wrongly" if noise else "")
 
 
 def f1_table(rows: "pd.DataFrame", feedback: str, noise: float) -> Table:

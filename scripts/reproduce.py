@@ -19,12 +19,12 @@ from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.evaluation.robustness import mean_and_std, subset_scores, wilcoxon_p
 from adt_gym.files import replacing
 from adt_gym.scripts import paper
-from adt_gym.scripts.classify import versions
 from adt_gym.scripts.paper import Dataset, Setting, What
 from adt_gym.scripts.paper_agents import Cell, TrainedAgent, available_jobs, train_agents
 from adt_gym.scripts.paper_pictures import draw
 from adt_gym.scripts.paper_scores import PaperScores, ScoreSettings, prepare
 from adt_gym.scripts.progress import console
+from adt_gym.scripts.versions import versions
 from adt_gym.series import Detection, InputError, ScoredSeries
 from adt_gym.thresholds import Thresholder
 

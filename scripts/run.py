@@ -2,12 +2,9 @@
 
 import csv
 import json
-import platform
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +12,6 @@ import gymnasium as gym
 import numpy as np
 import typer
 
-import adt_gym
 from adt_gym import plots, thresholds
 from adt_gym.agents.reference_dqn import EpisodeReport, ReferenceDQN
 from adt_gym.data.kubernetes import kubernetes_kinds
@@ -34,6 +30,7 @@ from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import fit_and_score, fit_with_bar, make_scorer
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.tables import copying, events_table, kinds_table, seeds_table, table
+from adt_gym.scripts.versions import versions
 from adt_gym.series import InputError, ScoredSeries, Series, save_scored
 from adt_gym.thresholds.pythresh import FAST_PYTHRESH
 
@@ -188,7 +185,7 @@ def run_seed(settings: RunSettings, folder: Path, cache: Path) -> SeedOutcome:
     if isinstance(scorer, Ensemble):
         rows += ensemble_rows(scorer, split.test, test)
 
-    (folder / "config.json").write_text(json.dumps(configuration(settings), indent=2) + "\n")
+    (folder / "config.json").write_text(json.dumps({"settings": asdict(settings), **versions()}, indent=2) + "\n")
     if isinstance(scorer, AutoEncoder):
         scorer.save(folder / "scorer.npz")
     save_scored(folder / "scores-train.npz", train)
@@ -284,13 +281,12 @@ def train_agent(labelled: Sequence[ScoredSeries], settings: RunSettings) -> tupl
     return agent, LearningCurve(*np.array(points, dtype=float).T)
 
 
-def baselines() -> list[thresholds.Thresholder]:
-    """Return what every agent must be held against, in every table."""
+def baselines(delay: int = 1) -> list[thresholds.Thresholder]:
+    """Return what every agent must be held against, in every table; ``delay`` is that of the labels that it sees."""
     return [
         thresholds.make("static"),
         thresholds.make("static", on="test"),
-        thresholds.make("persistence", delay=1),
-        thresholds.make("persistence", delay=10),
+        *(thresholds.make("persistence", delay=d) for d in sorted({1, 10, delay})),
         thresholds.make("always"),
         thresholds.make("never"),
     ]
@@ -318,16 +314,3 @@ def where_possible(
         except InputError as error:
             warnings.warn(f"no row for {method.name}: {error}", stacklevel=2)
     return rows
-
-
-def configuration(settings: RunSettings) -> dict[str, object]:
-    """Return what it takes to run this again."""
-    return {
-        "settings": asdict(settings),
-        "command": ["adt", *sys.argv[1:]],
-        "versions": {
-            "python": platform.python_version(),
-            "adt_gym": adt_gym.__version__,
-            **{name: version(name) for name in ("numpy", "torch", "gymnasium")},
-        },
-    }

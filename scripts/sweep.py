@@ -23,9 +23,9 @@ from adt_gym.evaluation.compare import COLUMNS, Row, compare
 from adt_gym.evaluation.grid import METRICS, Grid, Value, as_text, digest, heat_map, parse_grid, points, summarise
 from adt_gym.files import replacing
 from adt_gym.mdp import ThresholdingMDP
-from adt_gym.scripts.classify import versions
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.run import choose_labelled
+from adt_gym.scripts.versions import versions
 from adt_gym.scripts.workers import finish, processes, ray_tasks
 from adt_gym.series import InputError, ScoredSeries
 

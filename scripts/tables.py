@@ -107,9 +107,10 @@ def mean_and_deviation(values: NDArray[np.float64]) -> str:
     return f"{mean} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else mean
 
 
-def copying(rows: Sequence[Row]) -> str:
-    """Say how often the agent did what copying the last label does."""
-    agent, copy = (next(r for r in rows if r.method == name) for name in ("adt", "persistence(1)"))
+def copying(rows: Sequence[Row], delay: int = 1) -> str:
+    """Say how often the agent did what copying the newest label does."""
+    agent, copy = (next(r for r in rows if r.method == name) for name in ("adt", f"persistence({delay})"))
     pairs = zip(agent.detections, copy.detections, strict=True)
     equal = np.concatenate([a.decisions == b.decisions for a, b in pairs])
-    return f"the agent's decision equals the label of the window before on {equal.mean():.2%} of the windows"
+    copied = "the window before" if delay == 1 else f"{delay} windows before"
+    return f"the agent's decision equals the label of {copied} on {equal.mean():.2%} of the windows"

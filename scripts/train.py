@@ -53,7 +53,7 @@ class TrainSettings:
         agent: One of `Agent`.
         series: What ADT-v0 takes: a packaged name, an ``.npz`` file of scored series or a folder of them.
         env: The environment's id: ADT-v0, or a preset of it with Discrete actions.
-        feedback, feedback_delay, label_noise: See ADT-v0; None for what the id stands for.
+        feedback, feedback_delay, label_noise: See ADT-v0; a feedback of None is what the id stands for.
         k, hold, alpha, learning_rate, gamma: See ADT-v0 and the reference DQN; beta is 1 - alpha.
         episodes: How many; for PPO about as many, it stops after whole rollouts.
         num_envs: For PPO, episodes side by side.
@@ -161,6 +161,7 @@ def _prepare(folder: Path, settings: TrainSettings, resume: bool) -> None:
         return
     if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty: --resume goes on with its run, another --out starts a new one")
+    gym.make(settings.env, series=settings.series, **settings.env_kwargs)  # what it refuses leaves no folder behind
     with replacing(folder / "config.json") as temporary:
         temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n")
 

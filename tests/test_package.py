@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS = (
     {"series", "files", "registry", "feedback", "context", "mdp", "plan", "samples", "envs", "wrappers"},
-    {"data", "scoring", "thresholds", "evaluation", "plots", "report", "charts", "figures", "frontier_report"},
+    {"data", "scoring", "thresholds", "evaluation", "plots", "report", "charts", "figures", "frontier_report", "page"},
     {"agents"},
     {"scripts"},
 )

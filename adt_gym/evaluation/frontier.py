@@ -147,6 +147,11 @@ def panel(table: "pd.DataFrame", feedback: str, noise: float) -> "pd.DataFrame":
     return rows.assign(method=rows["method"].mask(copies, PERSISTENCE))
 
 
+def title_of(feedback: str, noise: float) -> str:
+    """Return the words above a panel."""
+    return f"feedback {feedback}" + (f", {noise:.0%} of the labels told wrongly" if noise else "")
+
+
 @dataclass(frozen=True, eq=False)
 class OverDelays:
     """One measure of every method, a row each, at every delay, a column each.
@@ -166,11 +171,10 @@ def over_delays(rows: "pd.DataFrame", measure: str = "f1") -> OverDelays:
     A method that could not be measured on some series has no mean; a detection delay is averaged over the series where
     some event was found.
     """
-    keys = ["method", "delay"]
-    by_seed = rows.groupby([*keys, "seed"])[measure].mean(skipna=measure == "detection_delay")
+    keys, skipped = ["method", "delay"], measure == "detection_delay"
+    by_seed = rows.groupby([*keys, "seed"])[measure].mean(skipna=skipped)
     over = by_seed.groupby(keys)
     methods, delays = _ordered(rows["method"], METHODS), sorted(rows["delay"].unique(), key=_place)
-    skipped = measure == "detection_delay"
     means = over.mean(skipna=skipped), over.std(skipna=skipped)
     mean, deviation = (one.unstack("delay").reindex(index=methods, columns=delays) for one in means)
     return OverDelays(mean, deviation)

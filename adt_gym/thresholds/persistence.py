@@ -12,7 +12,8 @@ from adt_gym.series import Detection, InputError, ScoredSeries
 class Persistence:
     """Flag window t if window t - d was anomalous: copy the newest label that feedback with delay d has released.
 
-    Its precision, recall and F1 for d = 1 are all 1 - runs / positives (up to an anomaly at the very end).
+    With d = 1 and all labels told truly, its precision, recall and F1 are all 1 - runs / positives (up to an anomaly at
+    the very end).
 
     Args:
         delay: d, at least 1. The first d windows are not flagged.

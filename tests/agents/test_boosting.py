@@ -123,5 +123,5 @@ def test_labels_at_once_make_up_for_scores_that_say_nothing() -> None:
 
 def test_one_series_cannot_teach() -> None:
     quiet = ScoredSeries(TRAIN[1].scores, np.zeros(500))
-    with pytest.raises(InputError, match="2 training series, 1 with an anomaly"):
+    with pytest.raises(InputError, match="2 training series, 1 with both"):
         Boosting(Feedback()).fit([TRAIN[0], quiet])

@@ -12,6 +12,7 @@ import torch
 
 from adt_gym import InputError, ScoredSeries
 from adt_gym.agents.reference_dqn import EpisodeReport, Hyperparameters, ReferenceDQN, ReplayMemory
+from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.thresholds import Policy
 
 MakeSeries = Callable[..., ScoredSeries]
@@ -121,6 +122,16 @@ def test_a_wrapped_environment_is_stepped(make_series: MakeSeries) -> None:
     wrapped = gym.wrappers.TransformObservation(env, halve, env.observation_space)
     agent, _ = learn(wrapped, episodes=3)
     assert agent.memory.observations.max() <= 0.5
+
+
+def test_an_environment_of_another_kind_is_stepped(make_series: MakeSeries) -> None:
+    class Paid(ThresholdingEnv):
+        def step(self, action: Any) -> Any:
+            observation, _, *rest = super().step(action)
+            return observation, 7.0, *rest
+
+    agent, _ = learn(Paid(make_series()), episodes=3)
+    assert set(agent.memory.rewards[: len(agent.memory)].tolist()) == {7.0}
 
 
 def test_the_environments_own_hold_makes_one_transition_of_a_step(make_series: MakeSeries) -> None:

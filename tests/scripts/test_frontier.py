@@ -8,7 +8,6 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-import gymnasium as gym
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,12 +18,14 @@ from typer.testing import CliRunner, Result
 
 from adt_gym import ScoredSeries
 from adt_gym.agents.belief import Evidence
+from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.evaluation.frontier import METHODS, PERSISTENCE, FrontierRow, read_rows
-from adt_gym.feedback import Feedback
+from adt_gym.feedback import Feedback, told_labels
+from adt_gym.plan import View
 from adt_gym.scripts import frontier as module
 from adt_gym.scripts import frontier_methods as methods
 from adt_gym.scripts.frontier import frontier
-from adt_gym.scripts.frontier_methods import BestPyThresh, measure_all, with_labels, without_labels
+from adt_gym.scripts.frontier_methods import BestPyThresh, PaperAgent, measure_all, with_labels, without_labels
 from adt_gym.scripts.frontier_series import WINDOW, read_servers
 from adt_gym.scripts.report import report
 from adt_gym.scripts.words import SeveralWords
@@ -293,6 +294,7 @@ def test_an_option_takes_several_words_or_is_repeated() -> None:
         (["--train", "nowhere"], "unknown source 'nowhere'"),
         (["--train", "fleet", "--test", "fleet/web-1.npz"], "'web-1' is to be tested"),
         (["--train", "fleet", "--test", "copy.npz"], "'copy' is to be tested, and trained on as 'web-1'"),
+        (["--train", "fleet", "copy.npz"], "'web-1' is to be tested, and trained on as 'copy'"),
         (["--train", "fleet", "fleet/web-1.npz"], "two series are called 'web-1'"),
         (["--train", "fleet/web-1.npz", "--test", "fleet/web-2.npz"], "trained on 1 series with an anomaly"),
         (["--train", "fleet/web-1.npz", "fleet/web-2.npz"], "trained on 1 series with an anomaly"),
@@ -315,11 +317,13 @@ def test_an_unknown_word_is_refused(here: Path) -> None:
     assert "--delays" in result.output
 
 
-def test_a_folder_of_something_else_is_left_alone(here: Path) -> None:
+@pytest.mark.parametrize("content", ['{"settings": {}}', "{", "[]"])
+def test_a_folder_of_something_else_is_left_alone(here: Path, content: str) -> None:
     Path("out").mkdir()
-    Path("out/config.json").write_text('{"settings": {}}')
+    Path("out/config.json").write_text(content)
     result = adt_frontier("--train", "fleet", "--out", "out", *QUICK)
     assert isinstance(result.exception, FileExistsError)
+    assert Path("out/config.json").read_text() == content
     assert [path.name for path in Path("out").iterdir()] == ["config.json"]
 
 
@@ -383,14 +387,19 @@ def test_what_cannot_be_fitted_costs_its_row_only(monkeypatch: pytest.MonkeyPatc
     assert rows["always"].f1 > 0
 
 
-def test_the_papers_agent_is_told_the_same_wrong_labels_as_all() -> None:
-    series, seed = scored(0), 3
-    env = gym.make("ADT-v0", series=series, feedback_delay=4, label_noise=0.2).unwrapped
-    env.reset(seed=seed)
-    for _ in range(len(series) - 2):
-        env.step(0)
-    flips = np.random.default_rng(seed).random(len(series)) < 0.2
-    np.testing.assert_array_equal(np.array(env.seen) == 1, series.labels ^ flips)
+def test_the_papers_agent_is_told_the_same_wrong_labels_as_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    foresee = ThresholdingEnv.foresee
+
+    def spy(env: ThresholdingEnv) -> View:
+        told.append(foresee(env).labels)
+        return View(env.feedback, env.observe_score, told[-1])
+
+    feedback, seed = Feedback("full", 4, 0.2), 3
+    agent = PaperAgent(feedback, seed, episodes=1).fit([scored(1), scored(2)])
+    monkeypatch.setattr(ThresholdingEnv, "foresee", spy)
+    agent.detect(scored(0))
+    np.testing.assert_array_equal(told, [told_labels(scored(0), feedback, seed)])
 
 
 APART = 60

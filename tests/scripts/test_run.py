@@ -14,6 +14,7 @@ from adt_gym.data import load
 from adt_gym.data.kubernetes import kubernetes
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts.__main__ import app
+from adt_gym.scripts.run import baselines
 from adt_gym.series import load_scored
 from adt_gym.thresholds import Policy, make
 
@@ -205,6 +206,13 @@ def test_the_seed_makes_the_generated_cluster_and_tells_its_kinds(here: Path) ->
     assert shares["method"] == ["point", "seasonal", "sequence", "trend"]
     assert shares["always"] == ["1.00"] * 4
     assert float(min(shares["persistence(1)"])) > 0.9, "the kinds of another seed stand elsewhere"
+
+
+@pytest.mark.parametrize("delay", [1, 10, 60])
+def test_an_agent_is_held_against_copying_with_its_own_delay(delay: int) -> None:
+    names = [rule.name for rule in baselines(delay)]
+    assert {"persistence(1)", f"persistence({delay})", "always", "never"} <= set(names)
+    assert len(names) == len(set(names))
 
 
 def test_one_seed_has_no_mean(here: Path) -> None:

@@ -181,6 +181,8 @@ def test_bad_input_is_one_line(tmp_path: Path, scored: Path) -> None:
     refused(train(tmp_path / "run", scored, "--resume", "--k", 3), "k was 2, is 3")
     refused(train(tmp_path / "none", scored, "--resume"), "config.json")
     refused(train(tmp_path / "other", tmp_path / "missing.npz"), "missing.npz")
+    refused(train(tmp_path / "other", scored, "--feedback", "some"), "unknown feedback 'some'")
+    assert not (tmp_path / "other").exists(), "the same command, mended, must not find a folder that is not empty"
     refused(adt("evaluate", tmp_path / "nowhere", "--series", scored), "nowhere")
     refused(adt("evaluate", tmp_path / "run", "--series", "unheard_of"), "unheard_of")
     (tmp_path / "run" / "policy.npz").write_bytes(b"not a policy")
