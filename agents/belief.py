@@ -1,4 +1,4 @@
-"""Our agent where labels come late, in part, noisily or never: it acts on a belief, and finds its rule by trying.
+"""An agent for labels that come late, in part, noisily or never: it acts on a belief, and finds its rule by trying.
 
 What an operator can know of window t comes from two sides. The scores up to t become evidence, learned by imitation:
 extremely randomised trees (Geurts, Ernst and Wehenkel, 2006) estimate the chance of an anomaly from
@@ -207,7 +207,7 @@ class BeliefAgent:
         evidence: Fitted on the same training series, to share among agents for different feedback; None to fit one.
     """
 
-    name = "ours"
+    name = "belief"
 
     def __init__(self, feedback: Feedback, seed: int = 0, evidence: Evidence | None = None):
         self.feedback, self.seed, self.evidence = feedback, seed, evidence
@@ -263,18 +263,23 @@ class BeliefAgent:
         grid = Rule(*(axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")))
         f1 = np.array(
             [
-                gaussian_filter(
-                    f1_of_each(self._play(evidence, series, grid), series.labels).reshape(shape), BLUR, mode="nearest"
-                ).ravel()
+                f1_of_each(self._play(evidence, series, grid), series.labels)
                 for evidence, series in zip(self.evidence.held_out, train, strict=True)
                 if series.labels.any()
             ]
         )
-        mean = f1.mean(axis=0)
+        blurred = np.array([gaussian_filter(one.reshape(shape), BLUR, mode="nearest").ravel() for one in f1])
+        mean = blurred.mean(axis=0)
         best, plain = int(mean.argmax()), int(mean[: len(CUTS)].argmax())
-        gain = f1[:, best] - f1[:, plain]
-        helps = gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain))
-        return Rule(*(float(axis[best if helps else plain]) for axis in grid))
+        chosen = best if gains(blurred[:, best], blurred[:, plain]) else plain
+        self.held_out_f1 = f1[:, chosen]
+        return Rule(*(float(axis[chosen]) for axis in grid))
+
+
+def gains(one: Array, other: Array) -> bool:
+    """Return whether ``one`` is better than ``other``, value by value, by more than a standard error of the mean."""
+    gain = one - other
+    return bool(gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)))
 
 
 def f1_of_each(decisions: NDArray[np.bool_], labels: NDArray[np.bool_]) -> Array:

@@ -67,11 +67,14 @@ class Boosting:
             if train[i].labels.any()
         ]
         truths = [one.labels for one in train if one.labels.any()]
-        f1 = [
-            [precision_recall_f1(chance > cut, y)[2] for cut in CUTS]
-            for chance, y in zip(held_out, truths, strict=True)
-        ]
-        self.cut = float(CUTS[np.argmax(np.mean(f1, axis=0))])
+        f1 = np.array(
+            [
+                [precision_recall_f1(chance > cut, y)[2] for cut in CUTS]
+                for chance, y in zip(held_out, truths, strict=True)
+            ]
+        )
+        best = int(f1.mean(axis=0).argmax())
+        self.cut, self.held_out_f1 = float(CUTS[best]), f1[:, best]
         self._model = learn(everything)
         return self
 

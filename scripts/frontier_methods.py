@@ -9,8 +9,9 @@ import gymnasium as gym
 import numpy as np
 
 from adt_gym import thresholds
-from adt_gym.agents.belief import BeliefAgent, Evidence
+from adt_gym.agents.belief import Evidence
 from adt_gym.agents.boosting import Boosting
+from adt_gym.agents.chosen import ChosenAgent
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.evaluation.compare import evaluate
 from adt_gym.evaluation.frontier import PAPER, FrontierRow, delay_of
@@ -102,7 +103,7 @@ def with_labels(
     feedback: Feedback, seed: int, episodes: int, evidence: Evidence
 ) -> list[tuple[str, thresholds.Thresholder]]:
     """Return, by the names of their rows, the methods that live on what they are told; copying needs something."""
-    learners = (Boosting(feedback, seed), PaperAgent(feedback, seed, episodes), BeliefAgent(feedback, seed, evidence))
+    learners = (Boosting(feedback, seed), PaperAgent(feedback, seed, episodes), ChosenAgent(feedback, seed, evidence))
     methods: list[tuple[str, thresholds.Thresholder]] = [(one.name, one) for one in learners]
     if feedback.kind != "none":
         copy = thresholds.make(
@@ -142,7 +143,7 @@ def measure_all(
         rows += [replace(row, **here) for row in blind]  # type: ignore[arg-type]
         for name, method in with_labels(feedback, seed, episodes, evidence):
             row = _measure(name, method, train, test, feedback, seed)
-            rows.append(replace(row, seconds=row.seconds + shared) if isinstance(method, BeliefAgent) else row)
+            rows.append(replace(row, seconds=row.seconds + shared) if isinstance(method, ChosenAgent) else row)
     return rows
 
 
@@ -160,5 +161,9 @@ def _measure(
         return FrontierRow(
             name, feedback.kind, delay_of(feedback), feedback.noise, test.name, seed, method.sees_labels, str(error)
         )
-    detail = method.chosen.method if isinstance(method, BestPyThresh) else ""
+    detail = ""
+    if isinstance(method, BestPyThresh):
+        detail = method.chosen.method
+    elif isinstance(method, ChosenAgent):
+        detail = method.chosen.name
     return FrontierRow.of(row, feedback, test.name, seed, detail)

@@ -1,14 +1,17 @@
 """A trained agent as a thresholder."""
 
 from collections.abc import Iterator, Sequence
+from inspect import signature
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym.envs.actions import levels_of
 from adt_gym.envs.thresholding import ThresholdingEnv
-from adt_gym.mdp import PASSIVE
-from adt_gym.plan import MAX_STATES_PER_DECISION, roll_out, states_per_decision
+from adt_gym.feedback import Feedback, told_labels
+from adt_gym.mdp import PASSIVE, ThresholdingMDP
+from adt_gym.plan import MAX_STATES_PER_DECISION, View, roll_out, states_per_decision
 from adt_gym.series import Detection, InputError, ScoredSeries
 
 
@@ -55,19 +58,20 @@ class Policy:
 
     def detect(self, series: ScoredSeries) -> Detection:
         """Run the greedy policy over the whole series; its first k windows are judged in passive mode."""
-        env = ThresholdingEnv(series, **self.env_kwargs)
-        states = states_per_decision(env.mdp, env.feedback)
-        if self.memoryless and env.levels is not None and states <= MAX_STATES_PER_DECISION * self.hold:
-            thresholds = self._plan(env, env.levels)
+        given = signature(ThresholdingEnv).bind(series, **self.env_kwargs)
+        given.apply_defaults()
+        env: dict[str, Any] = given.arguments
+        mdp = ThresholdingMDP([series], env["k"], env["alpha"], env["beta"])
+        feedback = Feedback(env["feedback"], env["feedback_delay"], env["label_noise"])
+        levels = levels_of(env["thresholds"])
+        states = states_per_decision(mdp, feedback)
+        if self.memoryless and levels is not None and states <= MAX_STATES_PER_DECISION * self.hold:
+            view = View(feedback, env["observe_score"], told_labels(series, feedback, self.seed))
+            actions = roll_out(mdp, mdp.k, len(series), self._choose, levels, self.hold, view=view)
+            thresholds = np.array(levels)[actions]
         else:
-            thresholds = np.array(list(self._step_through(env)))
-        return Detection.at(np.append(np.full(env.mdp.k, PASSIVE), thresholds), series)
-
-    def _plan(self, env: ThresholdingEnv, levels: tuple[float, ...]) -> NDArray[np.float64]:
-        env.reset(seed=self.seed)
-        start, stop = env.span
-        actions = roll_out(env.mdp, start, stop, self._choose, levels, self.hold, view=env.foresee())
-        return np.array(levels)[actions]
+            thresholds = np.array(list(self._step_through(ThresholdingEnv(series, **self.env_kwargs))))
+        return Detection.at(np.append(np.full(mdp.k, PASSIVE), thresholds), series)
 
     def _choose(self, observations: NDArray[np.float32]) -> NDArray[np.integer]:
         actions: NDArray[np.integer] = self.model.predict(observations, deterministic=True)[0]

@@ -27,7 +27,6 @@ def test_the_example_learns_and_draws_a_front(
     front = example("mo_scalarised").pareto(rows)
     ends = [best for row, best in zip(rows, front, strict=True) if row.method in ("always", "never")]
     assert len(ends) == 2
-    assert any(front)
     for row, best in zip(rows, front, strict=True):
         better = [
             one

@@ -18,7 +18,6 @@ from typer.testing import CliRunner, Result
 
 from adt_gym import ScoredSeries
 from adt_gym.agents.belief import Evidence
-from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.evaluation.frontier import METHODS, PERSISTENCE, FrontierRow, read_rows
 from adt_gym.feedback import Feedback, told_labels
 from adt_gym.plan import View
@@ -31,7 +30,7 @@ from adt_gym.scripts.report import report
 from adt_gym.scripts.words import SeveralWords
 from adt_gym.scripts.workers import Workers
 from adt_gym.series import InputError
-from adt_gym.thresholds import make
+from adt_gym.thresholds import make, policy
 
 app = typer.Typer()
 app.command(cls=SeveralWords)(frontier)
@@ -80,7 +79,7 @@ class Quick:
 
     def __init__(self, name: str, feedback: Feedback, *_: object):
         self.name, self.sees_labels, self.rule = name, feedback.kind != "none", make("static")
-        self.fit, self.detect = self.rule.fit, self.rule.detect
+        self.fit, self.detect, self.chosen = self.rule.fit, self.rule.detect, self.rule
 
 
 @pytest.fixture
@@ -89,7 +88,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "processes", in_this_process)
     monkeypatch.setattr(module, "measure_all", partial(measure_all, pythresh=FAST))
     monkeypatch.setattr(methods, "Boosting", partial(Quick, "gradient boosting"))
-    monkeypatch.setattr(methods, "BeliefAgent", type("BeliefAgent", (Quick,), {"__init__": ours}))
+    monkeypatch.setattr(methods, "ChosenAgent", type("ChosenAgent", (Quick,), {"__init__": ours}))
     monkeypatch.setattr(Evidence, "fit", lambda self, train: self)
 
 
@@ -388,16 +387,15 @@ def test_what_cannot_be_fitted_costs_its_row_only(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_papers_agent_is_told_the_same_wrong_labels_as_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = []
-    foresee = ThresholdingEnv.foresee
+    told: list[Any] = []
 
-    def spy(env: ThresholdingEnv) -> View:
-        told.append(foresee(env).labels)
-        return View(env.feedback, env.observe_score, told[-1])
+    def spy(*_: Any, view: View) -> NDArray[np.int64]:
+        told.append(view.labels)
+        return np.zeros(len(scored(0)) - 2, dtype=np.int64)
 
     feedback, seed = Feedback("full", 4, 0.2), 3
     agent = PaperAgent(feedback, seed, episodes=1).fit([scored(1), scored(2)])
-    monkeypatch.setattr(ThresholdingEnv, "foresee", spy)
+    monkeypatch.setattr(policy, "roll_out", spy)
     agent.detect(scored(0))
     np.testing.assert_array_equal(told, [told_labels(scored(0), feedback, seed)])
 
