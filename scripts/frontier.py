@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import adt_gym
-from adt_gym import plots
+from adt_gym import plots, scoring
 from adt_gym.evaluation.frontier import NEVER, FrontierRow, goals, over_delays, panel, settings_of, write_rows
 from adt_gym.evaluation.grid import digest
 from adt_gym.feedback import Feedback
@@ -143,6 +143,7 @@ def frontier(
         tuple(train), tuple(test or ()), tuple(delays or ("1", "10", "60", "300", NEVER)),
         tuple(feedback or FEEDBACK), tuple(label_noise or (0.0,)), seeds, scorer, epochs, episodes,
     )  # fmt: skip
+    scoring.make(scorer)  # refuses an unknown name before anything is written
     conditions, rounds = settings.conditions, read_rounds(settings)
     open_folder(out, settings)
     cells = [

@@ -291,6 +291,7 @@ def test_an_option_takes_several_words_or_is_repeated() -> None:
         (["--train", "fleet/web-9.npz"], "web-9"),
         (["--train", "nowhere.csv"], "nowhere"),
         (["--train", "nowhere"], "unknown source 'nowhere'"),
+        (["--train", "fleet", "--scorer", "guesswork"], "unknown scorer 'guesswork'"),
         (["--train", "fleet", "--test", "fleet/web-1.npz"], "'web-1' is to be tested"),
         (["--train", "fleet", "--test", "copy.npz"], "'copy' is to be tested, and trained on as 'web-1'"),
         (["--train", "fleet", "copy.npz"], "'web-1' is to be tested, and trained on as 'copy'"),
@@ -303,7 +304,7 @@ def test_an_option_takes_several_words_or_is_repeated() -> None:
 def test_bad_words_are_refused_before_anything_is_written(here: Path, words: list[str], message: str) -> None:
     np.savez("quiet.npz", **{**arrays(9), "test_label": np.zeros(300, dtype=bool)})
     np.savez("copy.npz", **arrays(0))
-    result = adt_frontier(*([] if "--train" in words else ["--train", "fleet"]), *words, *QUICK)
+    result = adt_frontier(*QUICK, *([] if "--train" in words else ["--train", "fleet"]), *words)
     assert isinstance(result.exception, InputError | FileNotFoundError)
     with pytest.raises(type(result.exception), match=message):
         raise result.exception
