@@ -306,7 +306,7 @@ def kill_when(found: Callable[[], int | None]) -> Thread:
     """Kill, once, the process whose id ``found`` returns when there is one."""
 
     def hunt() -> None:
-        deadline = time.monotonic() + 50
+        deadline = time.monotonic() + 600  # a busy machine starts Ray late
         while time.monotonic() < deadline:
             if pid := found():
                 os.kill(pid, signal.SIGKILL)
