@@ -28,6 +28,9 @@ from adt_gym.series import Detection, InputError, ScoredSeries
 LEVELS = np.linspace(0.0, 1.0, 21, dtype=np.float32)
 """The thresholds that the agent sets, those of ADT-Levels-v0."""
 
+ANOMALOUS = 0.07
+"""The weight that the anomalous windows of a series have together: about their usual share."""
+
 LEAST = 0.002
 """Evidence stays this far from 0 and 1: trees that have seen a few machines are never sure."""
 
@@ -106,7 +109,10 @@ class Evidence:
 
         labels = [self.train[i].labels for i in chosen]
         # Each series weighs the same, and so do the anomalies of each: else the one with the longest decides.
-        weights = [np.where(y, 0.07 / max(y.mean(), 1 / len(y)), 0.93 / max((~y).mean(), 1 / len(y))) for y in labels]
+        weights = [
+            np.where(y, ANOMALOUS / max(y.mean(), 1 / len(y)), (1 - ANOMALOUS) / max((~y).mean(), 1 / len(y)))
+            for y in labels
+        ]
         model = ExtraTreesRegressor(self.trees, min_samples_leaf=60, max_features=0.6, random_state=self.seed)
         return model.fit(
             np.concatenate([self._contexts[i] for i in chosen]),
