@@ -49,6 +49,11 @@ class Feedback:
             raise InputError(f"label_noise is a probability: give one in [0, 1], got {self.noise!r}")
 
     @property
+    def tells(self) -> bool:
+        """Whether any label is ever told."""
+        return self.kind != "none"
+
+    @property
     def immediate(self) -> bool:
         """Whether it is the paper's, so that observations follow from the last k windows."""
         return self == IMMEDIATE

@@ -52,7 +52,7 @@ PAPER = View()
 
 def states_per_decision(mdp: ThresholdingMDP, feedback: Feedback = IMMEDIATE) -> float:
     """Return how many states `roll_out` evaluates before a window, on average; infinity where it cannot."""
-    if feedback.kind == "none":
+    if not feedback.tells:
         return 1
     if not feedback.immediate:
         return 1 << mdp.k if 1 << mdp.k <= MAX_HISTORIES else math.inf
@@ -195,7 +195,7 @@ class _Told:
 
     def __init__(self, mdp: ThresholdingMDP, start: int, stop: int, view: View):
         self.mdp, self.view = mdp, view
-        self.bits = 0 if view.feedback.kind == "none" else mdp.k
+        self.bits = mdp.k if view.feedback.tells else 0
         self._first = start - mdp.k
         labels = mdp.labels[self._first : stop] if view.labels is None else view.labels
         self._positive = trailing_bits(labels, self.bits)

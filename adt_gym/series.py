@@ -224,6 +224,11 @@ class MinMax:
         return (values - self.low) / self.span
 
 
+def varies(labels: NDArray[np.bool_]) -> bool:
+    """Return whether there are both anomalous and normal windows."""
+    return bool(labels.any() and not labels.all())
+
+
 def save_scored(path: str | Path, series: Sequence[ScoredSeries]) -> None:
     """Write scored series to one ``.npz`` file, without pickle.
 

@@ -132,7 +132,7 @@ class ContextObservation(gym.ObservationWrapper[Any, Any, Any], gym.utils.Record
         if not isinstance(inner, Box) or inner.shape != adt.observation_space.shape:
             raise InputError(f"the context goes inside of wrappers that change the observation's shape, got {env}")
         self._adt = adt
-        columns = len(SCORE_CONTEXT) + (len(LABEL_CONTEXT) if adt.feedback.kind != "none" else 0)
+        columns = len(SCORE_CONTEXT) + (len(LABEL_CONTEXT) if adt.feedback.tells else 0)
         bound = np.ones(columns, dtype=np.float32)
         self.observation_space = Box(np.append(inner.low, -bound), np.append(inner.high, bound), dtype=np.float32)
 
@@ -140,7 +140,7 @@ class ContextObservation(gym.ObservationWrapper[Any, Any, Any], gym.utils.Record
         """Return the observation with the context of the window judged next."""
         adt, seen = self._adt, self._adt.seen
         parts = [observation, _score_context_of(adt.mdp.series[adt.episode.series])[adt.episode.start + len(seen)]]
-        if adt.feedback.kind != "none":
+        if adt.feedback.tells:
             delay = adt.feedback.delay
             told = np.array([*seen[-delay - HISTORY :], -1])  # of the window judged next nothing is told yet
             parts.append(label_context(told, delay)[-1])

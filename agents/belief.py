@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from adt_gym.context import score_context
 from adt_gym.evaluation.events import runs
 from adt_gym.feedback import Feedback, told_labels
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.series import Detection, InputError, ScoredSeries, varies
 
 LEVELS = np.linspace(0.0, 1.0, 21, dtype=np.float32)
 """The thresholds that the agent sets, those of ADT-Levels-v0."""
@@ -85,12 +85,7 @@ class Evidence:
         Raises:
             InputError: If fewer than two series hold both anomalous and normal windows.
         """
-        telling = sum(varies(one.labels) for one in train)
-        if telling < 2:
-            raise InputError(
-                f"{len(train)} training series, {telling} with both anomalous and normal windows; "
-                "give at least two that hold both, so that each can be judged by what the others teach"
-            )
+        require_teachers(train)
         self.train = list(train)
         self._contexts = [score_context(one.scores) for one in train]
         everything = range(len(train))
@@ -161,9 +156,14 @@ class Chain:
         return max(1 - self.end / (1 - self.prior), 0.0)
 
 
-def varies(labels: NDArray[np.bool_]) -> bool:
-    """Return whether there are both anomalous and normal windows."""
-    return bool(labels.any() and not labels.all())
+def require_teachers(train: Sequence[ScoredSeries]) -> None:
+    """Refuse training series of which none can be judged by what the others teach."""
+    telling = sum(varies(one.labels) for one in train)
+    if telling < 2:
+        raise InputError(
+            f"{len(train)} training series, {telling} with both anomalous and normal windows; "
+            "give at least two that hold both, so that each can be judged by what the others teach"
+        )
 
 
 def logit(p: Any) -> Any:
@@ -188,7 +188,7 @@ def play(evidence: Array, told: NDArray[np.bool_], chain: Chain, feedback: Feedb
     above = np.maximum(evidence - prior, 0.0)
     for t in range(len(told)):
         newest = t - feedback.delay
-        if newest >= 0 and feedback.kind != "none":
+        if newest >= 0 and feedback.tells:
             belief = chain.prior + (belief - chain.prior) * stays
             right = 1 - feedback.noise if told[newest] else feedback.noise
             updated = belief * right / (belief * right + (1 - belief) * (1 - right))
@@ -221,7 +221,7 @@ class BeliefAgent:
     @property
     def sees_labels(self) -> bool:
         """Whether any labels are told."""
-        return self.feedback.kind != "none"
+        return self.feedback.tells
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Learn evidence, chain and rule from labelled series of other machines.

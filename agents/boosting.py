@@ -6,11 +6,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.agents.belief import varies
+from adt_gym.agents.belief import require_teachers
 from adt_gym.context import HISTORY, label_context, score_context
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.feedback import Feedback, told_labels
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.series import Detection, ScoredSeries
 
 CUTS = np.linspace(0.02, 0.98, 49)
 """Chances above which a window may be flagged; the one with the best F1 on held-out training series is used."""
@@ -34,7 +34,7 @@ class Boosting:
     @property
     def sees_labels(self) -> bool:
         """Whether any labels are told."""
-        return self.feedback.kind != "none"
+        return self.feedback.tells
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Learn from labelled series of other machines; the cut from what models say of a series they have not seen.
@@ -42,12 +42,7 @@ class Boosting:
         Raises:
             InputError: If fewer than two series hold both anomalous and normal windows.
         """
-        telling = sum(varies(one.labels) for one in train)
-        if telling < 2:
-            raise InputError(
-                f"{len(train)} training series, {telling} with both anomalous and normal windows; "
-                "give at least two that hold both, so that the cut can be chosen fairly"
-            )
+        require_teachers(train)
         observed = [self._observe_all(one) for one in train]
         everything = range(len(train))
 

@@ -33,7 +33,7 @@ class ChosenAgent:
     @property
     def sees_labels(self) -> bool:
         """Whether any labels are told."""
-        return self.feedback.kind != "none"
+        return self.feedback.tells
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Fit both on labelled series of other machines and choose by their F1 on held-out ones.

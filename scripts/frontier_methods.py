@@ -41,7 +41,7 @@ class PaperAgent:
             "feedback_delay": feedback.delay,
             "label_noise": feedback.noise,
         }
-        self.seed, self.episodes, self.sees_labels = seed, episodes, feedback.kind != "none"
+        self.seed, self.episodes, self.sees_labels = seed, episodes, feedback.tells
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Train on random stretches of all series, with the hyper-parameters of `adt run`."""
@@ -105,7 +105,7 @@ def with_labels(
     """Return, by the names of their rows, the methods that live on what they are told; copying needs something."""
     learners = (Boosting(feedback, seed), PaperAgent(feedback, seed, episodes), ChosenAgent(feedback, seed, evidence))
     methods: list[tuple[str, thresholds.Thresholder]] = [(one.name, one) for one in learners]
-    if feedback.kind != "none":
+    if feedback.tells:
         copy = thresholds.make(
             "persistence", delay=feedback.delay, feedback=feedback.kind, noise=feedback.noise, seed=seed
         )

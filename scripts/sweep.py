@@ -27,7 +27,7 @@ from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.run import choose_labelled
 from adt_gym.scripts.versions import versions
 from adt_gym.scripts.workers import finish, processes, ray_tasks
-from adt_gym.series import InputError, ScoredSeries
+from adt_gym.series import InputError, ScoredSeries, varies
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,7 +184,7 @@ def load(series: str) -> Parts:
             ) from None
         train.append(one[: row - window + 1])
         test.append(one[row:])
-    if not any(one.labels.any() and not one.labels.all() for one in train):
+    if not any(varies(one.labels) for one in train):
         raise InputError(f"series {series!r}: its training part holds no anomalous or no normal window to learn from")
     return Parts(train, test)
 

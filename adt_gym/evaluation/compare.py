@@ -19,7 +19,7 @@ from adt_gym.evaluation.range_based import (
     vus,
 )
 from adt_gym.files import replacing
-from adt_gym.series import Detection, InputError, ScoredSeries, Series
+from adt_gym.series import Detection, InputError, ScoredSeries, Series, varies
 from adt_gym.thresholds import Thresholder
 
 
@@ -179,7 +179,7 @@ def _volumes(detections: Sequence[Detection], test: Sequence[ScoredSeries]) -> t
     each = [
         vus(margins(detection, one), one.labels)
         for detection, one in zip(detections, test, strict=True)
-        if one.labels.any() and not one.labels.all()
+        if varies(one.labels)
     ]
     pr, roc = np.mean(each, axis=0) if each else (float("nan"), float("nan"))
     return float(pr), float(roc)

@@ -97,7 +97,7 @@ class FrontierRow:
 
 def delay_of(feedback: Feedback) -> str:
     """Return the word for the delay."""
-    return NEVER if feedback.kind == "none" else str(feedback.delay)
+    return str(feedback.delay) if feedback.tells else NEVER
 
 
 # The table

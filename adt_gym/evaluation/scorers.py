@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from adt_gym import thresholds
 from adt_gym.evaluation.metrics import precision_recall_f1
-from adt_gym.series import InputError, ScoredSeries
+from adt_gym.series import InputError, ScoredSeries, varies
 from adt_gym.thresholds.static import best_f1_threshold
 
 UNLABELLED_QUANTILE = 0.99
@@ -68,7 +68,7 @@ def evaluate_scorer(name: str, train: Sequence[ScoredSeries], test: Sequence[Sco
     threshold = static_threshold(train)
     scores = np.concatenate([one.scores for one in test])
     labels = np.concatenate([one.labels for one in test])
-    auroc = float(roc_auc_score(labels, scores)) if labels.any() and not labels.all() else None
+    auroc = float(roc_auc_score(labels, scores)) if varies(labels) else None
     return replace(_report(name, False, scores > np.float32(threshold), labels), threshold=threshold, auroc=auroc)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from adt_gym.series import InputError, ScoredSeries, Series
+from adt_gym.series import InputError, ScoredSeries, Series, varies
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def draw_labelled(train: Sequence[ScoredSeries], windows: int, seed: int) -> lis
     Raises:
         InputError: If no series holds both kinds.
     """
-    usable = [one for one in train if one.labels.any() and not one.labels.all()]
+    usable = [one for one in train if varies(one.labels)]
     if not usable:
         raise InputError("no training part holds both normal and anomalous windows; train on a larger share")
     drawn: list[ScoredSeries] = []

@@ -12,7 +12,7 @@ from adt_gym import scoring
 from adt_gym.scoring.base import BaseScorer, ScorerSettings
 from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.votes import COUNTING, Floats, Verdicts, f1_weights, followed_weights, votes_needed
-from adt_gym.series import Detection, InputError, ScoredSeries, Series
+from adt_gym.series import Detection, InputError, ScoredSeries, Series, varies
 from adt_gym.thresholds.static import best_f1_threshold
 
 RULES = (*COUNTING, "weighted", "soft", "stacking")
@@ -264,7 +264,7 @@ def _hide(series: Series, windows: slice, window: int) -> Series:
 def _learnable(held_out: OutOfFold) -> bool:
     """Say whether both kinds of windows remain when any fold is left out."""
     rest = [held_out.labels[held_out.folds != fold] for fold in np.unique(held_out.folds)]
-    return all(labels.any() and not labels.all() for labels in rest)
+    return all(varies(labels) for labels in rest)
 
 
 def _threshold(scores: NDArray[np.floating[Any]], labels: NDArray[np.bool_]) -> float:

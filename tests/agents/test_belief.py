@@ -6,6 +6,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from machines import TRAIN, noisy
 from numpy.typing import NDArray
 
 from adt_gym import InputError, ScoredSeries
@@ -25,19 +26,6 @@ FEEDBACK = [
     Feedback("alerts", 4, 0.1),
 ]
 CHAIN = Chain(prior=0.15, end=0.1, carry=0.7)
-
-
-def noisy(windows: int = 500, seed: int = 0, lift: float = 0.25) -> ScoredSeries:
-    """Anomalies in runs of about 20 windows, and scores that are higher there, by ``lift``."""
-    random = np.random.default_rng(seed)
-    labels = np.zeros(windows, dtype=bool)
-    for start in range(30, windows, 100):
-        labels[start : start + int(random.integers(10, 30))] = True
-    scores = 0.3 + 0.15 * random.standard_normal(windows) + lift * labels
-    return ScoredSeries(np.clip(scores, 0, 1), labels, f"noisy_{seed}")
-
-
-TRAIN = [noisy(seed=seed) for seed in range(3)]
 
 
 @pytest.fixture(scope="module")

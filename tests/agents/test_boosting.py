@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn.ensemble  # noqa: F401  threads can only be limited where they are loaded
+from machines import TRAIN, noisy
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -22,19 +23,6 @@ FEEDBACK = [
     Feedback("alerts", 10),
     Feedback("alerts", 300, 0.1),
 ]
-
-
-def noisy(windows: int = 500, seed: int = 0, lift: float = 0.25) -> ScoredSeries:
-    """Anomalies in runs of about 20 windows, and scores that are higher there, by ``lift``."""
-    random = np.random.default_rng(seed)
-    labels = np.zeros(windows, dtype=bool)
-    for start in range(30, windows, 100):
-        labels[start : start + int(random.integers(10, 30))] = True
-    scores = 0.3 + 0.15 * random.standard_normal(windows) + lift * labels
-    return ScoredSeries(np.clip(scores, 0, 1), labels, f"noisy_{seed}")
-
-
-TRAIN = [noisy(seed=seed) for seed in range(3)]
 
 
 @pytest.fixture(scope="module", autouse=True)

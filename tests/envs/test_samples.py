@@ -11,6 +11,7 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
+from vectors import assert_equal_infos, run
 
 import adt_gym  # noqa: F401
 from adt_gym import InputError
@@ -219,35 +220,6 @@ def test_a_copy_made_mid_episode_continues_identically(copied: Callable[[Any], A
 
 def native(num_envs: int, **arguments: Any) -> VectorEnv[Any, Any, Any]:
     return gym.make_vec(ID, num_envs=num_envs, **arguments)
-
-
-def run(env: VectorEnv[Any, Any, Any], steps: int, seed: Any = 11) -> list[Outputs]:
-    """Return what reset and every step returned, restarting what is over where the environment does not."""
-    random = np.random.default_rng(0)
-    outputs: list[Outputs] = [env.reset(seed=seed)]
-    for _ in range(steps):
-        outputs.append(env.step(random.integers(2, size=env.num_envs)))
-        over = outputs[-1][2] | outputs[-1][3]
-        if env.metadata["autoreset_mode"] is AutoresetMode.DISABLED and over.any():
-            outputs.append(env.reset(options={"reset_mask": over}))
-    return outputs
-
-
-def assert_equal_infos(info: dict[str, Any], expected: dict[str, Any]) -> None:
-    """The same keys hold for the same environments, with the same values there."""
-
-    def held(info: dict[str, Any]) -> set[str]:
-        return {key for key in info if not key.startswith("_") and info[f"_{key}"].any()}
-
-    assert held(info) == held(expected)
-    for key in held(info):
-        mask = expected[f"_{key}"]
-        np.testing.assert_array_equal(info[f"_{key}"], mask, err_msg=key)
-        if isinstance(expected[key], dict):
-            assert_equal_infos(info[key], expected[key])
-        else:
-            for value, wanted in zip(info[key][mask], expected[key][mask], strict=True):
-                np.testing.assert_array_equal(value, wanted, err_msg=key)
 
 
 def assert_equal_runs(outputs: list[Outputs], expected: list[Outputs]) -> None:

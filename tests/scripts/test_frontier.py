@@ -1,8 +1,6 @@
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from inline import in_this_process
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 from typer.testing import CliRunner, Result
@@ -28,7 +27,6 @@ from adt_gym.scripts.frontier_methods import BestPyThresh, PaperAgent, measure_a
 from adt_gym.scripts.frontier_series import WINDOW, read_servers
 from adt_gym.scripts.report import report
 from adt_gym.scripts.words import SeveralWords
-from adt_gym.scripts.workers import Workers
 from adt_gym.series import InputError
 from adt_gym.thresholds import make, policy
 
@@ -62,16 +60,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for seed, name in enumerate(SERVERS):
         np.savez(tmp_path / "fleet" / f"{name}.npz", **arrays(seed))
     return tmp_path
-
-
-@contextmanager
-def in_this_process(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
-    def submit(task: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(work(task))
-        return future
-
-    yield Workers(submit, RuntimeError)
 
 
 class Quick:

@@ -6,9 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from threading import Thread
@@ -21,6 +19,7 @@ import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
+from inline import in_this_process
 from sklearn.metrics import precision_recall_fscore_support
 from typer.testing import CliRunner, Result
 
@@ -30,7 +29,7 @@ from adt_gym.envs import sources
 from adt_gym.evaluation.grid import digest, parse_grid, points, summarise
 from adt_gym.scripts import sweep as module
 from adt_gym.scripts.sweep import KINDS, Cell, Outcome, run_cell, sweep
-from adt_gym.scripts.workers import MOST_DEATHS, Workers, finish, processes
+from adt_gym.scripts.workers import MOST_DEATHS, finish, processes
 from adt_gym.series import InputError, load_scored
 
 app = typer.Typer()
@@ -53,16 +52,6 @@ def succeed(*arguments: object) -> str:
     result = adt_sweep(*arguments)
     assert result.exit_code == 0, result.output + repr(result.exception)
     return result.output
-
-
-@contextmanager
-def in_this_process(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
-    def submit(task: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(work(task))
-        return future
-
-    yield Workers(submit, RuntimeError)
 
 
 @pytest.fixture
