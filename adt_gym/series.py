@@ -1,23 +1,26 @@
-"""The three values that flow through the package, their windows, their scaling and their files.
+"""The three values that flow through the package, and their windows.
 
 ``Series`` (what was measured) becomes ``ScoredSeries`` (one anomaly score per window) becomes
 ``Detection`` (one threshold and one decision per window).
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from adt_gym.files import MALFORMED_NPZ, replacing
+if TYPE_CHECKING:
+    from adt_gym.scaling import Scaling
 
-MIN_SCORE = 1e-6
-"""Scores stay at or above this, so that a threshold of 0 flags every window."""
+MIN_SCORE = float(np.finfo(np.float32).tiny)
+"""A score of 0 is raised to this, so that a threshold of 0 flags every window."""
+
+NO_PAST = np.empty(0, np.float32)
+"""The past of a series that nothing is known of."""
 
 
 class InputError(ValueError):
@@ -29,24 +32,26 @@ class Series:
     """A time series as measured.
 
     Args:
-        values: Shape ``(n, m)``: n points of m metrics, or ``(n,)`` for one metric. Finite. Kept as float32.
+        values: Shape ``(n, m)``: n points of m metrics, or ``(n,)`` for one metric. Finite. Kept as float32 where they
+            are given so, else as float64: a small signal on a large number would not survive float32.
         labels: Shape ``(n,)``, True or 1 where the point is anomalous; None where nobody knows.
         name: How messages and tables call the series.
         index: Shape ``(n,)``, the time of each point, or None.
         columns: The names of the m metrics; ``("value",)`` or ``("value_0", ...)`` by default.
 
     Raises:
-        InputError: If a value is not finite, a label is not 0 or 1, or lengths differ.
+        InputError: If a value is not a finite number, a column loses its signal in float64, a label is not 0 or 1, a
+            time is NaT, or lengths differ.
     """
 
-    values: NDArray[np.float32]
+    values: NDArray[np.floating[Any]]
     labels: NDArray[np.bool_] | None = None
     name: str = "series"
     index: NDArray[np.datetime64] | None = None
     columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        values = _as_float(self.values, self.name, "values")
+        values = _as_values(self.values, self.name)
         if values.ndim == 1:
             values = values[:, None]
         if values.ndim != 2 or values.shape[1] == 0:
@@ -64,6 +69,7 @@ class Series:
                 f"series {self.name!r}, column {columns[column]!r}, row {row}: {values[row, column]} is not finite "
                 f"({len(bad)} such values); fill or drop the gaps first"
             )
+        _require_signal(self.values, values, columns, self.name)
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "columns", columns)
         if self.labels is not None:
@@ -83,7 +89,7 @@ class Series:
             self.columns,
         )
 
-    def windows(self, length: int) -> NDArray[np.float32]:
+    def windows(self, length: int) -> NDArray[np.floating[Any]]:
         """Return the sliding windows (tau = ``length`` points, stride 1) as a view of shape ``(n - tau + 1, tau, m)``.
 
         Raises:
@@ -120,12 +126,17 @@ class ScoredSeries:
     """One anomaly score per window of a series: what thresholders and agents see.
 
     Args:
-        scores: Shape ``(T,)``, in [0, 1]; kept as float32, values below 1e-6 are raised to it, so that a
-            threshold of 0 flags every window and a threshold of 1 none.
+        scores: Shape ``(T,)``, in [0, 1]; kept as float32, a score of 0 is raised to the smallest number above it, so
+            that a threshold of 0 flags every window and a threshold of 1 none.
         labels: Shape ``(T,)``, True or 1 where the window holds an anomaly.
-        name: How messages and tables call the series.
+        name: How messages and tables call the series; nothing is looked up by it.
         index: Shape ``(T,)``, the time of each window's last point, or None.
         meta: Anything JSON can hold: where the scores come from.
+        raw: Shape ``(T,)``, float32: what the scorer found, for methods whose arithmetic depends on distances; the
+            scores themselves where nothing was scaled.
+        past: Shape ``(p,)``, float32: the raw scores of the windows before the first one, which nobody has labelled:
+            what methods without labels are calibrated on. Empty where there are none.
+        scaling: How ``raw`` became ``scores``; None where it did not.
 
     Raises:
         InputError: If a score is not finite or outside [0, 1], a label is not 0 or 1, or lengths differ.
@@ -136,9 +147,12 @@ class ScoredSeries:
     name: str = "series"
     index: NDArray[np.datetime64] | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+    raw: NDArray[np.float32] = None  # type: ignore[assignment]  # the scores, in __post_init__
+    past: NDArray[np.float32] = field(default_factory=lambda: NO_PAST)
+    scaling: "Scaling | None" = None
 
     def __post_init__(self) -> None:
-        scores = _as_float(self.scores, self.name, "scores")
+        scores = _as_float32(self.scores, self.name, "scores")
         if scores.ndim != 1 or len(scores) == 0:
             raise InputError(f"series {self.name!r}: scores must have shape (T,) with T > 0, got {scores.shape}")
         bad = np.flatnonzero(~((scores >= 0) & (scores <= 1)))
@@ -147,20 +161,55 @@ class ScoredSeries:
                 f"series {self.name!r}, window {bad[0]}: score {scores[bad[0]]!s} is not in [0, 1] "
                 f"({len(bad)} such scores); scale the scores by those of the training part first"
             )
+        if self.scaling is not None and self.raw is None:
+            raise InputError(f"series {self.name!r}: a scaling without the raw scores that it belongs to; give raw too")
         object.__setattr__(self, "scores", np.maximum(scores, np.float32(MIN_SCORE)))
         object.__setattr__(self, "labels", _as_labels(self.labels, len(scores), self.name))
         object.__setattr__(self, "index", _as_index(self.index, len(scores), self.name))
+        given = self.scores if self.raw is None else _as_finite(self.raw, self.name, "raw scores")
+        if given.shape != scores.shape:
+            raise InputError(f"series {self.name!r}: raw scores have shape {given.shape}, expected {scores.shape}")
+        object.__setattr__(self, "raw", given)
+        object.__setattr__(self, "past", _as_finite(self.past, self.name, "scores of the past"))
+
+    @classmethod
+    def scaled(
+        cls, raw: ArrayLike, scaling: "Scaling", labels: NDArray[np.bool_], name: str, **more: Any
+    ) -> "ScoredSeries":
+        """Return the series whose scores are the scaled ``raw``; ``more`` are further fields."""
+        most = np.finfo(np.float32).max  # an error too large for float32 is the largest one, not none
+        found = np.clip(np.asarray(raw, dtype=np.float64), -most, most).astype(np.float32)
+        return cls(scaling(found).astype(np.float32), labels, name, raw=found, scaling=scaling, **more)
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def __getitem__(self, windows: slice) -> "ScoredSeries":
-        """Return the given windows as a scored series of the same name; labels are views."""
+        """Return the given windows as a scored series of the same name; labels are views.
+
+        Its past is that of this series and the windows before the first.
+        """
         index = None if self.index is None else self.index[windows]
-        return ScoredSeries(self.scores[windows], self.labels[windows], self.name, index, self.meta)
+        first = windows.indices(len(self))[0]
+        return ScoredSeries(
+            self.scores[windows],
+            self.labels[windows],
+            self.name,
+            index,
+            self.meta,
+            self.raw[windows],
+            np.append(self.past, self.raw[:first]) if first else self.past,
+            self.scaling,
+        )
+
+    def to_unit(self, raw: ArrayLike) -> NDArray[np.float64]:
+        """Return where values on the scale of ``raw`` lie on the scale of the scores, in [0, 1]."""
+        return np.clip(raw, 0.0, 1.0) if self.scaling is None else self.scaling(raw)
 
     def save(self, path: str | Path) -> None:
         """Write the series to an ``.npz`` file."""
+        from adt_gym.scored_files import save_scored
+
         save_scored(path, [self])
 
     @classmethod
@@ -171,9 +220,11 @@ class ScoredSeries:
             FileNotFoundError: If there is no such file.
             InputError: If the file is not one that ``save`` wrote, or holds several series.
         """
+        from adt_gym.scored_files import load_scored
+
         series = load_scored(path)
         if len(series) != 1:
-            raise InputError(f"{path} holds {len(series)} series; read it with adt_gym.series.load_scored")
+            raise InputError(f"{path} holds {len(series)} series; read it with adt_gym.scored_files.load_scored")
         return series[0]
 
 
@@ -199,29 +250,15 @@ class Detection:
         deltas = np.broadcast_to(np.asarray(thresholds, dtype=np.float32), series.scores.shape)
         return cls(deltas, series.scores > deltas, series.labels, series.name)
 
-
-@dataclass(frozen=True, eq=False)
-class MinMax:
-    """Scaling to [0, 1] by the minimum and maximum of the training data; other data may leave [0, 1].
-
-    Args:
-        low: The minimum, a number or one per column.
-        span: Maximum minus minimum; 1 where they are equal.
-    """
-
-    low: NDArray[np.float64]
-    span: NDArray[np.float64]
-
     @classmethod
-    def fit(cls, *parts: NDArray[np.floating[Any]]) -> "MinMax":
-        """Take the extremes along the first axis over all ``parts``."""
-        low = np.min([part.min(axis=0) for part in parts], axis=0).astype(np.float64)
-        span = np.max([part.max(axis=0) for part in parts], axis=0).astype(np.float64) - low
-        return cls(low, np.where(span > 0, span, 1.0))
-
-    def __call__(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """Return ``(values - low) / span``."""
-        return (values - self.low) / self.span
+    def at_raw(cls, thresholds: ArrayLike, series: ScoredSeries) -> "Detection":
+        """Hold the raw scores of ``series`` against ``thresholds`` on their scale; those of the result are scaled."""
+        deltas = np.broadcast_to(np.asarray(thresholds, dtype=np.float64), series.scores.shape)
+        decisions, scaled = series.raw > deltas, series.to_unit(deltas).astype(np.float32)
+        # float32 must not turn a decision around: the threshold yields to the score beside it.
+        below = np.nextafter(series.scores, np.float32(0))
+        scaled = np.where(decisions, np.minimum(scaled, below), np.maximum(scaled, series.scores))
+        return cls(scaled, decisions, series.labels, series.name)
 
 
 def varies(labels: NDArray[np.bool_]) -> bool:
@@ -229,65 +266,46 @@ def varies(labels: NDArray[np.bool_]) -> bool:
     return bool(labels.any() and not labels.all())
 
 
-def save_scored(path: str | Path, series: Sequence[ScoredSeries]) -> None:
-    """Write scored series to one ``.npz`` file, without pickle.
-
-    Raises:
-        InputError: If ``path`` does not end in .npz or there is nothing to write.
-    """
-    path = Path(path)
-    if path.suffix != ".npz":
-        raise InputError(f"{path}: scored series are kept in .npz files; give the file that ending")
-    if not series:
-        raise InputError(f"{path}: no series to write")
-    header = [{"name": s.name, "windows": len(s), "timed": s.index is not None, "meta": s.meta} for s in series]
-    timed = [s.index for s in series if s.index is not None]
-    with replacing(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            header=np.array(json.dumps(header)),
-            scores=np.concatenate([s.scores for s in series]),
-            labels=np.packbits(np.concatenate([s.labels for s in series])),
-            index=np.concatenate(timed) if timed else np.empty(0, "datetime64[s]"),
-        )
+def _as_values(values: ArrayLike, name: str) -> NDArray[np.floating[Any]]:
+    given = np.asarray(values)
+    if given.dtype == object:
+        given = _as_type(given, np.float64, name, "values")
+    if given.dtype.kind not in "biuf":
+        raise InputError(f"series {name!r}: values must be numbers, not of type {given.dtype}")
+    kept = np.float32 if np.can_cast(given.dtype, np.float32) else np.float64
+    return np.ascontiguousarray(given, dtype=kept)
 
 
-def load_scored(path: str | Path) -> list[ScoredSeries]:
-    """Read the scored series of an ``.npz`` file that ``save_scored`` wrote.
+def _require_signal(given: ArrayLike, values: NDArray[Any], columns: Sequence[str], name: str) -> None:
+    """Refuse a column that varies as given, say by one in nanoseconds since 1970, and no longer does in float64."""
+    before = np.asarray(given).reshape(values.shape)
+    still = (values == values[:1]).all(axis=0)
+    for column in np.flatnonzero(still):
+        if (before[:, column] != before[0, column]).any():
+            raise InputError(
+                f"series {name!r}, column {columns[column]!r} varies, but not in float64: subtract its first value"
+            )
 
-    Raises:
-        FileNotFoundError: If there is no such file.
-        InputError: If the file is not one that ``save_scored`` wrote.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file of scored series at {path}")
+
+def _as_type(values: ArrayLike, dtype: Any, name: str, what: str) -> NDArray[Any]:
+    given = np.asarray(values)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return _unpack(arrays)
-    except MALFORMED_NPZ as error:
-        raise InputError(f"{path} is not a file of scored series (ScoredSeries.save writes them): {error}") from error
-
-
-def _unpack(arrays: Mapping[str, NDArray[Any]]) -> list[ScoredSeries]:
-    scores, index = arrays["scores"], arrays["index"]
-    labels = np.unpackbits(arrays["labels"], count=len(scores)).astype(bool)
-    series, start, time = [], 0, 0
-    for entry in json.loads(str(arrays["header"])):
-        stop = start + entry["windows"]
-        times = None
-        if entry["timed"]:
-            times, time = index[time : time + stop - start], time + stop - start
-        series.append(ScoredSeries(scores[start:stop], labels[start:stop], entry["name"], times, entry["meta"]))
-        start = stop
-    return series
-
-
-def _as_float(values: ArrayLike, name: str, what: str) -> NDArray[np.float32]:
-    try:
-        return np.ascontiguousarray(values, dtype=np.float32)
-    except (TypeError, ValueError) as error:
+        if given.dtype.kind not in "biufO":
+            raise TypeError(f"got {given.dtype}")
+        return np.ascontiguousarray(given, dtype=dtype)
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"series {name!r}: {what} must be numbers ({error})") from error
+
+
+def _as_float32(values: ArrayLike, name: str, what: str) -> NDArray[np.float32]:
+    return _as_type(values, np.float32, name, what)
+
+
+def _as_finite(values: ArrayLike, name: str, what: str) -> NDArray[np.float32]:
+    given = _as_float32(values, name, what)
+    if given.ndim != 1 or not np.isfinite(given).all():
+        raise InputError(f"series {name!r}: {what} must be finite numbers, of shape (n,); got shape {given.shape}")
+    return given
 
 
 def _as_labels(labels: ArrayLike, length: int, name: str) -> NDArray[np.bool_]:
@@ -308,6 +326,9 @@ def _as_index(index: ArrayLike | None, length: int, name: str) -> NDArray[np.dat
     given = np.asarray(index)
     if given.dtype.kind != "M":
         raise InputError(f"series {name!r}: the index must be datetime64, got {given.dtype}")
+    if np.isnat(given).any():
+        bad = int(np.argmax(np.isnat(given)))
+        raise InputError(f"series {name!r}, row {bad}: the index has no time (NaT); give every row one, or no index")
     if given.shape != (length,):
         raise InputError(f"series {name!r}: the index has shape {given.shape}, expected ({length},)")
     return given

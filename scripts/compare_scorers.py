@@ -31,7 +31,7 @@ class CompareScorersSettings:
     Args:
         source: The series and how they are cut.
         scorers: Names, as `adt_gym.scoring.make` takes them.
-        scaling: "minmax" or "tail"; None for each scorer's own.
+        scaling: "quantile", "minmax" or "tail"; None for each scorer's own.
         epochs: Of the scorers with a network.
         seed: Of everything that is drawn.
         device: Of the scorers with a network; None for a GPU where there is one.
@@ -75,7 +75,7 @@ def compare_scorers(
     train_until: Annotated[str | None, typer.Option(help="one series: train up to this time or row instead")] = None,
     train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
     root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
-    scaling: Annotated[str | None, typer.Option(help="minmax, or tail; each scorer's own by default")] = None,
+    scaling: Annotated[str | None, typer.Option(help="quantile, minmax or tail; each scorer's own by default")] = None,
     epochs: Annotated[int, typer.Option(help="passes of the networks over their windows")] = 30,
     seed: int = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
@@ -147,11 +147,14 @@ def baseline_rows(test: Sequence[ScoredSeries]) -> list[ScorerRow]:
 
 def fit_and_score(scorer: scoring.Scorer, split: Split) -> tuple[list[ScoredSeries], list[ScoredSeries]]:
     """Fit the scorer and return the scores of the training part and of the test part."""
-    fit_with_bar(scorer, split.for_scorer, split.test)
-    return [scorer.score(one) for one in split.train], [scorer.score(one) for one in split.test]
+    fit_with_bar(scorer, split.for_scorer, split.tested)
+    train, test = ([scorer.score(one, past) for one, past in part] for part in (split.learned, split.tested))
+    return train, test
 
 
-def fit_with_bar(scorer: scoring.Scorer, train: list[Series], test: Sequence[Series] = ()) -> None:
+def fit_with_bar(
+    scorer: scoring.Scorer, train: list[Series], test: Sequence[tuple[Series, Series | None]] = ()
+) -> None:
     """Fit the scorer; one with a network under a progress bar, with its error on ``test`` in the curves."""
     if isinstance(scorer, TorchScorer):
         with bar(scorer.label, scorer.settings.epochs) as advance:

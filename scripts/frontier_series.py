@@ -102,5 +102,5 @@ class Scoring:
 def score(task: Scoring) -> ScoredSeries:
     """Return the scores of the judged part, from the cache where they are there."""
     scorer = make_scorer(task.scorer, epochs=task.epochs, device=None, window=WINDOW, scaling=SCALING, seed=task.seed)
-    (scored,), _ = cached_scores(task.cache, scorer, [task.server.normal], [task.server.judged])
+    (scored,), _ = cached_scores(task.cache, scorer, [task.server.normal], [(task.server.judged, task.server.normal)])
     return scored

@@ -1,7 +1,7 @@
 """The scores on which the paper's experiments are repeated: what is learned on, and what alone is evaluated."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,11 @@ from adt_gym import data
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.split import draw_labelled, split_by_share
 from adt_gym.files import replacing_folder
+from adt_gym.scored_files import load_scored, save_scored
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts.compare_scorers import fit_with_bar
 from adt_gym.scripts.paper import Dataset
-from adt_gym.series import InputError, ScoredSeries, Series, load_scored, save_scored
+from adt_gym.series import NO_PAST, InputError, ScoredSeries, Series
 
 PLANTS = ("swat", "wadi")
 """They come as a recording of normal operation and one of attacks."""
@@ -110,7 +111,8 @@ def _of_many(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings)
     """Learn on the first part of every series, evaluate the rest of each."""
     train = split_by_share(series, SCORER_SHARE, settings.window).train
     fit_with_bar(scorer, train)
-    return _cut([scorer.score(one) for one in series], list(map(len, train)), settings.window)
+    whole = [replace(scorer.score(*pair), past=NO_PAST) for pair in zip(series, train, strict=True)]
+    return _cut(whole, list(map(len, train)), settings.window)
 
 
 def _cut(whole: list[ScoredSeries], rows: list[int], window: int) -> PaperScores:
@@ -123,7 +125,7 @@ def _of_plant(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings
     """Learn normality on the normal operation; cut the windows around the first attack out of the evaluation."""
     normal, attacked = series
     fit_with_bar(scorer, [normal])
-    whole = scorer.score(attacked)
+    whole = scorer.score(attacked, normal)
     count = max(round(settings.train_share * len(whole)), 1)
     start = max(int(np.argmax(whole.labels)) - count // 2, 0)
     overlap = settings.window - 1  # windows that share a point with the outermost of the training windows
@@ -131,4 +133,4 @@ def _of_plant(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings
     test = [whole[part] for part in (before, after) if part.start < part.stop]
     if not any(one.labels.any() for one in test):
         raise InputError(f"{settings.dataset}: no attack is left to evaluate beside the {count} training windows")
-    return PaperScores([scorer.score(normal)], [whole[start : start + count]], test, [whole])
+    return PaperScores([scorer.score(normal, normal)], [whole[start : start + count]], test, [whole])

@@ -22,6 +22,7 @@ from adt_gym.evaluation.results import LearningCurve
 from adt_gym.evaluation.scorers import shares_found
 from adt_gym.evaluation.split import Split, draw_labelled, eventful_stretch
 from adt_gym.files import replacing, replacing_folder
+from adt_gym.scored_files import save_scored
 from adt_gym.scoring import Scorer
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scoring.cache import cached_scores
@@ -31,7 +32,7 @@ from adt_gym.scripts.compare_scorers import fit_and_score, fit_with_bar, make_sc
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.tables import copying, events_table, kinds_table, seeds_table, table
 from adt_gym.scripts.versions import versions
-from adt_gym.series import InputError, ScoredSeries, Series, save_scored
+from adt_gym.series import InputError, ScoredSeries, Series
 from adt_gym.thresholds.pythresh import FAST_PYTHRESH
 
 SMOOTHED = 30
@@ -107,7 +108,7 @@ def run(
     root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
     scorer: Annotated[str, typer.Option(help="autoencoder, isolation, ensemble, pyod:NAME, ...")] = "autoencoder",
     scaling: Annotated[
-        str | None, typer.Option(help="of the scores: minmax, or tail; the scorer's own by default")
+        str | None, typer.Option(help="of the scores: quantile, minmax or tail; the scorer's own by default")
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="passes of the scorer's network over its windows")] = 30,
@@ -183,7 +184,7 @@ def run_seed(settings: RunSettings, folder: Path, cache: Path) -> SeedOutcome:
     rows = compare([policy, *baselines()], labelled, test, settings.vus, split.test)
     rows += where_possible(unsupervised(settings.pythresh), labelled, test, settings.vus, split.test)
     if isinstance(scorer, Ensemble):
-        rows += ensemble_rows(scorer, split.test, test)
+        rows += ensemble_rows(scorer, split.tested, test)
 
     (folder / "config.json").write_text(json.dumps({"settings": asdict(settings), **versions()}, indent=2) + "\n")
     if isinstance(scorer, AutoEncoder):
@@ -208,10 +209,11 @@ def scored_parts(scorer: Scorer, split: Split, cache: Path) -> tuple[list[Scored
     """
     if isinstance(scorer, AutoEncoder | Ensemble):
         return fit_and_score(scorer, split)
-    series = [*split.train, *split.test]
+    tested = split.tested
     scored, _ = cached_scores(
-        cache, scorer, split.for_scorer, series, lambda: fit_with_bar(scorer, split.for_scorer, split.test)
-    )
+        cache, scorer, split.for_scorer, [*split.learned, *tested],
+        lambda: fit_with_bar(scorer, split.for_scorer, tested),
+    )  # fmt: skip
     return scored[: len(split.train)], scored[len(split.train) :]
 
 
@@ -237,10 +239,12 @@ def write_seeds(path: Path, tables: Mapping[int, Path]) -> None:
             writer.writerows([seed, *row] for row in rows)
 
 
-def ensemble_rows(ensemble: Ensemble, test: Sequence[Series], scored: Sequence[ScoredSeries]) -> list[Row]:
+def ensemble_rows(
+    ensemble: Ensemble, test: Sequence[tuple[Series, Series]], scored: Sequence[ScoredSeries]
+) -> list[Row]:
     """Return a row per member and per rule that combines them."""
-    each = [ensemble.detections(one) for one in test]
-    return [measure(name, False, [one[name] for one in each], scored, points=test) for name in each[0]]
+    each, points = [ensemble.detections(*pair) for pair in test], [one for one, _ in test]
+    return [measure(name, False, [one[name] for one in each], scored, points=points) for name in each[0]]
 
 
 def kinds_found(rows: Sequence[Row], settings: RunSettings, first: int) -> dict[str, dict[str, float]]:

@@ -5,16 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from adt_gym.evaluation.scorers import evaluate_scorer
+from adt_gym.evaluation.split import joined
+from adt_gym.scored_files import save_scored
 from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.curves import training_curves
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import ScorerRow, baseline_rows, fit_with_bar, make_scorer, scorer_tables
 from adt_gym.scripts.progress import console
-from adt_gym.series import InputError, Series, save_scored
+from adt_gym.series import NO_PAST, InputError
 
 
 def score(
@@ -35,7 +36,7 @@ def score(
     train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
     root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
     scorer: Annotated[str, typer.Option(help="autoencoder, dense, lstm, isolation, pyod:NAME, ...")] = "autoencoder",
-    scaling: Annotated[str | None, typer.Option(help="minmax, or tail; the scorer's own by default")] = None,
+    scaling: Annotated[str | None, typer.Option(help="quantile, minmax or tail; the scorer's own by default")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="passes of the scorer's network over its windows")] = 30,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -56,13 +57,18 @@ def score(
     double = {"double": True} if scorer == "autoencoder" else {}
     made = make_scorer(scorer, epochs=epochs, device=device, window=window, scaling=scaling, seed=seed, **double)
     started = time.perf_counter()
-    whole = [joined(first, second) for first, second in zip(split.train, split.test, strict=True)]
+    whole = [(joined(first, second), past) for (first, past), second in zip(split.learned, split.test, strict=True)]
     kept, found = cached_scores(
-        cache, made, split.for_scorer, whole, lambda: fit_with_bar(made, split.for_scorer, split.test)
+        cache, made, split.for_scorer, whole, lambda: fit_with_bar(made, split.for_scorer, split.tested)
     )
     seconds = time.perf_counter() - started
     cuts = [len(first) for first in split.train]
-    scored = [replace(one, meta={**one.meta, "trained_on_points": cut}) for one, cut in zip(kept, cuts, strict=True)]
+    scored = [
+        replace(
+            one, meta={**one.meta, "trained_on_points": len(first)}, past=one.past if past is not first else NO_PAST
+        )
+        for one, (first, past) in zip(kept, split.learned, strict=True)
+    ]  # a first part that has no history is no past of itself
     save_scored(out, scored)
     train = [one[: cut - window + 1] for one, cut in zip(scored, cuts, strict=True)]
     test = [one[cut:] for one, cut in zip(scored, cuts, strict=True)]
@@ -75,14 +81,3 @@ def score(
     if found:
         console.print(f"the scores come from the cache in {cache}", soft_wrap=True)
     console.print(f"{len(scored)} scored series, {sum(map(len, scored)):,} windows, are in {out}", soft_wrap=True)
-
-
-def joined(first: Series, second: Series) -> Series:
-    """Put the two parts of a series together again."""
-    return Series(
-        np.concatenate([first.values, second.values]),
-        None if first.labels is None or second.labels is None else np.concatenate([first.labels, second.labels]),
-        first.name,
-        None if first.index is None or second.index is None else np.concatenate([first.index, second.index]),
-        first.columns,
-    )

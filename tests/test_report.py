@@ -21,7 +21,8 @@ from adt_gym.evaluation.detections import save_detections
 from adt_gym.evaluation.events import find_events
 from adt_gym.evaluation.results import LearningCurve, read_run
 from adt_gym.report import write_report
-from adt_gym.series import InputError, save_scored
+from adt_gym.scored_files import save_scored
+from adt_gym.series import InputError
 from adt_gym.thresholds import make
 
 CHROMIUM = shutil.which("chromium")

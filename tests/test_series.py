@@ -13,7 +13,9 @@ from sklearn.preprocessing import MinMaxScaler
 
 from adt_gym import Detection, InputError, ScoredSeries, Series
 from adt_gym.files import replacing
-from adt_gym.series import MIN_SCORE, MinMax, load_scored, save_scored
+from adt_gym.scaling import MinMax
+from adt_gym.scored_files import load_scored, save_scored
+from adt_gym.series import MIN_SCORE
 
 HOURS = np.datetime64("2015-03-29T00", "h") + np.arange(6)
 
@@ -24,7 +26,7 @@ HOURS = np.datetime64("2015-03-29T00", "h") + np.arange(6)
 def test_one_metric_may_be_given_flat() -> None:
     series = Series([1, 2, 3], [0, 1, 0], "flat")
     assert series.values.shape == (3, 1)
-    assert series.values.dtype == np.float32
+    assert series.values.dtype == np.float64
     assert series.labels is not None
     assert series.labels.dtype == bool
     assert series.columns == ("value",)
@@ -116,7 +118,7 @@ def test_no_window_labels_without_labels() -> None:
 def test_scores_leave_room_for_the_threshold_that_flags_all() -> None:
     series = ScoredSeries([0.0, 1e-9, 0.5, 1.0], [0, 0, 1, 1])
     assert series.scores.dtype == np.float32
-    np.testing.assert_allclose(series.scores, [MIN_SCORE, MIN_SCORE, 0.5, 1.0])
+    np.testing.assert_array_equal(series.scores, np.float32([MIN_SCORE, 1e-9, 0.5, 1.0]))
     assert Detection.at(0.0, series).decisions.all()
     assert not Detection.at(1.0, series).decisions.any()
 

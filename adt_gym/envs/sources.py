@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adt_gym.series import InputError, ScoredSeries, load_scored
+from adt_gym.scored_files import load_scored
+from adt_gym.series import InputError, ScoredSeries
 
 PACKAGED = Path(__file__).parents[1] / "data"
 DEFAULT = "yahoo_like"

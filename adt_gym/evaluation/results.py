@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from adt_gym.evaluation.detections import load_detections
 from adt_gym.files import replacing
-from adt_gym.series import Detection, InputError, ScoredSeries, load_scored
+from adt_gym.scored_files import load_scored
+from adt_gym.series import Detection, InputError, ScoredSeries
 
 CURVE_COLUMNS = ("episode", "reward", "epsilon", "loss")
 

@@ -27,6 +27,36 @@ class Split:
         """What the scorer learns on."""
         return self.history or self.train
 
+    @property
+    def learned(self) -> list[tuple[Series, Series]]:
+        """The training series, each with its past: its history, or itself where there is none."""
+        history = {one.name: one for one in self.history}
+        return [(one, history.get(one.name, one)) for one in self.train]
+
+    @property
+    def tested(self) -> list[tuple[Series, Series]]:
+        """The test series, each with its past: all that came before."""
+        return [
+            (test, train if past is train else joined(past, train))
+            for test, (train, past) in zip(self.test, self.learned, strict=True)
+        ]
+
+
+def joined(first: Series, second: Series) -> Series:
+    """Put two parts of a series, one after the other, together.
+
+    Where only one part has labels, the points of the other count as normal, as they do in training; where only one has
+    times, there are none.
+    """
+    parts = (first, second)
+    labels = None
+    if any(one.labels is not None for one in parts):
+        labels = np.concatenate([np.zeros(len(one), dtype=bool) if one.labels is None else one.labels for one in parts])
+    index = None
+    if first.index is not None and second.index is not None:
+        index = np.concatenate([first.index, second.index])
+    return Series(np.concatenate([first.values, second.values]), labels, second.name, index, second.columns)
+
 
 def split_by_anomalies(series: Series, window: int, anomalies: int) -> Split:
     """Cut after the shortest prefix that holds ``anomalies`` anomalous windows.

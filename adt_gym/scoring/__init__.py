@@ -20,8 +20,8 @@ class Scorer(Protocol):
     def fit(self, normal: Sequence[Series]) -> Self:
         """Learn from the windows without an anomaly (all of them where a series has no labels); return self."""
 
-    def score(self, series: Series) -> ScoredSeries:
-        """Return one score per window, scaled by what was seen in training and clipped to [1e-6, 1]."""
+    def score(self, series: Series, past: Series | None = None) -> ScoredSeries:
+        """Return a score per window, in (0, 1), scaled by ``past``, the points before; else by what was learned on."""
 
     def describe(self) -> dict[str, Any]:
         """Return what the scores depend on beside the data: values that JSON can hold."""

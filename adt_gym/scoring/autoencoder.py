@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from adt_gym.files import MALFORMED_NPZ, replacing
+from adt_gym.scaling import MinMax, Scaling
+from adt_gym.scoring.base import ScaledInput
 from adt_gym.scoring.networks import AUTOENCODERS, paper
-from adt_gym.scoring.scaling import SCALINGS, PerSeries
 from adt_gym.scoring.torch_scorer import TorchScorer, TorchSettings
 from adt_gym.scoring.training import Epoch, Objective
-from adt_gym.series import InputError, MinMax, Series
+from adt_gym.series import InputError, Series
 
 __all__ = ["AutoEncoder", "AutoEncoderSettings", "Epoch"]
 
@@ -79,17 +80,16 @@ class AutoEncoder(TorchScorer):
         """
         if Path(path).suffix != ".npz":
             raise InputError(f"{path}: scorers are kept in .npz files; give the file that ending")
-        if not hasattr(self, "_outputs"):
+        if not hasattr(self, "_scaling"):
             raise InputError("autoencoder: fit() before save()")
         header = {
             "settings": asdict(replace(self.settings, device=None)),
             "columns": self._columns,
             "curve": [asdict(epoch) for epoch in self.curve],
-            "inputs": list(self._inputs.own),
-            "outputs": list(self._outputs.own),
         }
         arrays = {f"weights/{name}": tensor.cpu().numpy() for name, tensor in self._trained.state_dict().items()}
-        arrays |= [*self._inputs.arrays("inputs"), *self._outputs.arrays("outputs")]
+        arrays |= {f"input/{name}": array for name, array in vars(self._inputs.pooled).items()}
+        arrays |= {f"scaling/{name}": array for name, array in vars(self._scaling).items()}
         with replacing(path) as temporary:
             np.savez(temporary, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
 
@@ -109,11 +109,12 @@ class AutoEncoder(TorchScorer):
                 scorer = cls(**header["settings"] | {"device": device})
                 scorer._columns = header["columns"]
                 scorer.curve = [Epoch(**epoch) for epoch in header["curve"]]
-                scorer._inputs = PerSeries.load(MinMax, header["inputs"], "inputs", arrays)
-                kind = SCALINGS[scorer.settings.scaling]
-                scorer._outputs = PerSeries.load(kind, header["outputs"], "outputs", arrays)
+                scorer._inputs = ScaledInput(MinMax(arrays["input/low"], arrays["input/span"]))
+                scorer._scaling = Scaling(arrays["scaling/knots"], arrays["scaling/levels"])
                 scorer._trained = scorer._network().to(scorer._device, scorer._dtype).eval()
-                weights = {n.removeprefix("weights/"): torch.from_numpy(arrays[n]) for n in arrays if n[0] == "w"}
+                weights = {
+                    n.removeprefix("weights/"): torch.from_numpy(arrays[n]) for n in arrays if n.startswith("weights/")
+                }
                 scorer._trained.load_state_dict(weights)
         except MALFORMED_NPZ as error:
             raise InputError(f"{path} is not a scorer that AutoEncoder.save wrote: {error}") from error
@@ -130,5 +131,5 @@ class AutoEncoder(TorchScorer):
             return paper(settings.window, self._columns, settings.latent)
         return AUTOENCODERS[settings.preset](settings.window, self._columns)
 
-    def _raw(self, series: Series) -> NDArray[np.float64]:
-        return self._errors(series)
+    def _raw(self, series: Series, past: Series | None) -> NDArray[np.float64]:
+        return self._errors(series, past)

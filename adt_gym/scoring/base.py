@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.scoring.scaling import SCALINGS, PerSeries, Scaling
-from adt_gym.series import MIN_SCORE, InputError, ScoredSeries, Series
+from adt_gym.scaling import MinMax, Scaling
+from adt_gym.scoring.scaling import SCALINGS
+from adt_gym.series import NO_PAST, InputError, ScoredSeries, Series
 
 CHUNK = 4096
 """Windows scored at once: all windows of a long series together would not fit into memory."""
@@ -21,12 +22,12 @@ class ScorerSettings:
 
     Args:
         window: tau, the points of a window.
-        scaling: "minmax" (the ADT paper) or "tail" (comparable across series; see `adt_gym.scoring.scaling.Tail`).
+        scaling: Of the raw scores: "quantile", "minmax" or "tail"; see `adt_gym.scoring.scaling`.
         seed: Of everything that is drawn; a scorer that draws nothing does not use it.
     """
 
     window: int = 10
-    scaling: str = "minmax"
+    scaling: str = "quantile"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -78,20 +79,23 @@ class BaseScorer(ABC):
         self._columns = len(normal[0].columns)
         return windows
 
-    def _scored(self, series: Series, scores: NDArray[np.floating[Any]]) -> ScoredSeries:
-        """Return scores in [0, 1] with the labels of the windows, False throughout where there are none."""
+    def _meta(self, series: Series) -> dict[str, Any]:
+        """Return where the scores of a series come from."""
+        return {"scorer": self.label, "window": self.settings.window, "labelled": series.labels is not None}
+
+    def _labels(self, series: Series) -> NDArray[np.bool_]:
+        """Return the labels of the windows, False throughout where there are none."""
         window = self.settings.window
-        labelled = series.labels is not None
-        labels = series.window_labels(window) if labelled else np.zeros(len(scores), dtype=bool)
-        meta = {"scorer": self.label, "window": window, "labelled": labelled}
-        return ScoredSeries(scores.astype(np.float32), labels, series.name, series.window_index(window), meta)
+        if series.labels is None:
+            return np.zeros(len(series) - window + 1, dtype=bool)
+        return series.window_labels(window)
 
 
 class WindowScorer(BaseScorer):
     """A scorer whose raw scores are learned in `_learn`, computed in `_raw`, and scaled here.
 
-    The scores of a series are scaled by those of its own normal training windows; those of a series that was not in
-    the training by the normal training windows of all series.
+    The scores of a series are scaled by all those of its past, labelled or not; where it comes without a past, by those
+    of the training series. So is the input of scorers that scale it.
 
     Args:
         settings: Fields of the class's ``Settings``.
@@ -103,44 +107,86 @@ class WindowScorer(BaseScorer):
         Raises:
             InputError: If series differ in their columns, share a name, or leave no normal window to learn from.
         """
-        windows = self._normal_windows(normal)
+        self._normal_windows(normal)
         self._learn(normal)
-        return self._fit_scaling(normal, windows)
+        return self._fit_scaling(normal)
 
-    def score(self, series: Series) -> ScoredSeries:
-        """Return the scaled score of every window; labels are False throughout where there are none.
+    def score(self, series: Series, past: Series | None = None) -> ScoredSeries:
+        """Return the score of every window; labels are False throughout where there are none.
+
+        Args:
+            series: What is scored.
+            past: The points before ``series``, or ``series`` itself where there are none: what its scores are scaled
+                by. They become the ``past`` of the result, so that methods without labels are calibrated on them.
 
         Raises:
-            InputError: If the scorer is not fitted, the series has other columns or fewer points than one window.
+            InputError: If the scorer is not fitted, a series has other columns or fewer points than one window.
         """
-        if not hasattr(self, "_outputs"):
+        if not hasattr(self, "_scaling"):
             raise InputError(f"{self.name}: fit() or load() before score()")
-        self._require_columns(series)
-        series.windows(self.settings.window)  # raises where there is none
-        scaled = self._outputs[series.name](self._raw(series))
-        return self._scored(series, np.clip(scaled, MIN_SCORE, 1.0))
+        for one in (series, past or series):
+            self._require_columns(one)
+            one.windows(self.settings.window)  # raises where there is none
+        scaling, earlier = self._scaling, np.empty(0)
+        if past is not None:
+            earlier = self._past_scores(past)
+            scaling = SCALINGS[self.settings.scaling](earlier)
+        own = past is series
+        return ScoredSeries.scaled(
+            earlier if own else self._raw(series, past),
+            scaling,
+            self._labels(series),
+            series.name,
+            index=series.window_index(self.settings.window),
+            meta=self._meta(series),
+            past=NO_PAST if own else earlier,
+        )
 
     @abstractmethod
     def _learn(self, normal: Sequence[Series]) -> None:
         """Learn what is normal; the series have been checked."""
 
     @abstractmethod
-    def _raw(self, series: Series) -> NDArray[np.float64]:
+    def _raw(self, series: Series, past: Series | None) -> NDArray[np.float64]:
         """Return shape ``(T,)``, the unscaled score of every window: the higher, the stranger."""
 
-    def _fit_scaling(self, normal: Sequence[Series], windows: Sequence[NDArray[np.int64]]) -> Self:
-        raw = {one.name: self._raw(one)[starts] for one, starts in zip(normal, windows, strict=True) if len(starts)}
-        for name, scores in raw.items():
-            if not np.isfinite(scores).all():
-                raise InputError(f"{self.label}: training scores of series {name!r} are not finite; use another scorer")
-        self._outputs: PerSeries[Scaling] = PerSeries.fit(SCALINGS[self.settings.scaling], raw)
+    def _fit_scaling(self, normal: Sequence[Series]) -> Self:
+        parts = [self._past_scores(one) for one in normal if len(one) >= self.settings.window]
+        self._scaling: Scaling = SCALINGS[self.settings.scaling](np.concatenate(parts))
         return self
+
+    def _past_scores(self, past: Series) -> NDArray[np.float64]:
+        raw = self._raw(past, past)
+        if not np.isfinite(raw).all():
+            raise InputError(f"{self.label}: the scores of series {past.name!r} are not finite; use another scorer")
+        return raw
 
     def _require_columns(self, series: Series) -> None:
         if series.values.shape[1] != self._columns:
             raise InputError(
                 f"series {series.name!r} has {series.values.shape[1]} columns, the scorer knows {self._columns}"
             )
+
+
+@dataclass(frozen=True)
+class ScaledInput:
+    """The scaling of a series to [0, 1] by the points of its past without an anomaly.
+
+    Args:
+        pooled: By all training series: for a series without a past, or without anything normal in it.
+    """
+
+    pooled: MinMax
+
+    @classmethod
+    def fit(cls, normal: Sequence[Series]) -> Self:
+        """Learn the pooled scaling."""
+        return cls(MinMax.fit(*(points for one in normal if len(points := normal_points(one)))))
+
+    def of(self, past: Series | None) -> MinMax:
+        """Return the scaling by ``past``."""
+        points = np.empty(0) if past is None else normal_points(past)
+        return MinMax.fit(points) if len(points) else self.pooled
 
 
 def normal_windows(series: Series, window: int) -> NDArray[np.int64]:
@@ -150,7 +196,7 @@ def normal_windows(series: Series, window: int) -> NDArray[np.int64]:
     return np.flatnonzero(~series.window_labels(window))
 
 
-def normal_points(series: Series) -> NDArray[np.float32]:
+def normal_points(series: Series) -> NDArray[np.floating[Any]]:
     """Return the points without an anomaly."""
     return series.values if series.labels is None else series.values[~series.labels]
 

@@ -11,24 +11,32 @@ from typing import Any
 import numpy as np
 
 import adt_gym
+from adt_gym.scored_files import load_scored, save_scored
 from adt_gym.scoring import Scorer
-from adt_gym.series import InputError, ScoredSeries, Series, load_scored, save_scored
+from adt_gym.series import InputError, ScoredSeries, Series
 
 KEY = "cache_key"
 """Where the ``meta`` of kept scores holds the hash."""
 
 
-def cache_key(scorer: Scorer, normal: Sequence[Series], series: Sequence[Series]) -> str:
+Judged = tuple[Series, Series | None]
+"""A series to score, and its past."""
+
+
+def cache_key(scorer: Scorer, normal: Sequence[Series], series: Sequence[Judged]) -> str:
     """Return the SHA-256 of the data, the scorer's name and settings, and the version of this package.
 
     Args:
         scorer: Fitted or not: its `describe` counts.
         normal: What it learns from.
-        series: What it scores.
+        series: What it scores, with the past of each.
     """
     digest = hashlib.sha256()
     _add(digest, json.dumps([adt_gym.__version__, scorer.describe(), len(normal)], sort_keys=True))
-    for one in (*normal, *series):
+    for one in (*normal, *(part for pair in series for part in pair)):
+        if one is None:
+            _add(digest, "no past")
+            continue
         _add(digest, json.dumps([one.name, one.columns, one.values.shape]))
         for array in (one.values, one.labels, one.index):
             _add(digest, "none" if array is None else str(array.dtype))
@@ -41,7 +49,7 @@ def cached_scores(
     folder: str | Path,
     scorer: Scorer,
     normal: Sequence[Series],
-    series: Sequence[Series],
+    series: Sequence[Judged],
     fit: Callable[[], object] | None = None,
 ) -> tuple[list[ScoredSeries], bool]:
     """Return the scores of ``series`` from the folder, or fit the scorer, score them and keep them there.
@@ -52,7 +60,7 @@ def cached_scores(
         folder: Made if need be; one file per hash, written whole or not at all.
         scorer: Not yet fitted.
         normal: What it learns from.
-        series: What it scores.
+        series: What it scores, with the past of each.
         fit: Fits the scorer in another way than ``scorer.fit(normal)``, say under a progress bar.
 
     Returns:
@@ -63,14 +71,14 @@ def cached_scores(
     """
     key = cache_key(scorer, normal, series)
     path = Path(folder) / f"{scorer.label.translate(_PLAIN)}-{key[:16]}.npz"
-    found = _read(path, key, [one.name for one in series])
+    found = _read(path, key, [one.name for one, _ in series])
     if found is not None:
         return found, True
     if fit is None:
         scorer.fit(normal)
     else:
         fit()
-    scored = [scorer.score(one) for one in series]
+    scored = [scorer.score(one, past) for one, past in series]
     save_scored(path, [replace(one, meta={**one.meta, KEY: key}) for one in scored])
     return scored, False
 

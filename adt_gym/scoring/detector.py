@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.scoring.base import ScorerSettings, WindowScorer, chunks, normal_points, normal_windows
-from adt_gym.scoring.scaling import PerSeries
-from adt_gym.series import InputError, MinMax, Series
+from adt_gym.scoring.base import ScaledInput, ScorerSettings, WindowScorer, chunks, normal_windows
+from adt_gym.series import InputError, Series
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +33,7 @@ class DetectorSettings(ScorerSettings):
 class DetectorScorer(WindowScorer):
     """A scorer around a detector with scikit-learn's ``fit``: each window, flattened to tau m values, is a row.
 
-    Each series is scaled to [0, 1] by its own training points without an anomaly, because one detector serves all.
+    Each series is scaled to [0, 1] by the points of its past without an anomaly, because one detector serves all.
 
     Args:
         settings: Fields of the class's ``Settings``.
@@ -43,13 +42,13 @@ class DetectorScorer(WindowScorer):
     Settings: ClassVar[type[ScorerSettings]] = DetectorSettings
 
     def _learn(self, normal: Sequence[Series]) -> None:
-        self._inputs = PerSeries.fit(MinMax, {one.name: normal_points(one) for one in normal})
+        self._inputs = ScaledInput.fit(normal)
         starts = [normal_windows(one, self.settings.window) for one in normal]
         owners = np.repeat(np.arange(len(normal)), [len(s) for s in starts])
         every = np.concatenate(starts)
         size = min(len(every), self.settings.fit_windows)
         drawn = np.sort(np.random.default_rng(self.settings.seed).choice(len(every), size, replace=False))
-        rows = [self._rows(one, every[drawn[owners[drawn] == i]]) for i, one in enumerate(normal)]
+        rows = [self._rows(one, one, every[drawn[owners[drawn] == i]]) for i, one in enumerate(normal)]
         self._detector = self._fitted(np.concatenate(rows))
 
     @abstractmethod
@@ -60,14 +59,14 @@ class DetectorScorer(WindowScorer):
     def _judge(self, rows: NDArray[np.float32]) -> Floats:
         """Return one score per row: the higher, the stranger."""
 
-    def _rows(self, series: Series, starts: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _rows(self, series: Series, past: Series | None, starts: NDArray[np.int64]) -> NDArray[np.float32]:
         rows = np.empty((len(starts), self.settings.window * self._columns), dtype=np.float32)
-        windows, scale = series.windows(self.settings.window), self._inputs[series.name]
+        windows, scale = series.windows(self.settings.window), self._inputs.of(past)
         for part in chunks(len(starts)):
             rows[part] = scale(windows[starts[part]]).reshape(part.stop - part.start, -1)
         return rows
 
-    def _raw(self, series: Series) -> Floats:
+    def _raw(self, series: Series, past: Series | None) -> Floats:
         count = len(series.windows(self.settings.window))
-        scored = [self._judge(self._rows(series, np.arange(c.start, c.stop))) for c in chunks(count)]
+        scored = [self._judge(self._rows(series, past, np.arange(c.start, c.stop))) for c in chunks(count)]
         return np.concatenate(scored)

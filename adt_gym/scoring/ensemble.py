@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,6 +18,8 @@ from adt_gym.thresholds.static import best_f1_threshold
 RULES = (*COUNTING, "weighted", "soft", "stacking")
 """The rules that `Ensemble.detections` compares."""
 LEAST_AGREEMENT = 0.7
+EDGE = 1e-6
+"""How far the shares of votes 0 and 1 stay inside (0, 1), where scores lie."""
 UNLABELLED_QUANTILE = 0.99
 """Without an anomaly to learn a threshold from, it is this quantile of the out-of-fold scores."""
 
@@ -109,8 +111,8 @@ class Ensemble(BaseScorer):
         self._members = [member.fit(normal) for member in self._new_members()]
         return self
 
-    def score(self, series: Series) -> ScoredSeries:
-        """Return the score of the settings' rule for every window.
+    def score(self, series: Series, past: Series | None = None) -> ScoredSeries:
+        """Return the score of the settings' rule for every window; for ``past`` see `WindowScorer.score`.
 
         Warns:
             UserWarning: If members agree on fewer than 70% of the pairs of verdicts.
@@ -118,16 +120,19 @@ class Ensemble(BaseScorer):
         Raises:
             InputError: If the ensemble is not fitted or a member cannot score the series.
         """
-        verdicts = self.judge(series)
+        verdicts = self.judge(series, past)
         if (agreement := verdicts.agreement()) < LEAST_AGREEMENT:
             warnings.warn(
                 f"series {series.name!r}: the members of the ensemble agree on {agreement:.0%} of their verdicts only; "
                 "look at each member's scores before you trust what they say together",
                 stacklevel=2,
             )
-        return self._scored(series, self.combine(verdicts, self.settings.rule))
+        scored = self._scored(series, self.combine(verdicts, self.settings.rule))
+        if past is None or past is series:
+            return scored
+        return replace(scored, past=self.combine(self.judge(past, past), self.settings.rule).astype(np.float32))
 
-    def judge(self, series: Series) -> Verdicts:
+    def judge(self, series: Series, past: Series | None = None) -> Verdicts:
         """Return what every member says about every window.
 
         Raises:
@@ -135,24 +140,24 @@ class Ensemble(BaseScorer):
         """
         if not hasattr(self, "_members"):
             raise InputError("ensemble: fit() before score()")
-        scores = np.stack([member.score(series).scores for member in self._members], axis=1)
+        scores = np.stack([member.score(series, past).scores for member in self._members], axis=1)
         return Verdicts(self._names, scores, self._thresholds, self.weights)
 
     def combine(self, verdicts: Verdicts, rule: str) -> Floats:
-        """Return shape ``(T,)``, the score of a rule, in [0, 1].
+        """Return shape ``(T,)``, the score of a rule, in (0, 1).
 
         Raises:
             InputError: If there is no such rule, or it is "stacking" and there was nothing to learn it from.
         """
         match rule:
             case "weighted":
-                return verdicts.weighted_share()
+                return _inside(verdicts.weighted_share())
             case "soft":
                 return verdicts.soft()
             case "stacking":
                 return self._stacked(verdicts.scores)
         votes_needed(rule, len(verdicts.members))
-        return verdicts.share()
+        return _inside(verdicts.share())
 
     def threshold(self, rule: str) -> float:
         """Return the threshold that makes a rule's score its decision."""
@@ -166,13 +171,14 @@ class Ensemble(BaseScorer):
                 return self._stack_threshold
         return (votes_needed(rule, len(self._names)) - 0.5) / len(self._names)
 
-    def detections(self, series: Series) -> dict[str, Detection]:
+    def detections(self, series: Series, past: Series | None = None) -> dict[str, Detection]:
         """Return what each member and each rule of `RULES` decides; "stacking" only where it could be learned.
 
         Args:
             series: With labels.
+            past: See `WindowScorer.score`.
         """
-        verdicts = self.judge(series)
+        verdicts = self.judge(series, past)
         found = {
             name: Detection.at(threshold, self._scored(series, scores))
             for name, threshold, scores in zip(self._names, self._thresholds, verdicts.scores.T, strict=True)
@@ -193,13 +199,17 @@ class Ensemble(BaseScorer):
             parts = [_fold(len(one.windows(window)), fold, folds) for one in normal]
             hidden = [_hide(one, part, window) for one, part in zip(normal, parts, strict=True)]
             members = [member.fit(hidden) for member in self._new_members()]
-            for one, part in zip(normal, parts, strict=True):
-                scored = [member.score(one)[part] for member in members if part.stop > part.start]
+            for one, hide, part in zip(normal, hidden, parts, strict=True):
+                scored = [member.score(one, hide)[part] for member in members if part.stop > part.start]
                 if scored:
                     scores.append(np.stack([each.scores for each in scored], axis=1))
                     labels.append(scored[0].labels)
                     owners.append(np.full(len(scored[0]), fold))
         return OutOfFold(np.concatenate(scores), np.concatenate(labels), np.concatenate(owners))
+
+    def _scored(self, series: Series, scores: NDArray[np.floating[Any]]) -> ScoredSeries:
+        index = series.window_index(self.settings.window)
+        return ScoredSeries(scores.astype(np.float32), self._labels(series), series.name, index, self._meta(series))
 
     def _new_members(self) -> Iterator[scoring.Scorer]:
         settings = self.settings
@@ -232,14 +242,13 @@ class Ensemble(BaseScorer):
 
         regression = LogisticRegression(max_iter=1000)
         folds = PredefinedSplit(held_out.folds)
-        unseen = cross_val_predict(regression, held_out.scores, held_out.labels, cv=folds, method="predict_proba")
-        self._stack_threshold = _threshold(unseen[:, 1], held_out.labels)
+        unseen = cross_val_predict(regression, held_out.scores, held_out.labels, cv=folds, method="decision_function")
+        self._stack_threshold = _threshold(_squashed(unseen), held_out.labels)
         self._stack = regression.fit(held_out.scores, held_out.labels)
 
     def _stacked(self, scores: NDArray[np.float32]) -> Floats:
         self._require_stack()
-        probabilities: Floats = self._stack.predict_proba(scores)[:, 1]
-        return probabilities
+        return _squashed(self._stack.decision_function(scores))
 
     def _require_stack(self) -> None:
         if self._stack is None:
@@ -247,6 +256,15 @@ class Ensemble(BaseScorer):
                 "ensemble: stacking needs anomalous and normal windows in the training part outside of every fold; "
                 "give a longer labelled part, or take the rule 'soft'"
             )
+
+
+def _inside(shares: Floats) -> Floats:
+    return EDGE + (1 - 2 * EDGE) * shares
+
+
+def _squashed(logits: Floats) -> Floats:
+    """Return log-odds in (0, 1): unlike their probabilities, high ones stay apart in float32."""
+    return (1 + logits / (1 + np.abs(logits))) / 2
 
 
 def _fold(windows: int, fold: int, folds: int) -> slice:

@@ -35,6 +35,6 @@ class Forecast(TorchScorer):
     def _network(self) -> nn.Module:
         return LSTMForecaster(self._length, self._columns)
 
-    def _raw(self, series: Series) -> NDArray[np.float64]:
+    def _raw(self, series: Series, past: Series | None) -> NDArray[np.float64]:
         unknown = np.zeros(min(self.settings.window, len(series)))
-        return window_max(np.append(unknown, self._errors(series)), self.settings.window)
+        return window_max(np.append(unknown, self._errors(series, past)), self.settings.window)

@@ -31,11 +31,20 @@ class ResidualSettings(ScorerSettings):
             raise InputError(f"across must be 'worst' or 'mean', got {self.across!r}")
 
 
-class ResidualScorer(WindowScorer):
-    """A scorer with one model per training series and metric; a window's score is the largest residual of its points.
+@dataclass(frozen=True, eq=False)
+class Forecaster:
+    """The models of one series, one per metric, and the standard deviation of their residuals where all was normal."""
 
-    A residual is the distance of a point from its forecast, in standard deviations of the residuals of the training
-    points without an anomaly. A series is known by its name: one that was not in the training cannot be scored.
+    models: list[Any]
+    spreads: list[float]
+
+
+class ResidualScorer(WindowScorer):
+    """A scorer with one model per series and metric; a window's score is the largest residual of its points.
+
+    A residual is the distance of a point from its forecast, in standard deviations of the residuals of the points of
+    the past without an anomaly. The models are fitted on the past of the very series that is scored; without a past,
+    on the training series, if there is but one.
 
     Args:
         settings: Fields of the class's ``Settings``.
@@ -52,28 +61,41 @@ class ResidualScorer(WindowScorer):
         """Return shape ``(n,)``: what was measured minus its forecast."""
 
     def _learn(self, normal: Sequence[Series]) -> None:
-        self._models = {one.name: [self._fit_metric(one, j) for j in range(self._columns)] for one in normal}
-        self._spread = {one.name: [self._typical(r, one) for r in self._all_residuals(one)] for one in normal}
+        self._learned = list(normal)
+        self._forecasters: dict[Series, Forecaster] = {one: self._forecaster(one) for one in normal}
 
-    def _typical(self, residuals: Floats, series: Series) -> float:
-        normal = residuals if series.labels is None else residuals[~series.labels]
-        return float(normal.std()) or 1.0
+    def _forecaster(self, past: Series) -> Forecaster:
+        models = [self._fit_metric(past, column) for column in range(self._columns)]
+        return Forecaster(models, [_typical(r, past) for r in self._all_residuals(models, past)])
 
-    def _all_residuals(self, series: Series) -> Iterator[Floats]:
+    def _all_residuals(self, models: Sequence[Any], series: Series) -> Iterator[Floats]:
         """Yield the residuals of one metric after the other: those of all together could fill the memory."""
-        for column, model in enumerate(self._models[series.name]):
+        for column, model in enumerate(models):
             yield self._residuals(model, series, column)
 
-    def _raw(self, series: Series) -> Floats:
-        if series.name not in self._models:
-            raise InputError(f"{self.name}: no model of series {series.name!r}; fit on a part of it, under this name")
-        together = np.zeros(len(series))
-        for residuals, spread in zip(self._all_residuals(series), self._spread[series.name], strict=True):
+    def _raw(self, series: Series, past: Series | None) -> Floats:
+        if past is None:
+            if len(self._learned) > 1:
+                raise InputError(
+                    f"{self.name}: has a model of each of {len(self._learned)} series; give score() the past of series "
+                    f"{series.name!r}, the points before it"
+                )
+            past = self._learned[0]
+        if past not in self._forecasters:
+            self._forecasters[past] = self._forecaster(past)
+        forecaster, together = self._forecasters[past], np.zeros(len(series))
+        residuals_of = self._all_residuals(forecaster.models, series)
+        for residuals, spread in zip(residuals_of, forecaster.spreads, strict=True):
             sizes = np.abs(residuals) / spread
             together = np.maximum(together, sizes) if self.settings.across == "worst" else together + sizes
         if self.settings.across == "mean":
             together /= self._columns
         return window_max(together, self.settings.window)
+
+
+def _typical(residuals: Floats, series: Series) -> float:
+    normal = residuals if series.labels is None else residuals[~series.labels]
+    return float(normal.std()) or 1.0
 
 
 def window_max(points: Floats, window: int) -> Floats:

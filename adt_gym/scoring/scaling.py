@@ -1,92 +1,52 @@
-"""Scaling of raw anomaly scores by those of the normal training windows."""
+"""Scaling of raw anomaly scores by those of a series' past: strictly increasing, comparable across series.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, Self, TypeVar
+Each function takes the raw scores of the past, shape ``(n,)``, nobody's labels, and returns a `Scaling`.
+"""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.series import MinMax
+from adt_gym.scaling import Scaling
 
-TAIL_CAP = 4.0
-"""Scores that fewer than one training score in 10,000 reaches are all 1 under tail scaling."""
+Floats = NDArray[np.floating[Any]]
 
+LOWEST, USUAL = 0.05, 0.45
+"""What the lowest and the highest usual score of the past become: most of (0, 1) is kept for what is unusual."""
 
-class Scaling(Protocol):
-    """Learns from training parts and maps values of any part."""
+BULK = 0.9
+"""The share of the past that counts as usual. Anomalies in the past are rarer, so that they do not set the scale."""
 
-    @classmethod
-    def fit(cls, *parts: NDArray[Any]) -> Self:
-        """Learn from the values of all parts together."""
-
-    def __call__(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """Return the scaled values."""
+DECADES = np.arange(0, 4.01, 0.1)
+"""Where `tail` has its knots: one score of the past in ten to this power is as high."""
 
 
-@dataclass(frozen=True, eq=False)
-class Tail:
-    """Minus log10 of the share of training scores that are at least as high, capped and divided by the cap.
-
-    0.25 then means "one training score in ten is as high", 0.5 "one in a hundred", whatever the scorer and the machine.
-    Above all training scores the value is 1. At least 10,000 training scores are needed to fill the scale below it.
-
-    Args:
-        reference: Shape ``(N,)``, the training scores in ascending order.
-    """
-
-    reference: NDArray[np.float64]
-
-    @classmethod
-    def fit(cls, *parts: NDArray[np.floating[Any]]) -> "Tail":
-        """Keep the scores of all parts."""
-        return cls(np.sort(np.concatenate(parts).astype(np.float64)))
-
-    def __call__(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """Return the values in [0, 1]."""
-        count = len(self.reference)
-        reached = count - np.searchsorted(self.reference, values, side="left")
-        least = count * 10.0**-TAIL_CAP  # the cap, so that no logarithm of 0 is taken
-        return -np.log10(np.maximum(reached, least) / count) / TAIL_CAP
+def quantile(past: Floats) -> Scaling:
+    """Map the lowest score of the past to 0.05 and its 0.9 quantile to 0.45."""
+    usual = float(np.quantile(past, BULK))
+    return _between(past, usual if usual > past.min() else float(past.max()))
 
 
-SCALINGS: dict[str, type[Scaling]] = {"minmax": MinMax, "tail": Tail}
+def minmax(past: Floats) -> Scaling:
+    """Map the lowest score of the past to 0.05 and its highest to 0.45, as the ADT paper's scaling, but not cut off."""
+    return _between(past, float(past.max()))
 
-S = TypeVar("S", bound=Scaling)
+
+def tail(past: Floats) -> Scaling:
+    """Map a score that one in 10^z of the past reaches to (1 + z) / 6, for z up to 4 or as far as the past goes."""
+    decades = DECADES[len(past) >= 10.0**DECADES]
+    knots = np.quantile(past.astype(np.float64), 1 - 10.0**-decades)
+    last_of_equals = np.append(np.diff(knots) > 0, True)
+    return Scaling(knots[last_of_equals], (1 + decades[last_of_equals]) / 6)
 
 
-class PerSeries(Generic[S]):
-    """One scaling for each training series, and one over all of them for any other series.
+def _between(past: Floats, usual: float) -> Scaling:
+    lowest = float(past.min())
+    if usual <= lowest:
+        return Scaling(np.array([lowest]), np.array([USUAL]))
+    return Scaling(np.array([lowest, usual]), np.array([LOWEST, USUAL]))
 
-    Args:
-        pooled: The scaling over all.
-        own: By the series' name.
-    """
 
-    def __init__(self, pooled: S, own: Mapping[str, S]):
-        self.pooled = pooled
-        self.own = dict(own)
-
-    @classmethod
-    def fit(cls, kind: type[S], parts: Mapping[str, NDArray[Any]]) -> Self:
-        """Learn from one part per series, by its name; where a part is empty there is no own scaling."""
-        filled = {name: part for name, part in parts.items() if len(part)}
-        return cls(kind.fit(*filled.values()), {name: kind.fit(part) for name, part in filled.items()})
-
-    def __getitem__(self, name: str) -> S:
-        return self.own.get(name, self.pooled)
-
-    def arrays(self, prefix: str) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Yield the arrays of all scalings under the names that `load` reads them by."""
-        for i, scaling in enumerate((self.pooled, *self.own.values())):
-            for field, array in vars(scaling).items():
-                yield f"{prefix}/{i}/{field}", array
-
-    @classmethod
-    def load(cls, kind: type[S], names: list[str], prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Put together what `arrays` took apart; ``names`` are those of the own scalings, in their order."""
-        fields = kind.__dataclass_fields__  # type: ignore[attr-defined]
-        pooled, *own = [
-            kind(**{field: arrays[f"{prefix}/{i}/{field}"] for field in fields}) for i in range(len(names) + 1)
-        ]
-        return cls(pooled, dict(zip(names, own, strict=True)))
+SCALINGS: dict[str, Callable[[Floats], Scaling]] = {"quantile": quantile, "minmax": minmax, "tail": tail}

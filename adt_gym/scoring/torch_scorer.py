@@ -11,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from adt_gym.scoring.base import CHUNK, ScorerSettings, WindowScorer, chunks, normal_points, normal_windows
-from adt_gym.scoring.scaling import PerSeries
+from adt_gym.scoring.base import CHUNK, ScaledInput, ScorerSettings, WindowScorer, chunks, normal_windows
 from adt_gym.scoring.training import Epoch, Floats, Objective, Parts, Windows, device, seeded, train
-from adt_gym.series import InputError, MinMax, Series
+from adt_gym.series import InputError, Series
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class TorchSettings(ScorerSettings):
 class TorchScorer(WindowScorer):
     """A scorer whose network comes near to a part of each window; its error is what the score is made of.
 
-    One network serves all series; each series is scaled to [0, 1] by its own training points without an anomaly, and
-    a series that was not in the training by those of all series.
+    One network serves all series; each is scaled to [0, 1] by the points of its past without an anomaly, one that
+    comes without a past by those of all training series.
 
     Args:
         settings: Fields of the class's ``Settings``.
@@ -66,23 +65,24 @@ class TorchScorer(WindowScorer):
         self,
         normal: Sequence[Series],
         on_epoch: Callable[[Epoch], object] | None = None,
-        test: Sequence[Series] = (),
+        test: Sequence[tuple[Series, Series | None]] = (),
     ) -> Self:
         """Train on the windows without an anomaly and learn the scalings.
 
         Args:
             normal: The training series.
             on_epoch: Called after each epoch.
-            test: Series whose error, over all their windows, stands in the curves; nothing is learned from them.
+            test: Series, each with its past or None, whose error over all their windows stands in the curves; nothing
+                is learned from them.
 
         Raises:
             InputError: If series differ in their columns, share a name, or leave no normal window to train on.
         """
-        windows = self._normal_windows(normal)
-        for one in test:
+        self._normal_windows(normal)
+        for one, _ in test:
             self._require_columns(one)
         self._learn(normal, on_epoch, test)
-        return self._fit_scaling(normal, windows)
+        return self._fit_scaling(normal)
 
     @abstractmethod
     def _network(self) -> nn.Module:
@@ -103,10 +103,10 @@ class TorchScorer(WindowScorer):
         self,
         normal: Sequence[Series],
         on_epoch: Callable[[Epoch], object] | None = None,
-        test: Sequence[Series] = (),
+        test: Sequence[tuple[Series, Series | None]] = (),
     ) -> None:
         settings = self.settings
-        self._inputs = PerSeries.fit(MinMax, {one.name: normal_points(one) for one in normal})
+        self._inputs = ScaledInput.fit(normal)
         parts = self._parts(normal, test)
         if not len(parts.training):
             raise InputError(
@@ -136,42 +136,42 @@ class TorchScorer(WindowScorer):
                 on_epoch(epoch)
         self._trained.eval()
 
-    def _parts(self, normal: Sequence[Series], test: Sequence[Series]) -> Parts:
+    def _parts(self, normal: Sequence[Series], test: Sequence[tuple[Series, Series | None]]) -> Parts:
         """Return normal windows to train on, the last ones of each series for validation, all windows of the test."""
-        values, firsts = self._joined(normal)
+        values, firsts = self._joined([(one, one) for one in normal])
         starts = [normal_windows(one, self._length) + first for one, first in zip(normal, firsts, strict=True)]
         kept = [int(np.ceil(len(s) * (1 - self.settings.validation))) for s in starts]
         training = np.concatenate([s[:n] for s, n in zip(starts, kept, strict=True)])
         validation = np.concatenate([s[n:] for s, n in zip(starts, kept, strict=True)])
         tested, firsts = self._joined(test)
-        every = [np.arange(len(one.windows(self._length))) + first for one, first in zip(test, firsts, strict=True)]
+        every = [
+            np.arange(len(one.windows(self._length))) + first for (one, _), first in zip(test, firsts, strict=True)
+        ]
         return Parts(
             self._windows(values, training),
             self._windows(values, validation),
             self._windows(tested, np.concatenate([*every, np.empty(0, dtype=np.int64)])),
         )
 
-    def _joined(self, series: Sequence[Series]) -> tuple[Floats, NDArray[np.int64]]:
-        """Return the scaled values of all series, one after the other, and where each begins."""
-        firsts = np.cumsum([0] + [len(one) for one in series])
+    def _joined(self, series: Sequence[tuple[Series, Series | None]]) -> tuple[Floats, NDArray[np.int64]]:
+        """Return the values of all series, scaled by their pasts, one after the other, and where each begins."""
+        firsts = np.cumsum([0] + [len(one) for one, _ in series])
         values = np.empty((firsts[-1], self._columns), dtype=np.float32)
-        for one, first in zip(series, firsts[:-1], strict=True):
+        for (one, past), first in zip(series, firsts[:-1], strict=True):
+            scale = self._inputs.of(past)
             for rows in chunks(len(one)):
-                values[first + rows.start : first + rows.stop] = self._scaled(one, rows)
+                values[first + rows.start : first + rows.stop] = scale(one.values[rows])
         return values, firsts[:-1]
 
     def _windows(self, values: Floats, starts: NDArray[np.int64]) -> Windows:
         return Windows(values, starts, self._length, self._device, self._dtype)
 
-    def _scaled(self, series: Series, rows: slice) -> Floats:
-        return self._inputs[series.name](series.values[rows]).astype(np.float32)
-
-    def _errors(self, series: Series) -> NDArray[np.float64]:
+    def _errors(self, series: Series, past: Series | None) -> NDArray[np.float64]:
         """Return shape ``(n - length + 1,)``, the network's error at each place of the series."""
-        errors = np.empty(max(len(series) - self._length + 1, 0))
+        errors, scale = np.empty(max(len(series) - self._length + 1, 0)), self._inputs.of(past)
         with torch.inference_mode():
             for places in chunks(len(errors)):
-                values = self._scaled(series, slice(places.start, places.stop + self._length - 1))
+                values = scale(series.values[places.start : places.stop + self._length - 1]).astype(np.float32)
                 (batch,) = self._windows(values, np.arange(places.stop - places.start)).batches(CHUNK)
                 errors[places] = self.objective.errors(self._trained, batch).cpu().numpy()
         return errors

@@ -1,18 +1,16 @@
 """The non-parametric dynamic threshold of Hundman et al."""
 
-from collections.abc import Sequence
-from typing import Self
-
 import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.thresholds.calibrated import Calibrated
 
 DEVIATIONS = np.arange(10.0, 1.5, -0.5)
 """The z among which epsilon is chosen, "between two and ten"; the highest first, so that it wins among equals."""
 
 
-class NonParametric:
+class NonParametric(Calibrated):
     """For window t, the threshold whose exceedances, taken away, lower mean and deviation of the latest scores most.
 
     The scores are smoothed by an exponentially weighted average, e_t = a s_t + (1 - a) e_{t-1}. Of the latest h
@@ -21,8 +19,8 @@ class NonParametric:
     epsilon are taken away, e_a are those scores and E_seq the runs they form. Where nothing lies above any epsilon,
     it is the highest. As published, e_t itself is among the h: the threshold of window t depends on the scores up to t.
 
-    The decision is e_t > epsilon; the threshold of the detection is that on the score s_t at which e_t = epsilon,
-    clipped to [0, 1]. The first windows look back into the training scores. The paper's pruning is left out: it
+    The decision is e_t > epsilon; the threshold of the detection is that on the score s_t at which e_t = epsilon.
+    All scores are raw. The first windows look back into the past. The paper's pruning is left out: it
     compares the peaks of runs, which are not known before the runs are over.
 
     Reference: K. Hundman, V. Constantinou, C. Laporte, I. Colwell and T. Soderstrom, "Detecting Spacecraft Anomalies
@@ -37,7 +35,7 @@ class NonParametric:
         InputError: If h or the span is out of range.
     """
 
-    name, sees_labels = "nonparametric", False
+    name = "nonparametric"
 
     def __init__(self, windows: int = 2100, span: float = 105):
         if windows < 2:
@@ -46,20 +44,16 @@ class NonParametric:
             raise InputError(f"nonparametric: span must be at least 1, got {span}")
         self.windows, self.smoothing = windows, 2 / (span + 1)
 
-    def fit(self, train: Sequence[ScoredSeries]) -> Self:
-        """Keep the last h - 1 training scores, smoothed: the past of the first windows; labels are not used."""
-        scores = np.concatenate([one.scores for one in train]).astype(np.float64)
-        self.past = self._smooth(scores, scores[0])[1 - self.windows :]
-        return self
-
     def detect(self, series: ScoredSeries) -> Detection:
         """Choose epsilon anew at every window."""
-        smoothed = np.append(self.past, self._smooth(series.scores.astype(np.float64), self.past[-1]))
-        ends = range(len(self.past) + 1, len(smoothed) + 1)
+        scores = self._past(series)
+        past = self._smooth(scores, scores[0])[1 - self.windows :]
+        smoothed = np.append(past, self._smooth(series.raw.astype(np.float64), past[-1]))
+        ends = range(len(past) + 1, len(smoothed) + 1)
         epsilons = np.array([epsilon(smoothed[max(end - self.windows, 0) : end]) for end in ends])
-        before = smoothed[len(self.past) - 1 : -1]
+        before = smoothed[len(past) - 1 : -1]
         thresholds = (epsilons - (1 - self.smoothing) * before) / self.smoothing
-        return Detection.at(np.clip(thresholds, 0, 1), series)
+        return Detection.at_raw(thresholds, series)
 
     def _smooth(self, scores: NDArray[np.float64], before: float) -> NDArray[np.float64]:
         from scipy.signal import lfilter

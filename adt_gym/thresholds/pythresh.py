@@ -1,15 +1,16 @@
 """Any method of PyThresh by name, as one fixed threshold."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.thresholds.calibrated import Calibrated, Floats
 
 FAST_PYTHRESH = (
     "CHAU",
@@ -37,11 +38,11 @@ GAMGMM), need packages that PyThresh does not bring (CLUST, CPD, META), or train
 """
 
 
-class PyThresh:
-    """The threshold that a PyThresh method finds on the training scores, held fixed afterwards.
+class PyThresh(Calibrated):
+    """The threshold that a PyThresh method finds on the past raw scores of a series, held fixed afterwards.
 
     Applied to new scores all at once, as PyThresh does, some methods would decide about a window by later ones. A
-    method without a threshold of its own, which labels the scores it is fitted on, gets the highest training score
+    method without a threshold of its own, which labels the scores it is fitted on, gets the highest past score
     that it left unlabelled.
 
     Reference: D. Kulik, PyThresh, https://github.com/KulikDM/pythresh; each method cites its own.
@@ -53,41 +54,41 @@ class PyThresh:
         InputError: If there is no such method, or a package that it needs is not installed.
     """
 
-    sees_labels = False
-
     def __init__(self, method: str):
         self.method = method
         self.name = f"pythresh:{method}"
         self._class()
 
-    def fit(self, train: Sequence[ScoredSeries]) -> Self:
-        """Fit the method on all training scores together. Labels are not used.
+    def detect(self, series: ScoredSeries) -> Detection:
+        """Hold every score against the threshold.
 
         Raises:
-            InputError: If the method fails on them or finds no threshold.
+            InputError: If the method fails on the past of the series, and on the training scores too.
         """
-        scores = np.concatenate([one.scores for one in train]).astype(np.float64)
+        for past in self._pasts(series):
+            try:
+                return Detection.at_raw(self._threshold(past), series)
+            except InputError as error:
+                failure = error
+        raise failure
+
+    def _threshold(self, scores: Floats) -> float:
         low, high = scores.min(), scores.max()
         if low == high:
-            raise InputError(f"{self.name}: all {len(scores)} training scores are equal; train on windows that differ")
+            raise InputError(f"{self.name}: all {len(scores)} past scores are equal; give a past whose windows differ")
         with _global_generator_kept():
             try:
                 fitted = self._class()().fit(scores)
             except Exception as error:  # thirty methods, and each fails in its own way on scores that do not suit it
-                raise InputError(f"{self.name} fails on {len(scores)} training scores: {error!r}") from error
+                raise InputError(f"{self.name} fails on {len(scores)} past scores: {error!r}") from error
         if fitted.thresh_ is None:
-            threshold = np.max(scores[np.asarray(fitted.labels_) == 0], initial=0.0)
+            threshold = np.max(scores[np.asarray(fitted.labels_) == 0], initial=low)
         else:  # PyThresh scales the scores to [0, 1] and flags those that reach the threshold
             reached = np.float32(low + (high - low) * float(fitted.thresh_))
-            threshold = np.nextafter(reached, np.float32(-1))
+            threshold = np.nextafter(reached, np.float32(-np.inf))
         if np.isnan(threshold):
-            raise InputError(f"{self.name} finds no threshold on {len(scores)} training scores; use another method")
-        self.threshold = float(np.clip(threshold, 0, 1))
-        return self
-
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Hold every score against the threshold."""
-        return Detection.at(self.threshold, series)
+            raise InputError(f"{self.name} finds no threshold on {len(scores)} past scores; use another method")
+        return float(threshold)
 
     def _class(self) -> Any:
         if self.method not in pythresh_methods():

@@ -1,4 +1,4 @@
-"""Thresholds at a quantile: of the training scores, of the normal ones among them, or of the latest scores."""
+"""Thresholds at a quantile: of the past scores, of the normal ones in training, or of the latest scores."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -6,10 +6,11 @@ from typing import Self
 import numpy as np
 
 from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.thresholds.calibrated import Calibrated
 
 
-class Quantile:
-    """One fixed threshold: a quantile of all training scores, whatever their labels.
+class Quantile(Calibrated):
+    """One fixed threshold: a quantile of the scores of the series' past, whatever their labels.
 
     Args:
         q: The quantile, inside (0, 1).
@@ -18,21 +19,14 @@ class Quantile:
         InputError: If q is outside (0, 1).
     """
 
-    sees_labels = False
-
     def __init__(self, q: float = 0.99):
         _require_share(q, "quantile: q")
         self.q = q
         self.name = f"quantile({q:g})"
 
-    def fit(self, train: Sequence[ScoredSeries]) -> Self:
-        """Take the quantile of all training scores together."""
-        self.threshold = float(np.quantile(np.concatenate([one.scores for one in train]), self.q))
-        return self
-
     def detect(self, series: ScoredSeries) -> Detection:
-        """Hold every score against the threshold."""
-        return Detection.at(self.threshold, series)
+        """Hold every score against the quantile of those of the past."""
+        return Detection.at_raw(np.quantile(self._past(series), self.q), series)
 
 
 class FalseAlarmRate:
@@ -71,8 +65,8 @@ class FalseAlarmRate:
         return Detection.at(self.threshold, series)
 
 
-class RollingQuantile:
-    """For window t, a quantile of the n scores before it; the first windows look back into the training scores.
+class RollingQuantile(Calibrated):
+    """For window t, a quantile of the n scores before it; the first windows look back into the past.
 
     Args:
         q: The quantile, inside (0, 1).
@@ -82,8 +76,6 @@ class RollingQuantile:
         InputError: If q is outside (0, 1) or n below 1.
     """
 
-    sees_labels = False
-
     def __init__(self, q: float = 0.99, windows: int = 1000):
         _require_share(q, "rolling_quantile: q")
         if windows < 1:
@@ -91,18 +83,14 @@ class RollingQuantile:
         self.q, self.windows = q, windows
         self.name = f"rolling_quantile({q:g}, {windows})"
 
-    def fit(self, train: Sequence[ScoredSeries]) -> Self:
-        """Keep the last n training scores, the past of the first windows."""
-        self.past = np.concatenate([one.scores for one in train])[-self.windows :]
-        return self
-
     def detect(self, series: ScoredSeries) -> Detection:
         """Hold every score against the quantile of those before it."""
         import pandas as pd
 
-        scores = pd.Series(np.append(self.past, series.scores[:-1]), dtype=np.float64)
+        past = self._past(series)[-self.windows :]
+        scores = pd.Series(np.append(past, series.raw[:-1]), dtype=np.float64)
         quantiles = scores.rolling(self.windows, min_periods=1).quantile(self.q)
-        return Detection.at(quantiles.to_numpy()[len(self.past) - 1 :], series)
+        return Detection.at_raw(quantiles.to_numpy()[len(past) - 1 :], series)
 
 
 def _require_share(value: float, what: str) -> None:

@@ -1,19 +1,18 @@
 """SPOT: a threshold by extreme-value theory."""
 
 import math
-from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.thresholds.calibrated import Calibrated, Floats
 
 
-class SPOT:
+class SPOT(Calibrated):
     """Streaming peaks over threshold: flag a score that a normal one exceeds with probability q at most.
 
-    The excesses over a high quantile t of the training scores are fitted by a generalised Pareto distribution with
+    The excesses over a high quantile t of the past raw scores are fitted by a generalised Pareto distribution with
     shape gamma and scale sigma. Of n scores seen, N_t of them above t, the threshold is
     z_q = t + sigma / gamma * ((q n / N_t)^-gamma - 1). Every later score that is not flagged counts in n; one above t
     is one more excess, and the fit and z_q are renewed. The threshold of window t depends on the scores before it.
@@ -27,46 +26,47 @@ class SPOT:
 
     Args:
         q: The risk, inside (0, 1 - level).
-        level: Where the tail starts: t is this quantile of the training scores; inside (0, 1).
+        level: Where the tail starts: t is this quantile of the past scores; inside (0, 1).
 
     Raises:
         InputError: If q or level is out of range.
     """
 
-    name, sees_labels = "spot", False
+    name = "spot"
 
     def __init__(self, q: float = 1e-3, level: float = 0.98):
         if not 0 < level < 1 or not 0 < q < 1 - level:
             raise InputError(f"{self.name}: needs 0 < level < 1 and 0 < q < 1 - level, got q {q} and level {level}")
         self.q, self.level = q, level
 
-    def fit(self, train: Sequence[ScoredSeries]) -> Self:
-        """Keep all training scores together: every stream starts calibrated on them. Labels are not used.
+    def detect(self, series: ScoredSeries) -> Detection:
+        """Run SPOT along the series from the state after its past.
 
         Raises:
-            InputError: If they have no tail to fit.
+            InputError: If neither its own past nor the training scores have a tail to fit.
         """
-        self.calibration = np.concatenate([one.scores for one in train]).astype(np.float64)
-        self._tail()
-        return self
-
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Run SPOT along the series from the state after the training scores; thresholds are clipped to [0, 1]."""
-        tail = self._tail()
+        tail, _ = self._calibrated(series)
         thresholds = np.empty(len(series))
-        for t, score in enumerate(series.scores.tolist()):
+        for t, score in enumerate(series.raw.tolist()):
             thresholds[t] = tail.zq
             tail.flags(score)
-        return Detection.at(np.clip(thresholds, 0, 1), series)
+        return Detection.at_raw(thresholds, series)
 
-    def _tail(self) -> "Tail":
-        try:
-            return Tail(self.calibration, self.q, self.level)
-        except RuntimeError as error:
-            raise InputError(
-                f"{self.name}: {len(self.calibration)} training values, {len(np.unique(self.calibration))} of them "
-                f"different, have no tail above level {self.level} to fit: train on more windows"
-            ) from error
+    def _calibrated(self, series: ScoredSeries) -> tuple["Tail", Floats]:
+        """Return the tail after calibration, and the past that it was calibrated on."""
+        for past in self._pasts(series):
+            try:
+                return Tail(self._calibration(past), self.q, self.level), past
+            except RuntimeError:
+                continue
+        raise InputError(
+            f"{self.name}: neither the {len(series.past)} past scores of series {series.name!r} nor the training "
+            f"scores have a tail above level {self.level} to fit: train on more windows"
+        )
+
+    def _calibration(self, past: Floats) -> Floats:
+        """Return the values whose tail is fitted."""
+        return past
 
 
 class Tail:
@@ -81,7 +81,7 @@ class Tail:
         level: Where the tail starts.
 
     Raises:
-        RuntimeError: If the values have no tail.
+        RuntimeError: If the values are none, or have no tail.
     """
 
     deviation = 3e4
@@ -93,6 +93,8 @@ class Tail:
     def __init__(self, values: NDArray[np.float64], q: float, level: float):
         from libspot import ANOMALY, Spot
 
+        if not len(values):
+            raise RuntimeError("no values")
         self._anomaly = ANOMALY
         self._spot = Spot(q=q, level=level, max_excess=self.excesses)
         # A power of two: enlarging and its inverse are exact.

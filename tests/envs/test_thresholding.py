@@ -19,7 +19,7 @@ from naive import NaiveMDP, Step
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 from adt_gym import InputError, ScoredSeries
-from adt_gym.series import save_scored
+from adt_gym.scored_files import save_scored
 
 MakeSeries = Callable[..., ScoredSeries]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from adt_gym import InputError, Series, scoring
 from adt_gym.scoring.autoencoder import AutoEncoder, Epoch
-from adt_gym.series import MIN_SCORE
+from adt_gym.scoring.scaling import quantile
 
 WINDOW = 8
 SPIKE = 150
@@ -199,26 +199,30 @@ def fitted(training: list[Series]) -> AutoEncoder:
     return quick(epochs=15, candidates=4).fit(training)
 
 
-def test_a_score_is_the_error_scaled_by_those_of_the_normal_training_windows(
+def test_a_raw_score_is_the_error_on_values_scaled_by_the_normal_points_of_the_past(
     fitted: AutoEncoder, training: list[Series]
 ) -> None:
     for series in training:
-        errors = naive_errors(fitted, scaled_by(normal(series), series.values))
-        usual = errors[normal_starts(series)]
-        expected = np.clip((errors - usual.min()) / (usual.max() - usual.min()), MIN_SCORE, 1)
-        np.testing.assert_allclose(fitted.score(series).scores, expected, atol=1e-4)
+        other = wave("judged", 60, scale=3)
+        for judged in (series, other):
+            errors = naive_errors(fitted, scaled_by(normal(series), judged.values))
+            scored = fitted.score(judged, series)
+            np.testing.assert_allclose(scored.raw, errors, rtol=1e-3)
+            np.testing.assert_allclose(scored.past, [] if judged is series else fitted.score(series, series).raw)
 
 
 @pytest.mark.parametrize("points", [WINDOW, 60])
-def test_a_series_that_was_not_in_the_training_is_scaled_by_all_that_were(
+def test_a_series_without_a_past_is_scaled_by_all_training_series(
     fitted: AutoEncoder, training: list[Series], points: int
 ) -> None:
     pool = np.concatenate([normal(series) for series in training])
-    usual = np.concatenate([naive_errors(fitted, scaled_by(normal(s), s.values), normal_starts(s)) for s in training])
-    unknown = wave("unknown", points, phase=0.5, scale=20)
+    usual = np.concatenate([naive_errors(fitted, scaled_by(normal(s), s.values)) for s in training])
+    unknown = wave(training[0].name, points, phase=0.5, scale=20)  # a name is a name
     errors = naive_errors(fitted, scaled_by(pool, unknown.values))
-    expected = np.clip((errors - usual.min()) / (usual.max() - usual.min()), MIN_SCORE, 1)
-    np.testing.assert_allclose(fitted.score(unknown).scores, expected, atol=1e-4)
+    scored = fitted.score(unknown)
+    np.testing.assert_allclose(scored.raw, errors, rtol=1e-3)
+    np.testing.assert_allclose(scored.scores, quantile(usual)(errors), atol=1e-4)
+    assert len(scored.past) == 0
 
 
 def test_more_windows_than_a_batch_are_scored_like_few(fitted: AutoEncoder) -> None:
@@ -236,11 +240,11 @@ def test_the_extremes_of_a_test_series_leave_the_other_windows_scores_alone(fitt
     extreme[-1] = 1e9
     before, after = fitted.score(series).scores, fitted.score(replace(series, values=extreme)).scores
     np.testing.assert_array_equal(after[:-1], before[:-1])
-    assert after[-1] == 1.0
+    assert before[-1] < after[-1] < 1.0
 
 
 def test_a_spike_scores_higher_than_normal_windows(fitted: AutoEncoder, training: list[Series]) -> None:
-    scored = fitted.score(training[0])
+    scored = fitted.score(training[0], training[0])
     assert scored.labels.sum() == WINDOW
     assert scored.scores[scored.labels].min() > np.quantile(scored.scores[~scored.labels], 0.95)
 
@@ -252,7 +256,7 @@ def test_scores_come_with_the_labels_and_times_of_their_windows(fitted: AutoEnco
     assert scored.name == "a"
     assert scored.labels.tolist() == [13 <= t <= 20 for t in range(33)]
     np.testing.assert_array_equal(scored.index, index[WINDOW - 1 :])
-    assert scored.scores.min() >= np.float32(MIN_SCORE)
+    assert scored.scores.min() > 0
     assert scored.scores.max() <= 1
 
 
@@ -266,8 +270,7 @@ def test_wide_series_are_scored_over_all_their_columns() -> None:
     series = wide()
     scorer = quick().fit([series])
     errors = naive_errors(scorer, scaled_by(series.values, series.values))
-    expected = np.clip((errors - errors.min()) / (errors.max() - errors.min()), MIN_SCORE, 1)
-    np.testing.assert_allclose(scorer.score(series).scores, expected, atol=1e-4)
+    np.testing.assert_allclose(scorer.score(series).raw, errors, rtol=1e-3)
 
 
 def test_a_constant_series_has_finite_scores() -> None:

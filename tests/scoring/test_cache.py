@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import adt_gym
+from adt_gym.scored_files import load_scored, save_scored
 from adt_gym.scoring.cache import cache_key, cached_scores
 from adt_gym.scoring.isolation import Isolation
-from adt_gym.series import Series, load_scored, save_scored
+from adt_gym.series import Series
 
 
 def series(seed: int = 0, name: str = "s", labelled: bool = True) -> Series:
@@ -27,14 +28,15 @@ class Refuses(Isolation):
 
 
 def test_the_second_time_nothing_is_fitted_and_everything_is_equal(tmp_path: Path) -> None:
-    first, found = cached_scores(tmp_path / "cache", scorer(), [series()], [series(1), series(2, "t")])
+    judged = [(series(1), None), (series(2, "t"), series(3))]
+    first, found = cached_scores(tmp_path / "cache", scorer(), [series()], judged)
     assert not found
-    again, found = cached_scores(
-        tmp_path / "cache", Refuses(window=4, trees=5), [series()], [series(1), series(2, "t")]
-    )
+    again, found = cached_scores(tmp_path / "cache", Refuses(window=4, trees=5), [series()], judged)
     assert found
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.scores, other.scores)
+        np.testing.assert_array_equal(one.raw, other.raw)
+        np.testing.assert_array_equal(one.past, other.past)
         np.testing.assert_array_equal(one.labels, other.labels)
         np.testing.assert_array_equal(one.index, other.index)
         assert (one.name, one.meta) == (other.name, other.meta)
@@ -49,46 +51,47 @@ def test_every_change_of_data_settings_or_version_changes_the_key(monkeypatch: p
     other[5, 1] += 1
     shifted = Series(series().values, series().labels, "s", series().index + np.timedelta64(1, "h"))  # type: ignore[operator]
     keys = [
-        cache_key(scorer(), [series()], [series()]),
-        cache_key(scorer(seed=1), [series()], [series()]),
-        cache_key(scorer(scaling="tail"), [series()], [series()]),
-        cache_key(scorer(), [Series(other, series().labels, "s", series().index)], [series()]),
-        cache_key(scorer(), [series()], [Series(other, series().labels, "s", series().index)]),
-        cache_key(scorer(), [series(labelled=False)], [series()]),
-        cache_key(scorer(), [series(name="t")], [series()]),
-        cache_key(scorer(), [shifted], [series()]),
+        cache_key(scorer(), [series()], [(series(), None)]),
+        cache_key(scorer(), [series()], [(series(), series())]),
+        cache_key(scorer(seed=1), [series()], [(series(), None)]),
+        cache_key(scorer(scaling="tail"), [series()], [(series(), None)]),
+        cache_key(scorer(), [Series(other, series().labels, "s", series().index)], [(series(), None)]),
+        cache_key(scorer(), [series()], [(Series(other, series().labels, "s", series().index), None)]),
+        cache_key(scorer(), [series(labelled=False)], [(series(), None)]),
+        cache_key(scorer(), [series(name="t")], [(series(), None)]),
+        cache_key(scorer(), [shifted], [(series(), None)]),
         cache_key(scorer(), [series(), series(1, "t")], []),
-        cache_key(scorer(), [series()], [series(1, "t")]),
+        cache_key(scorer(), [series()], [(series(1, "t"), None)]),
     ]
     monkeypatch.setattr(adt_gym, "__version__", "other")
-    keys.append(cache_key(scorer(), [series()], [series()]))
+    keys.append(cache_key(scorer(), [series()], [(series(), None)]))
     assert len(set(keys)) == len(keys)
 
 
 def test_a_file_that_holds_other_scores_is_not_used_in_silence(tmp_path: Path) -> None:
-    expected, _ = cached_scores(tmp_path, scorer(), [series()], [series(1)])
+    expected, _ = cached_scores(tmp_path, scorer(), [series()], [(series(1), None)])
     (path,) = tmp_path.iterdir()
     save_scored(path, [scorer(seed=9).fit([series()]).score(series(1))])
     with pytest.warns(UserWarning, match="holds those of other data or settings"):
-        made, found = cached_scores(tmp_path, scorer(), [series()], [series(1)])
+        made, found = cached_scores(tmp_path, scorer(), [series()], [(series(1), None)])
     assert not found
     np.testing.assert_array_equal(made[0].scores, expected[0].scores)
     np.testing.assert_array_equal(load_scored(path)[0].scores, expected[0].scores)
 
 
 def test_a_broken_file_is_made_again_with_a_warning(tmp_path: Path) -> None:
-    cached_scores(tmp_path, scorer(), [series()], [series(1)])
+    cached_scores(tmp_path, scorer(), [series()], [(series(1), None)])
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:50])
     with pytest.warns(UserWarning, match="not a file of scored series"):
-        cached_scores(tmp_path, scorer(), [series()], [series(1)])
+        cached_scores(tmp_path, scorer(), [series()], [(series(1), None)])
     assert len(load_scored(path)) == 1
 
 
 def test_a_failing_fit_leaves_no_file_and_fit_may_be_given(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="fitted although"):
-        cached_scores(tmp_path, Refuses(window=4, trees=5), [series()], [series(1)])
+        cached_scores(tmp_path, Refuses(window=4, trees=5), [series()], [(series(1), None)])
     assert not list(tmp_path.iterdir())
     mine = scorer()
-    cached_scores(tmp_path, mine, [series()], [series(1)], fit=lambda: mine.fit([series()]))
+    cached_scores(tmp_path, mine, [series()], [(series(1), None)], fit=lambda: mine.fit([series()]))
     assert len(list(tmp_path.iterdir())) == 1

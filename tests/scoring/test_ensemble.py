@@ -24,12 +24,12 @@ class Witness(WindowScorer):
     def _learn(self, normal: Sequence[Series]) -> None:
         self.learned = {one.name: ~one.labels if one.labels is not None else np.ones(len(one), bool) for one in normal}
 
-    def _raw(self, series: Series) -> NDArray[np.float64]:
+    def _raw(self, series: Series, past: Series | None) -> NDArray[np.float64]:
         return series.windows(self.settings.window).max(axis=(1, 2)).astype(float)
 
-    def score(self, series: Series) -> ScoredSeries:
+    def score(self, series: Series, past: Series | None = None) -> ScoredSeries:
         SCORED.append((self, series))
-        return super().score(series)
+        return super().score(series, past)
 
 
 class Noise(WindowScorer):
@@ -40,7 +40,7 @@ class Noise(WindowScorer):
     def _learn(self, normal: Sequence[Series]) -> None:
         pass
 
-    def _raw(self, series: Series) -> NDArray[np.float64]:
+    def _raw(self, series: Series, past: Series | None) -> NDArray[np.float64]:
         return np.random.default_rng(len(series)).random(len(series) - self.settings.window + 1)
 
 
@@ -49,7 +49,7 @@ class Lowest(Witness):
 
     name = "lowest"
 
-    def _raw(self, series: Series) -> NDArray[np.float64]:
+    def _raw(self, series: Series, past: Series | None) -> NDArray[np.float64]:
         return series.windows(self.settings.window).min(axis=(1, 2)).astype(float)
 
 
@@ -112,9 +112,9 @@ def test_stacking_chooses_its_threshold_on_rows_it_was_not_fitted_on(monkeypatch
             self.fitted_on = X
             return super().fit(X, y, sample_weight)
 
-        def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        def decision_function(self, X: np.ndarray) -> np.ndarray:
             predictions.append((self.fitted_on, X))
-            return super().predict_proba(X)
+            return super().decision_function(X)
 
     monkeypatch.setattr(sklearn.linear_model, "LogisticRegression", Recorder)
     train = [series()]
@@ -129,8 +129,9 @@ def test_stacking_chooses_its_threshold_on_rows_it_was_not_fitted_on(monkeypatch
         warnings.simplefilter("ignore", UserWarning)
         scored = stack.score(series(60, seed=5))
     reference = sklearn.linear_model.LogisticRegression(max_iter=1000).fit(held_out.scores, held_out.labels)
-    expected = reference.predict_proba(stack.judge(series(60, seed=5)).scores)[:, 1]
-    np.testing.assert_allclose(scored.scores, expected, rtol=1e-5)
+    probability = reference.predict_proba(stack.judge(series(60, seed=5)).scores)[:, 1]
+    odds = np.log(probability / (1 - probability))
+    np.testing.assert_allclose(scored.scores, 0.5 + 0.5 * odds / (1 + abs(odds)), rtol=1e-5)
 
 
 def test_rows_of_the_rules_follow_from_those_of_the_members() -> None:

@@ -10,10 +10,12 @@ from sklearn.metrics import r2_score
 from statsmodels.tsa.arima.model import ARIMA
 
 from adt_gym import scoring
+from adt_gym.scaling import MinMax
 from adt_gym.scoring.forecast import Forecast
 from adt_gym.scoring.isolation import Isolation
+from adt_gym.scoring.scaling import SCALINGS
 from adt_gym.scoring.torch_scorer import TorchScorer
-from adt_gym.series import InputError, MinMax, Series
+from adt_gym.series import InputError, Series
 
 WINDOW = 5
 SCORERS: list[tuple[str, dict[str, Any]]] = [
@@ -52,7 +54,7 @@ def fitted(name: str, options: dict[str, Any], **more: Any) -> scoring.Scorer:
     return scoring.make(name, window=WINDOW, **options, **more).fit([wave(300, spikes=(40, 41, 200))])
 
 
-@pytest.mark.parametrize("scaling", ["minmax", "tail"])
+@pytest.mark.parametrize("scaling", SCALINGS)
 @pytest.mark.parametrize(("name", "options"), SCORERS)
 def test_a_spike_scores_highest_and_normal_training_windows_stay_on_the_scale(
     name: str, options: dict[str, Any], scaling: str
@@ -105,10 +107,9 @@ def test_isolation_scores_are_those_of_scikit_learn() -> None:
         return scale(series.windows(WINDOW)).reshape(-1, WINDOW * 2).astype(np.float32)
 
     forest = IsolationForest(random_state=3).fit(rows(train))
-    output = MinMax.fit(-forest.score_samples(rows(train)))
-    expected = np.clip(output(-forest.score_samples(rows(test))), 1e-6, 1)
-    scores = Isolation(window=WINDOW, seed=3).fit([train]).score(test).scores
-    np.testing.assert_allclose(scores, expected, rtol=1e-5)
+    scored = Isolation(window=WINDOW, seed=3).fit([train]).score(test, train)
+    np.testing.assert_allclose(scored.raw, -forest.score_samples(rows(test)), rtol=1e-5)
+    np.testing.assert_allclose(scored.past, -forest.score_samples(rows(train)), rtol=1e-5)
 
 
 def test_isolation_draws_the_windows_it_is_fitted_on() -> None:
@@ -128,10 +129,10 @@ def test_arima_scores_are_the_largest_one_step_residuals_of_statsmodels() -> Non
     sizes = [np.abs(model.apply(x.values[:, 0].astype(float)).resid) for x in (train, test)]
     for size in sizes:
         size[0] = 0
-    normal, strange = ([s[i : i + WINDOW].max() for i in range(len(s) - WINDOW + 1)] for s in sizes)
-    expected = np.clip((np.array(strange) - min(normal)) / (max(normal) - min(normal)), 1e-6, 1)
-    scores = scoring.make("arima", window=WINDOW, order=(2, 0, 0)).fit([train]).score(test).scores
-    np.testing.assert_allclose(scores, expected, atol=5e-3)
+    spread = (train.values[:, 0] - model.predict()).std()
+    expected = [sizes[1][i : i + WINDOW].max() / spread for i in range(len(sizes[1]) - WINDOW + 1)]
+    raw = scoring.make("arima", window=WINDOW, order=(2, 0, 0)).fit([train]).score(test, train).raw
+    np.testing.assert_allclose(raw, expected, atol=0.02)
 
 
 def test_prophet_scores_are_the_largest_distances_from_its_forecast() -> None:
@@ -140,10 +141,11 @@ def test_prophet_scores_are_the_largest_distances_from_its_forecast() -> None:
     train, test = wave(300, metrics=1)[:240], wave(300, metrics=1)[240:]
     model = Prophet(uncertainty_samples=0).fit(pd.DataFrame({"ds": train.index, "y": train.values[:, 0]}), seed=0)
     sizes = [np.abs(x.values[:, 0] - model.predict(pd.DataFrame({"ds": x.index})).yhat) for x in (train, test)]
-    normal, strange = ([s.to_numpy()[i : i + WINDOW].max() for i in range(len(s) - WINDOW + 1)] for s in sizes)
-    expected = np.clip((np.array(strange) - min(normal)) / (max(normal) - min(normal)), 1e-6, 1)
-    scores = scoring.make("prophet", window=WINDOW).fit([train]).score(test).scores
-    np.testing.assert_allclose(scores, expected, atol=1e-3)
+    spread = (train.values[:, 0] - model.predict(pd.DataFrame({"ds": train.index})).yhat).std(ddof=0)
+    strange = sizes[1].to_numpy()
+    expected = [strange[i : i + WINDOW].max() / spread for i in range(len(strange) - WINDOW + 1)]
+    raw = scoring.make("prophet", window=WINDOW).fit([train]).score(test, train).raw
+    np.testing.assert_allclose(raw, expected, rtol=1e-3)
 
 
 def test_the_worst_metric_counts_alone_if_asked_for() -> None:
@@ -152,16 +154,17 @@ def test_the_worst_metric_counts_alone_if_asked_for() -> None:
     values[30, 0] += 3
     test = Series(values, test.labels, test.name, test.index)
     mean, worst = [
-        scoring.make("arima", window=1, order=(1, 0, 0), across=across).fit([train])._raw(test)  # type: ignore[attr-defined]
+        scoring.make("arima", window=1, order=(1, 0, 0), across=across).fit([train])._raw(test, train)  # type: ignore[attr-defined]
         for across in ("mean", "worst")
     ]
     assert (worst >= mean).all()
     assert worst[30] > 1.5 * mean[30]
 
 
-def test_models_per_series_refuse_an_unknown_series_and_prophet_one_without_times() -> None:
-    with pytest.raises(InputError, match="no model of series 'other'"):
-        fitted("arima", {"order": (1, 0, 0)}).score(wave(20, name="other"))
+def test_models_per_series_want_the_past_of_the_series_and_prophet_one_without_times() -> None:
+    two = scoring.make("arima", window=WINDOW, order=(1, 0, 0)).fit([wave(300), wave(300, seed=2, name="other")])
+    with pytest.raises(InputError, match=r"a model of each of 2 series; give .* the past of series 'other'"):
+        two.score(wave(20, name="other"))
     with pytest.raises(InputError, match="'series' has no times"):
         scoring.make("prophet", window=WINDOW).fit([Series(np.arange(50.0))])
 
@@ -169,22 +172,22 @@ def test_models_per_series_refuse_an_unknown_series_and_prophet_one_without_time
 def test_the_forecast_error_of_the_first_points_is_unknown_and_that_of_others_is_the_networks() -> None:
     scorer = Forecast(window=WINDOW, epochs=1).fit([wave(300)])
     test = wave(20, seed=1)
-    values = scorer._inputs["wave"](test.values).astype(np.float32)
+    values = scorer._inputs.of(None)(test.values).astype(np.float32)
     errors = np.zeros(20)
     for t in range(WINDOW, 20):
         with torch.inference_mode():
             forecast = scorer._trained(torch.from_numpy(values[t - WINDOW : t + 1]).reshape(1, -1)).numpy()
         errors[t] = np.mean((forecast - values[t]) ** 2)
     expected = [errors[t : t + WINDOW].max() for t in range(20 - WINDOW + 1)]
-    np.testing.assert_allclose(scorer._raw(test), expected, rtol=1e-4)
+    np.testing.assert_allclose(scorer._raw(test, None), expected, rtol=1e-4)
 
 
 def test_the_curves_r2_is_scikit_learns_weighted_by_variance() -> None:
     train, test = wave(300), wave(100, seed=1, spikes=(50,))
     scorer = scoring.make("dense", window=WINDOW, epochs=2)
     assert isinstance(scorer, TorchScorer)
-    last = scorer.fit([train], test=[test]).curve[-1]
-    windows = scorer._inputs["wave"](test.windows(WINDOW)).reshape(-1, WINDOW * 2).astype(np.float32)
+    last = scorer.fit([train], test=[(test, train)]).curve[-1]
+    windows = scorer._inputs.of(train)(test.windows(WINDOW)).reshape(-1, WINDOW * 2).astype(np.float32)
     with torch.inference_mode():
         rebuilt = scorer._trained(torch.from_numpy(windows)).numpy()
     assert last.test == pytest.approx(np.mean((windows - rebuilt) ** 2), rel=1e-4)

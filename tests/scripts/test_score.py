@@ -7,9 +7,10 @@ from typer.testing import CliRunner, Result
 import adt_gym
 from adt_gym import Series
 from adt_gym.data.yahoo_like import yahoo_like
+from adt_gym.scored_files import load_scored
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts.__main__ import app
-from adt_gym.series import ScoredSeries, load_scored
+from adt_gym.series import ScoredSeries
 
 PACKAGED = Path(adt_gym.__file__).parent / "data" / "yahoo_like.npz"
 

@@ -27,10 +27,11 @@ from adt_gym import ScoredSeries, thresholds
 from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
 from adt_gym.envs import sources
 from adt_gym.evaluation.grid import digest, parse_grid, points, summarise
+from adt_gym.scored_files import load_scored
 from adt_gym.scripts import sweep as module
 from adt_gym.scripts.sweep import KINDS, Cell, Outcome, run_cell, sweep
 from adt_gym.scripts.workers import MOST_DEATHS, finish, processes
-from adt_gym.series import InputError, load_scored
+from adt_gym.series import InputError
 
 app = typer.Typer()
 app.command()(sweep)

@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 from adt_gym import ScoredSeries
 from adt_gym.agents import sb3
 from adt_gym.agents.reference_dqn import ReferenceDQN
+from adt_gym.scored_files import save_scored
 from adt_gym.scripts.__main__ import app
-from adt_gym.series import save_scored
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def drifting(windows: int, seed: int, name: str = "s", level: float = 0.3, anoma
 def test_the_thresholds_are_those_of_the_papers_recurrence(depth: int) -> None:
     train, test = drifting(3500, 1), drifting(1500, 2, anomalies=0.01)
     thresholder = DSPOT(depth=depth).fit([train])
-    t = thresholder._tail().t
+    t = thresholder._calibrated(test)[0].t
     thresholds, flags = dspot(train.scores.tolist(), test.scores.tolist(), t, q=1e-3, depth=depth)
     detection = thresholder.detect(test)
     np.testing.assert_allclose(detection.thresholds, np.minimum(thresholds, 1), rtol=0.002)
@@ -27,23 +27,20 @@ def test_the_thresholds_are_those_of_the_papers_recurrence(depth: int) -> None:
     assert any(flags)
 
 
-def test_drift_is_removed_within_each_training_series() -> None:
-    parts = [drifting(60, 1, "a"), drifting(5, 2, "short"), drifting(80, 3, "b", level=0.7)]
-    thresholder = DSPOT(level=0.9).fit(parts)
-    expected = [*differences(parts[0].scores.tolist(), 10), *differences(parts[2].scores.tolist(), 10)]
-    np.testing.assert_allclose(thresholder.calibration, expected, atol=1e-12)
+def test_drift_is_removed_within_the_past_of_the_series() -> None:
+    past = drifting(80, 3, level=0.7).scores
+    expected = differences(past.tolist(), 10)
+    np.testing.assert_allclose(DSPOT()._calibration(past.astype(np.float64)), expected, atol=1e-12)
 
 
-def test_a_series_continues_the_training_series_of_its_name_or_else_the_last() -> None:
-    low, high = drifting(300, 1, "low", level=0.2), drifting(300, 2, "high", level=0.3)
-    thresholder = DSPOT(level=0.9).fit([low, high])
-    test = drifting(1, 3)
-    first = {
-        name: thresholder.detect(ScoredSeries(test.scores, test.labels, name)).thresholds[0]
-        for name in ("low", "high", "unknown")
-    }
-    assert first["high"] - first["low"] == pytest.approx(high.scores[-10:].mean() - low.scores[-10:].mean(), abs=1e-6)
-    assert first["unknown"] == first["high"]
+def test_a_series_continues_its_own_past_whatever_it_is_called() -> None:
+    others = drifting(300, 4, "low", level=0.5)
+    first = {}
+    for level, name in ((0.2, "low"), (0.3, "low"), (0.3, "other")):
+        whole = drifting(300, 1, name, level)
+        first[level, name] = DSPOT(level=0.9).fit([others]).detect(whole[299:]).thresholds[0]
+    assert first[0.3, "low"] - first[0.2, "low"] == pytest.approx(0.1, abs=1e-6)
+    assert first[0.3, "other"] == first[0.3, "low"]
 
 
 def test_after_a_slow_rise_it_still_finds_what_spot_no_longer_does() -> None:
@@ -72,11 +69,7 @@ def test_a_depth_below_one_is_refused() -> None:
         DSPOT(depth=0)
 
 
-def test_training_series_shorter_than_the_depth_are_refused() -> None:
-    with pytest.raises(InputError, match="no training series has more than depth = 10 windows"):
-        DSPOT().fit([drifting(10, 1), drifting(4, 2)])
-
-
-def test_constant_training_scores_are_refused() -> None:
-    with pytest.raises(InputError, match="dspot: 290 training values, 1 of them different"):
-        DSPOT().fit([ScoredSeries(np.full(300, 0.25), np.zeros(300))])
+def test_scores_too_few_for_the_depth_and_constant_ones_are_refused() -> None:
+    for past in (drifting(10, 1), ScoredSeries(np.full(300, 0.25), np.zeros(300))):
+        with pytest.raises(InputError, match="dspot: neither the 0 past scores of series 's' nor"):
+            DSPOT().fit([past]).detect(drifting(10, 1))
