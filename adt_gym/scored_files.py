@@ -29,23 +29,20 @@ def save_scored(path: str | Path, series: Sequence[ScoredSeries]) -> None:
             "name": s.name,
             "windows": len(s),
             "timed": s.index is not None,
-            "meta": s.meta,
-            "scaled": _is_scaled(s),
             "past": len(s.past),
             "scaling": s.scaling and {"knots": s.scaling.knots.tolist(), "levels": s.scaling.levels.tolist()},
+            "meta": s.meta,
         }
         for s in series
     ]
     timed = [s.index for s in series if s.index is not None]
-    raw = [s.raw for s in series if _is_scaled(s)]
     with replacing(path) as temporary:
         np.savez_compressed(
             temporary,
             header=np.array(json.dumps(header)),
-            scores=np.concatenate([s.scores for s in series]),
+            raw=np.concatenate([s.raw for s in series]),
             labels=np.packbits(np.concatenate([s.labels for s in series])),
             index=np.concatenate(timed) if timed else np.empty(0, "datetime64[s]"),
-            raw=np.concatenate(raw) if raw else np.empty(0, np.float32),
             past=np.concatenate([s.past for s in series]),
         )
 
@@ -68,42 +65,38 @@ def load_scored(path: str | Path) -> list[ScoredSeries]:
 
 
 def _unpack(arrays: Mapping[str, NDArray[Any]]) -> list[ScoredSeries]:
+    if "raw" not in arrays:
+        raise ValueError("it has no raw scores, as those of version 0.1 before November 2026; write it anew")
     header = json.loads(str(arrays["header"]))
-    scores, index, packed = arrays["scores"], arrays["index"], arrays["labels"]
-    raw, past = arrays["raw"], arrays["past"]
-    counts = [(entry["windows"], entry["past"]) for entry in header]
-    if any(type(n) is not int or n < least for pair in counts for n, least in zip(pair, (1, 0), strict=True)):
-        raise ValueError(f"windows and past of a series are whole numbers, got {counts}")
-    claimed = {
-        "scores": sum(entry["windows"] for entry in header),
-        "labels": -(-len(scores) // 8),
-        "index": sum(entry["windows"] for entry in header if entry["timed"]),
-        "raw": sum(entry["windows"] for entry in header if entry["scaled"]),
-        "past": sum(entry["past"] for entry in header),
-    }
-    for name, count in claimed.items():
-        if arrays[name].shape != (count,):
-            raise ValueError(f"{name} have shape {arrays[name].shape}, the header says ({count},)")
-    labels = np.unpackbits(packed, count=len(scores)).astype(bool)
-    series, window, time, found, earlier = [], 0, 0, 0, 0
-    for entry in header:
-        count, scaling = entry["windows"], entry["scaling"]
-        timed, scaled = count * bool(entry["timed"]), count * bool(entry["scaled"])
-        series.append(
-            ScoredSeries(
-                scores[window : window + count],
-                labels[window : window + count],
-                str(entry["name"]),
-                index[time : time + timed] if timed else None,
-                dict(entry["meta"]),
-                raw[found : found + scaled] if scaled else scores[window : window + count],
-                past[earlier : earlier + entry["past"]],
-                Scaling(np.array(scaling["knots"]), np.array(scaling["levels"])) if scaling else None,
-            )
-        )
-        window, time, found, earlier = window + count, time + timed, found + scaled, earlier + entry["past"]
-    return series
+    windows, pasts = [entry["windows"] for entry in header], [entry["past"] for entry in header]
+    if any(type(count) is not int or count < 0 for count in (*windows, *pasts)):
+        raise ValueError(f"counts of windows must be whole numbers from 0, got {windows} and {pasts}")
+    timed = [entry["windows"] if entry["timed"] else 0 for entry in header]
+    lengths = {"raw": sum(windows), "labels": -(-sum(windows) // 8), "index": sum(timed), "past": sum(pasts)}
+    for name, length in lengths.items():
+        if arrays[name].shape != (length,):
+            raise ValueError(f"{name} has shape {arrays[name].shape}, the header says ({length},)")
+    labels = np.unpackbits(arrays["labels"], count=sum(windows)).astype(bool)
+    parts = zip(
+        header,
+        _parts(arrays["raw"], windows),
+        _parts(labels, windows),
+        _parts(arrays["index"], timed),
+        _parts(arrays["past"], pasts),
+        strict=True,
+    )
+    return [_series(*part) for part in parts]
 
 
-def _is_scaled(series: ScoredSeries) -> bool:
-    return series.scaling is not None or not np.array_equal(series.raw, series.scores)
+def _parts(array: NDArray[Any], lengths: list[int]) -> list[NDArray[Any]]:
+    return np.split(array, np.cumsum(lengths)[:-1])
+
+
+def _series(
+    entry: dict[str, Any], raw: NDArray[Any], labels: NDArray[Any], index: NDArray[Any], past: NDArray[Any]
+) -> ScoredSeries:
+    more: dict[str, Any] = {"index": index if entry["timed"] else None, "meta": dict(entry["meta"]), "past": past}
+    if entry["scaling"] is None:
+        return ScoredSeries(raw, labels, str(entry["name"]), **more)
+    scaling = Scaling(np.array(entry["scaling"]["knots"]), np.array(entry["scaling"]["levels"]))
+    return ScoredSeries.scaled(raw, scaling, labels, str(entry["name"]), **more)

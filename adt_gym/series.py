@@ -133,10 +133,10 @@ class ScoredSeries:
         index: Shape ``(T,)``, the time of each window's last point, or None.
         meta: Anything JSON can hold: where the scores come from.
         raw: Shape ``(T,)``, float32: what the scorer found, for methods whose arithmetic depends on distances; the
-            scores themselves where nothing was scaled.
+            scores themselves where there is no scaling.
         past: Shape ``(p,)``, float32: the raw scores of the windows before the first one, which nobody has labelled:
             what methods without labels are calibrated on. Empty where there are none.
-        scaling: How ``raw`` became ``scores``; None where it did not.
+        scaling: How ``raw`` became ``scores``; `scaled` makes such a series.
 
     Raises:
         InputError: If a score is not finite or outside [0, 1], a label is not 0 or 1, or lengths differ.
@@ -161,12 +161,10 @@ class ScoredSeries:
                 f"series {self.name!r}, window {bad[0]}: score {scores[bad[0]]!s} is not in [0, 1] "
                 f"({len(bad)} such scores); scale the scores by those of the training part first"
             )
-        if self.scaling is not None and self.raw is None:
-            raise InputError(f"series {self.name!r}: a scaling without the raw scores that it belongs to; give raw too")
         object.__setattr__(self, "scores", np.maximum(scores, np.float32(MIN_SCORE)))
         object.__setattr__(self, "labels", _as_labels(self.labels, len(scores), self.name))
         object.__setattr__(self, "index", _as_index(self.index, len(scores), self.name))
-        given = self.scores if self.raw is None else _as_finite(self.raw, self.name, "raw scores")
+        given = self.scores if self.scaling is None else _as_finite(self.raw, self.name, "raw scores")
         if given.shape != scores.shape:
             raise InputError(f"series {self.name!r}: raw scores have shape {given.shape}, expected {scores.shape}")
         object.__setattr__(self, "raw", given)
@@ -197,7 +195,7 @@ class ScoredSeries:
             self.name,
             index,
             self.meta,
-            self.raw[windows],
+            None if self.scaling is None else self.raw[windows],  # type: ignore[arg-type]
             np.append(self.past, self.raw[:first]) if first else self.past,
             self.scaling,
         )

@@ -1,4 +1,6 @@
+import json
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -13,7 +15,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from adt_gym import Detection, InputError, ScoredSeries, Series
 from adt_gym.files import replacing
-from adt_gym.scaling import MinMax
+from adt_gym.scaling import MinMax, Scaling
 from adt_gym.scored_files import load_scored, save_scored
 from adt_gym.series import MIN_SCORE
 
@@ -112,7 +114,79 @@ def test_no_window_labels_without_labels() -> None:
         Series(np.zeros(5), name="pump").window_labels(2)
 
 
+def test_a_small_signal_on_a_large_number_is_kept() -> None:
+    signal = np.sin(np.arange(50.0))
+    for values in (1e9 + signal, (1_700_000_000_000_000_000 + np.arange(50) * 1_000_000_000).astype(np.int64)):
+        kept = Series(values)
+        scaled = MinMax.fit(kept.values)(kept.values)[:, 0]
+        exact = np.array([int(v) if values.dtype == np.int64 else v for v in values.tolist()], dtype=object)
+        expected = [float((v - exact.min()) / (exact.max() - exact.min())) for v in exact]
+        np.testing.assert_allclose(scaled, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [float, np.float16, np.float32, np.int8, np.int64, np.uint8, bool, object])
+def test_values_of_every_real_type_are_read(kind: Any) -> None:
+    series = Series(np.array([1, 0, 1], dtype=kind))
+    np.testing.assert_array_equal(series.values[:, 0], [1, 0, 1])
+    assert series.values.dtype in (np.float32, np.float64)
+
+
+def test_a_column_whose_signal_float64_cannot_hold_is_refused_by_name() -> None:
+    values = np.column_stack([np.arange(3), 2**60 + np.arange(3)])
+    with pytest.raises(InputError, match=r"'pump', column 'ticks' varies, but not in float64: subtract its first"):
+        Series(values, name="pump", columns=("load", "ticks"))
+    assert Series(values - values[0]).values[2, 1] == 2  # the remedy
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([1 + 1j, 2]),
+        np.array([1, 2j], dtype=object),
+        np.array([(1, 2.0)], dtype=[("a", int), ("b", float)]),
+        np.array(["2024-01-01", "NaT"], dtype="datetime64[s]"),
+        np.array([1, 2], dtype="timedelta64[s]"),
+        np.array([b"1"]),
+    ],
+)
+def test_what_is_no_real_number_is_neither_value_nor_score(values: np.ndarray) -> None:
+    for make in (lambda: Series(values, name="pump"), lambda: ScoredSeries(values, np.zeros(len(values)), "pump")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(InputError, match=r"'pump': (values|scores) must be numbers"):
+                make()
+
+
+def test_a_time_that_is_none_is_refused_by_its_row() -> None:
+    index = np.array(["2024-01-01", "NaT", "2024-01-03"], dtype="datetime64[s]")
+    for make in (Series, ScoredSeries):
+        with pytest.raises(InputError, match=r"'pump', row 1: the index has no time \(NaT\)"):
+            make(np.zeros(3), np.zeros(3), "pump", index)
+
+
 # Scored series
+
+
+def test_a_part_knows_the_raw_scores_before_it_as_its_past() -> None:
+    scaling = Scaling(np.array([0.0, 10.0]), np.array([0.1, 0.5]))
+    whole = ScoredSeries.scaled(np.arange(6), scaling, np.zeros(6, bool), "s", past=np.array([7.0, 8.0], np.float32))
+    part = whole[2:5][1:]
+    np.testing.assert_array_equal(part.raw, [3, 4])
+    np.testing.assert_array_equal(part.past, [7, 8, 0, 1, 2])
+    np.testing.assert_allclose(part.scores, [0.22, 0.26])
+    assert len(whole[:3].past) == 2
+    unscaled = ScoredSeries([0.1, 0.2, 0.3], [0, 0, 0])
+    np.testing.assert_array_equal(unscaled[1:].past, unscaled.scores[:1])
+    assert unscaled[1:].raw is not None
+    np.testing.assert_array_equal(unscaled.raw, unscaled.scores)
+
+
+def test_a_raw_score_beyond_float32_is_the_largest_and_nan_is_refused() -> None:
+    scaling = Scaling(np.array([0.0, 1.0]), np.array([0.1, 0.5]))
+    scores = ScoredSeries.scaled([1.0, 1e30, np.inf], scaling, np.zeros(3, bool), "s").scores
+    assert scores[0] < scores[1] < scores[2] < 1
+    with pytest.raises(InputError, match="'s'"):
+        ScoredSeries.scaled([1.0, np.nan], scaling, np.zeros(2, bool), "s")
 
 
 def test_scores_leave_room_for_the_threshold_that_flags_all() -> None:
@@ -213,6 +287,57 @@ def test_several_series_share_a_file(make_series: Callable[..., ScoredSeries], t
         assert_equal_series(one, other)
     with pytest.raises(InputError, match=r"all\.npz holds 4 series"):
         ScoredSeries.load(tmp_path / "all.npz")
+
+
+def test_raw_scores_past_and_scaling_survive_the_file(tmp_path: Path) -> None:
+    scaling = Scaling(np.array([0.1, 0.7]), np.array([0.1, 1 / 3]))
+    random = np.random.default_rng(0)
+    one = ScoredSeries.scaled(random.exponential(9, 7), scaling, random.random(7) < 0.5, "one")[3:]
+    plain = ScoredSeries([0.1, 0.2], [0, 1], "plain", past=[0.3])
+    save_scored(tmp_path / "two.npz", [one, plain])
+    for loaded, kept in zip(load_scored(tmp_path / "two.npz"), (one, plain), strict=True):
+        assert_equal_series(loaded, kept)
+        np.testing.assert_array_equal(loaded.raw, kept.raw)
+        np.testing.assert_array_equal(loaded.past, kept.past)
+        values = np.array([-5.0, 0.2, 30.0])
+        np.testing.assert_array_equal(loaded.to_unit(values), kept.to_unit(values))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays, header: arrays.update(labels=arrays["labels"][:-1]),
+        lambda arrays, header: arrays.update(labels=np.append(arrays["labels"], np.uint8(0))),
+        lambda arrays, header: arrays.update(raw=arrays["raw"][:-1]),
+        lambda arrays, header: arrays.update(raw=arrays["raw"][:, None]),
+        lambda arrays, header: arrays.update(past=np.zeros(3, np.float32)),
+        lambda arrays, header: arrays.update(index=np.zeros(5, "datetime64[s]")),
+        lambda arrays, header: arrays.update(raw=arrays["raw"] * 1j),
+        lambda arrays, header: header[0].update(windows=-1),
+        lambda arrays, header: header[0].update(windows=19),
+        lambda arrays, header: header[0].update(windows=20.0),
+        lambda arrays, header: header[0].update(windows=True),
+        lambda arrays, header: header[0].update(past=-1),
+        lambda arrays, header: header[0].update(timed=True),
+        lambda arrays, header: (header[0].update(windows=-9), header[1].update(windows=39)),
+        lambda arrays, header: header[0].update(scaling={"knots": [1, 0], "levels": [0.1, 0.2]}),
+        lambda arrays, header: header[0].update(scaling={"knots": [1], "levels": [1.5]}),
+        lambda arrays, header: header[0].update(scaling={"knots": 1, "levels": 0.5}),
+        lambda arrays, header: header.append(header[0]),
+        lambda arrays, header: header.clear(),
+        lambda arrays, header: arrays.pop("raw"),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(tmp_path: Path, change: Callable[[Any, Any], object]) -> None:
+    path, random = tmp_path / "scores.npz", np.random.default_rng(0)
+    save_scored(path, [ScoredSeries(random.random(n), random.random(n) < 0.5, str(n)) for n in (20, 10)])
+    with np.load(path) as file:
+        arrays = dict(file)
+    header = json.loads(str(arrays["header"]))
+    change(arrays, header)
+    np.savez(path, **{**arrays, "header": np.array(json.dumps(header))})
+    with pytest.raises(InputError, match=r"scores\.npz is not a file of scored series"):
+        load_scored(path)
 
 
 def test_what_is_not_written(make_series: Callable[..., ScoredSeries], tmp_path: Path) -> None:

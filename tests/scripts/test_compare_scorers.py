@@ -56,7 +56,7 @@ def test_a_scorer_keeps_its_own_scaling_unless_told() -> None:
         made = make_scorer(name, epochs=1, device=None, scaling=asked)
         return str(made.describe()["settings"]["scaling"])
 
-    assert (scaling("ensemble", None), scaling("isolation", None)) == ("tail", "minmax")
+    assert (scaling("ensemble", None), scaling("isolation", None)) == ("tail", "quantile")
     assert (scaling("ensemble", "minmax"), scaling("isolation", "tail")) == ("minmax", "tail")
 
 
