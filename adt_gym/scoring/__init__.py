@@ -34,11 +34,18 @@ _WHERE = {
     "prophet": "adt_gym.scoring.prophet:Prophet",
     "forecast": "adt_gym.scoring.forecast:Forecast",
     "ensemble": "adt_gym.scoring.ensemble:Ensemble",
+    "untrained": "adt_gym.scoring.untrained:Untrained",
+    "pca": "adt_gym.scoring.pca:PrincipalComponents",
+    "nearest": "adt_gym.scoring.nearest:Nearest",
+    "range": "adt_gym.scoring.norm:InputNorm",
 }
 _FAMILY = {"pyod": "adt_gym.scoring.pyod:PyOD"}
 
 AUTOENCODERS = ("autoencoder", "dense", "lstm", "deep-tanh", "deep-leaky")
 """The names of the auto-encoders: the ADT paper's, and the other presets of the same class."""
+
+SIMPLE = ("untrained", "pca", "nearest", "range")
+"""The names of the scorers that any other one must be held against, in every table of scorers."""
 
 
 def names() -> list[str]:

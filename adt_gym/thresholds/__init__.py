@@ -45,6 +45,7 @@ _WHERE = {
     "rolling_quantile": "adt_gym.thresholds.quantile:RollingQuantile",
     "spot": "adt_gym.thresholds.spot:SPOT",
     "dspot": "adt_gym.thresholds.dspot:DSPOT",
+    "online_fdr": "adt_gym.thresholds.online_fdr:OnlineFDR",
     "nonparametric": "adt_gym.thresholds.nonparametric:NonParametric",
 }
 

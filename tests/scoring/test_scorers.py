@@ -13,6 +13,7 @@ from adt_gym import scoring
 from adt_gym.scaling import MinMax
 from adt_gym.scoring.forecast import Forecast
 from adt_gym.scoring.isolation import Isolation
+from adt_gym.scoring.networks import paper
 from adt_gym.scoring.scaling import SCALINGS
 from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.series import InputError, Series
@@ -27,6 +28,10 @@ SCORERS: list[tuple[str, dict[str, Any]]] = [
     ("isolation", {"trees": 20}),
     ("arima", {"order": (1, 0, 0)}),
     ("prophet", {}),
+    ("untrained", {}),
+    ("pca", {}),
+    ("nearest", {}),
+    ("range", {}),
     ("pyod:ECOD", {}),
     ("pyod:KNN", {"options": {"n_neighbors": 3}}),
 ]
@@ -110,6 +115,49 @@ def test_isolation_scores_are_those_of_scikit_learn() -> None:
     scored = Isolation(window=WINDOW, seed=3).fit([train]).score(test, train)
     np.testing.assert_allclose(scored.raw, -forest.score_samples(rows(test)), rtol=1e-5)
     np.testing.assert_allclose(scored.past, -forest.score_samples(rows(train)), rtol=1e-5)
+
+
+def rows_of(series: Series, past: Series) -> np.ndarray:
+    return MinMax.fit(past.values)(series.windows(WINDOW)).reshape(-1, WINDOW * 2)
+
+
+def test_simple_scorers_are_what_they_say() -> None:
+    train, test = wave(300), wave(60, seed=1)
+    rows, judged = rows_of(train, train), rows_of(test, train)
+    pca = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    explained = np.cumsum(pca.S**2) / np.sum(pca.S**2)
+    axes = pca.Vh[: np.searchsorted(explained, 0.9, side="right") + 1]
+    centred = judged - rows.mean(axis=0)
+    expected = {
+        "pca": np.square(centred - centred @ axes.T @ axes).mean(axis=1),
+        "nearest": np.linalg.norm(judged[:, None] - rows[None], axis=2).min(axis=1),
+        "range": np.linalg.norm(judged, axis=1),
+    }
+    for name, scores in expected.items():
+        np.testing.assert_allclose(
+            scoring.make(name, window=WINDOW).fit([train]).score(test, train).raw, scores, rtol=1e-3, err_msg=name
+        )
+
+
+def test_a_window_is_not_its_own_nearest_neighbour() -> None:
+    train = wave(100)
+    rows = rows_of(train, train)
+    distances = np.linalg.norm(rows[:, None] - rows[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    raw = scoring.make("nearest", window=WINDOW).fit([train]).score(train, train).raw
+    np.testing.assert_allclose(raw, distances.min(axis=1), rtol=1e-3)
+
+
+def test_an_untrained_auto_encoder_is_the_trained_one_before_its_first_update() -> None:
+    train = wave(100)
+    untrained = scoring.make("untrained", window=WINDOW, seed=3).fit([train])
+    torch.manual_seed(3)
+    network = paper(WINDOW, 2, None)
+    batch = torch.from_numpy(rows_of(train, train).astype(np.float32))
+    with torch.inference_mode():
+        expected = (network(batch) - batch).square().mean(dim=1).numpy()
+    np.testing.assert_allclose(untrained.score(train, train).raw, expected, rtol=1e-4)
+    assert untrained.curve == []  # type: ignore[attr-defined]
 
 
 def test_isolation_draws_the_windows_it_is_fitted_on() -> None:
