@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym import thresholds
+from adt_gym.evaluation.flags import as_flags
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.series import InputError, ScoredSeries, varies
 from adt_gym.thresholds.static import best_f1_threshold
@@ -104,8 +105,9 @@ def shares_found(kinds: NDArray[np.str_], decisions: NDArray[np.bool_], window: 
         window: tau, the points of a window.
 
     Raises:
-        InputError: If the shapes do not fit.
+        InputError: If the shapes do not fit, or a decision is neither 0 nor 1.
     """
+    decisions = as_flags(decisions, "decisions")
     if len(decisions) != len(kinds) - window + 1:
         raise InputError(f"{len(decisions)} windows of {window} points cannot come from {len(kinds)} points")
     views = np.lib.stride_tricks.sliding_window_view(kinds, window)
