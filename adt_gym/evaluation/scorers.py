@@ -54,6 +54,11 @@ class ScorerReport:
     threshold: float | None = None
     auroc: float | None = None
 
+    @property
+    def alarms_per_1000(self) -> float:
+        """Flagged windows per 1,000 windows."""
+        return 1000 * (self.tp + self.fp) / (self.tp + self.fp + self.fn + self.tn)
+
 
 def static_threshold(train: Sequence[ScoredSeries]) -> float:
     """Return the threshold with the best F1 on the training scores, or their 0.99 quantile if none is anomalous."""

@@ -23,10 +23,11 @@ from adt_gym.series import Detection, InputError
 from adt_gym.thresholds import make
 
 METRICS = ["precision", "recall", "f1"]
-COLUMNS = ["method", "saw_labels", *METRICS, *(f"{m}_std" for m in METRICS), "copied", "p_value", "seconds"]
+OPERATORS = ["composite_f1", "false_alarms_per_day", "delay_median", "alarms_per_1000"]
+COLUMNS = ["method", "saw_labels", *METRICS, *OPERATORS, *(f"{m}_std" for m in METRICS), "copied", "p_value", "seconds"]
 COLUMNS += ["f1_low", "f1_high"]
 PAPER = [f"paper_{metric}" for metric in METRICS]
-REFERENCES = {"always", "never", "static", "static (test labels)", "dspot"}
+REFERENCES = {"always", "never", "random", "static", "static (test labels)", "dspot"}
 EPISODES = 20
 PACKAGED = ScoreSettings("yahoo_like", None, 10, 0.0035, 30)
 
@@ -126,7 +127,7 @@ def test_table_2_holds_the_mean_over_the_seeds(here: Path) -> None:
     assert bounds(rows["static"]) == (f1_interval(runs).low, f1_interval(runs).high)
     assert "95%" in result.output
     assert list(rows["static"]) == [*COLUMNS, *PAPER, "k", "l", "alpha"]
-    assert all(row[column] == "" for row in rows.values() for column in ("p_value", *PAPER))
+    assert all(row[column] == "" for row in rows.values() for column in ("p_value",))
 
 
 def test_table_3_tests_each_method_against_the_agent_on_even_subsets(here: Path) -> None:
