@@ -94,7 +94,7 @@ class BestPyThresh:
         return self.chosen.detect(series)
 
 
-def without_labels(pythresh: Sequence[str], seed: int) -> list[tuple[str, thresholds.Thresholder]]:
+def without_labels(pythresh: Sequence[str], seed: int = 0) -> list[tuple[str, thresholds.Thresholder]]:
     """Return, by the names of their rows, the methods that are told no label of the series they judge."""
     names = ("static", "rolling_quantile", "dspot", "always", "never")
     rules = [(name, thresholds.make(name)) for name in names]

@@ -370,7 +370,7 @@ def test_the_best_pythresh_method_is_chosen_by_the_mean_f1_on_the_training_serie
 def test_what_cannot_be_fitted_costs_its_row_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(methods, "with_labels", lambda *_: [])
     flat = [ScoredSeries(np.full(200, 0.5), np.arange(200) < 9, name) for name in ("a", "b")]
-    rows = {row.method: row for row in measure_all(flat, scored(0), [Feedback("none")], 0, 1, FAST)}
+    rows = {row.method: row for row in measure_all(flat, scored(0), [Feedback("none")], 0, 1, pythresh=FAST)}
     assert np.isnan(rows["dspot"].f1)
     assert "dspot" in rows["dspot"].detail
     assert rows["always"].f1 > 0
