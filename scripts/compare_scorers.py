@@ -21,7 +21,7 @@ from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.training import Epoch
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.progress import bar, console
-from adt_gym.scripts.tables import COMPOSITE, TEXT, caption_of, composite_note, extremes_note, new_table, number, yes_no
+from adt_gym.scripts.tables import COMPOSITE, TEXT, caption_of, composite_note, new_table, number, reasons_note, yes_no
 from adt_gym.series import ScoredSeries, Series
 
 
@@ -177,7 +177,7 @@ def _rule_table(rows: Sequence[ScorerRow], title: str) -> Table:
     caption = caption_of(
         "a scorer's row: one static threshold, chosen on the training part; over windows",
         composite_note(DEADLINE),
-        extremes_note({row.report.method: row.report.alarms_per_1000 for row in rows}),
+        reasons_note(row.report for row in rows),
     )
     cells = [
         (

@@ -1,12 +1,13 @@
 """The tables that `adt frontier` prints."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from adt_gym.evaluation.frontier import over_delays, saw_labels, title_of
-from adt_gym.scripts.tables import TEXT, caption_of, composite_note, extremes_note, new_table, number, yes_no
+from adt_gym.scripts.tables import TEXT, caption_of, composite_note, new_table, number, reasons_note, yes_no
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,15 +16,30 @@ ABREAST = 5
 """So many delays stand beside each other; further ones get a table of their own."""
 
 
+@dataclass(frozen=True)
+class _Everywhere:
+    """What holds of a method on every series, at every delay."""
+
+    method: str
+    composite_f1: float
+    f1: float
+    alarms_per_1000: float
+
+    @classmethod
+    def of(cls, method: object, rows: "pd.DataFrame") -> "_Everywhere":
+        alarms = rows["alarms_per_1000"]
+        same = float(alarms.iloc[0]) if alarms.nunique() == 1 else float("nan")
+        return cls(str(method), rows["composite_f1"].max(), rows["f1"].max(), same)
+
+
 def leading_tables(rows: "pd.DataFrame", feedback: str, noise: float, deadline: int | None) -> list[Table]:
     """Return the composite F1 of each method at each delay, then its F1 over windows, of the rows of a `panel`."""
-    alarms = rows.groupby("method", sort=False)["alarms_per_1000"].agg(["min", "max"])
-    extremes = {str(one.Index): one.min for one in alarms.itertuples() if one.min == one.max}
+    reasons = reasons_note(_Everywhere.of(method, some) for method, some in rows.groupby("method", sort=False))
     return [
         *by_delay(
             rows, "composite_f1", f"Composite F1 by delay, {title_of(feedback, noise)}", composite_note(deadline)
         ),
-        *by_delay(rows, "f1", f"F1 by delay, {title_of(feedback, noise)}", extremes_note(extremes)),
+        *by_delay(rows, "f1", f"F1 by delay, {title_of(feedback, noise)}", reasons),
     ]
 
 

@@ -13,9 +13,9 @@ from adt_gym.scripts.tables import (
     between,
     caption_of,
     composite_note,
-    extremes_note,
     new_table,
     number,
+    reasons_note,
     yes_no,
 )
 
@@ -52,7 +52,7 @@ def leading_table(settings: "ReproduceSettings", windows: int, results: Sequence
         "over all windows"
         if tested
         else "as last: decisions equal to those of persistence(1)",
-        extremes_note({row.method: row.alarms_per_1000 for row in results}),
+        reasons_note(results),
     )
     title = f"{name_of(settings.what)}, {settings.scores.dataset}: {windows:,} windows that no training saw"
     cells = [

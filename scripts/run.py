@@ -229,11 +229,11 @@ def scored_parts(scorer: Scorer, split: Split, cache: Path) -> tuple[list[Scored
 
 
 def show(outcome: SeedOutcome, settings: RunSettings, every: bool) -> None:
-    """Print the leading table of one seed or, if asked for, all."""
+    """Print the leading table of one seed; if all are asked for, or the VUS, the others too."""
     windows = sum(len(one.labels) for one in outcome.rows[0].detections)
     title = f"{settings.source.name}: {windows:,} windows that no training saw"
     console.print(table(outcome.rows, title, settings.deadline))
-    if every:
+    if every or settings.vus:
         console.print(*further_tables(outcome.rows), sep="")
         if outcome.kinds:
             console.print(kinds_table([outcome.kinds]))

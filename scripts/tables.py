@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,13 +79,43 @@ def composite_note(deadline: int | None) -> str:
     return f"composite F1: of precision over windows and recall over events, an event found if {within}"
 
 
-def extremes_note(alarms_per_1000: Mapping[str, float]) -> str:
-    """Say which methods flag no window or every one, so that their zeros and ones are not read as skill."""
-    nothing = [name for name, alarms in alarms_per_1000.items() if alarms == 0]
-    everything = [name for name, alarms in alarms_per_1000.items() if alarms == 1000]
-    parts = [f"{', '.join(nothing)}: nothing flagged, no score lies above the threshold"] if nothing else []
-    parts += [f"{', '.join(everything)}: everything flagged, all scores do"] if everything else []
-    return "; ".join(parts)
+class Measured(Protocol):
+    """What a row of any table of methods has."""
+
+    @property
+    def method(self) -> str:
+        """Its name."""
+
+    @property
+    def composite_f1(self) -> float:
+        """See `adt_gym.evaluation.composite`."""
+
+    @property
+    def f1(self) -> float:
+        """Over windows."""
+
+    @property
+    def alarms_per_1000(self) -> float:
+        """Flagged windows per 1,000 windows."""
+
+
+def reasons_note(rows: Iterable[Measured]) -> str:
+    """Say why methods stand at 0 and which flag every window, so that neither is taken for what it is not."""
+    methods: dict[str, list[str]] = {}
+    for row in rows:
+        if reason := _reason(row):
+            methods.setdefault(reason, []).append(row.method)
+    return "; ".join(f"{reason}: {', '.join(names)}" for reason, names in methods.items())
+
+
+def _reason(row: Measured) -> str:
+    if row.alarms_per_1000 == 0:
+        return "flags nothing, its threshold lies above all scores"
+    if row.alarms_per_1000 == 1000:
+        return "flags everything"
+    if row.f1 == 0:
+        return "all its alarms are false"
+    return "all its alarms come after the deadline" if row.composite_f1 == 0 else ""
 
 
 def caption_of(*notes: str) -> str:
@@ -100,7 +130,7 @@ def table(rows: Sequence[Row], title: str, deadline: int | None = DEADLINE) -> T
         composite_note(deadline),
         "F1, P, R, alarms over windows; 95%: bootstrap over series",
         "false a day: alarms that touch no event; delay: median windows from an event's start to its first alarm",
-        extremes_note({row.method: row.alarms_per_1000 for row in rows}),
+        reasons_note(rows),
     )
     cells = [
         (

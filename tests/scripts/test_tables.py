@@ -24,7 +24,6 @@ from adt_gym.scripts.reproduce import ReproduceSettings, Result
 from adt_gym.scripts.tables import (
     clipped,
     copying,
-    extremes_note,
     further_tables,
     kinds_table,
     new_table,
@@ -90,13 +89,36 @@ def test_the_leading_table_starts_with_the_composite_f1() -> None:
     assert "within 3 windows" in str(shown.caption)
 
 
-def test_who_flags_nothing_or_everything_is_said_below() -> None:
-    never, always = row("spot", decisions=np.zeros(4, bool)), row("always", decisions=np.ones(4, bool))
-    caption = str(table([never, always, row("adt")], "title").caption)
-    assert "spot: nothing flagged, no score lies above the threshold" in caption
-    assert "always: everything flagged" in caption
+def test_why_a_method_stands_at_zero_is_said_below() -> None:
+    windows = np.arange(30)
+    test = ScoredSeries(np.full(30, 0.5), (windows > 4) & (windows < 25), "s")
+    decisions = {
+        "spot": np.zeros(30, bool),
+        "never": np.zeros(30, bool),
+        "always": np.ones(30, bool),
+        "unlucky": windows == 2,
+        "late": windows == 20,
+        "adt": windows == 7,
+    }
+    deltas = np.full(30, 0.5, np.float32)
+    rows = [measure(m, False, [Detection(deltas, d, test.labels, "s")], [test]) for m, d in decisions.items()]
+    caption = str(table(rows, "title").caption)
+    assert "flags nothing, its threshold lies above all scores: spot, never; flags everything: always; " in caption
+    assert "all its alarms are false: unlucky; all its alarms come after the deadline: late" in caption
     assert "adt" not in caption
-    assert extremes_note({"a": 3.0}) == ""
+
+
+def test_the_frontier_says_so_too() -> None:
+    numbers = {f.name: 0.5 for f in fields(FrontierRow) if f.default != f.default}
+    zeros = {"static": {"alarms_per_1000": 0.0, "f1": 0.0, "composite_f1": 0.0}, "dspot": {"composite_f1": 0.0}}
+    rows = [
+        FrontierRow(method, "full", delay, 0.0, "a", 0, False, **numbers | zeros.get(method, {}))
+        for method, delay in product(("static", "dspot", "ours"), ("1", "10"))
+    ]
+    *_, last = frontier_tables.leading_tables(pd.DataFrame([vars(one) for one in rows]), "full", 0.0, 10)
+    assert "flags nothing, its threshold lies above all scores: static; all its" in str(last.caption)
+    assert "after the deadline: dspot" in str(last.caption)
+    assert "ours" not in str(last.caption)
 
 
 # Width
