@@ -24,6 +24,9 @@ WIDTH = 100
 SHORTEST = 12
 """To so many columns a name may be clipped."""
 
+MENTIONED = 30
+"""To so many columns a name below a table is clipped."""
+
 TEXT = ("method", "saw\nlabels")
 """Columns of words; all others hold numbers."""
 
@@ -104,7 +107,7 @@ def reasons_note(rows: Iterable[Measured]) -> str:
     methods: dict[str, list[str]] = {}
     for row in rows:
         if reason := _reason(row):
-            methods.setdefault(reason, []).append(row.method)
+            methods.setdefault(reason, []).append(clipped(row.method, MENTIONED))
     return "; ".join(f"{reason}: {', '.join(names)}" for reason, names in methods.items())
 
 
