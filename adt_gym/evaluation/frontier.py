@@ -125,8 +125,16 @@ def read_rows(path: str | Path) -> "pd.DataFrame":
         table = pd.read_csv(
             path, dtype=dict.fromkeys(TEXTS, "str"), keep_default_na=False, na_values={key: [""] for key in numbers}
         )
+    except ValueError as error:
+        raise InputError(f"{path} is not the table of a frontier: {error}") from error
+    if missing := [column for column in columns if column not in table]:
+        raise InputError(
+            f"{path} is not the table of a frontier, or an old one: it has no {', '.join(missing)}; make it again with "
+            "`adt frontier`, into a new folder (--out)"
+        )
+    try:
         return table[columns].astype(dict.fromkeys(numbers, float) | {"saw_labels": bool})
-    except (ValueError, KeyError) as error:
+    except ValueError as error:
         raise InputError(f"{path} is not the table of a frontier: {error}") from error
 
 

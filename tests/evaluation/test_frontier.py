@@ -43,6 +43,12 @@ def test_another_table_is_refused(tmp_path: Path, content: str) -> None:
         read_rows(tmp_path / "table.csv")
 
 
+def test_a_table_of_before_says_how_to_make_it_anew(tmp_path: Path, rows: list[FrontierRow]) -> None:
+    write_rows(tmp_path / "table.csv", rows).drop(columns="composite_f1").to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(InputError, match="has no composite_f1; make it again with `adt frontier`"):
+        read_rows(tmp_path / "table.csv")
+
+
 def test_labels_that_never_come_stand_last_in_every_panel(tmp_path: Path, rows: list[FrontierRow]) -> None:
     table = write_rows(tmp_path / "table.csv", reversed(rows))
     assert set(settings_of(table)) == {("full", 0.0), ("full", 0.1), ("alerts", 0.0)}

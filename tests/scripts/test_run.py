@@ -12,6 +12,8 @@ from typer.testing import CliRunner, Result
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.data import load
 from adt_gym.data.kubernetes import kubernetes
+from adt_gym.evaluation.composite import composite_f1
+from adt_gym.evaluation.events import false_alarms_per_day
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts.__main__ import app
 from adt_gym.scripts.run import baselines
@@ -151,6 +153,22 @@ def test_the_configuration_names_every_setting(here: Path) -> None:
     assert (settings["episodes"], settings["epochs"], settings["seed"]) == (50, 2, 7)
     assert (settings["alpha"], settings["gamma"]) == (0.8, 0.5)
     assert {"python", "adt_gym", "numpy", "torch", "gymnasium"} <= set(config["versions"])
+
+
+def test_one_table_of_methods_is_printed_and_all_if_asked(here: Path) -> None:
+    leading = succeed(*PUMP, "--deadline", 4, "--out", "one").output
+    assert json.loads(Path("one/config.json").read_text())["settings"]["deadline"] == 4
+    assert leading.count("method ") == 1
+    assert "within 4 windows" in " ".join(leading.split())
+    assert "F1 (point-adjusted" not in leading
+    every = succeed(*PUMP, "--all", "--out", "two").output
+    assert every.count("method ") == 3
+    assert "F1 (point-adjusted" in every
+    assert max(map(len, every.splitlines())) <= 100
+    (test,) = load_scored("one/scores-test.npz")
+    row, copy = rows_of(Path("one"))["persistence(1)"], make("persistence").detect(test)
+    assert float(row["composite_f1"]) == pytest.approx(composite_f1([copy], 4))
+    assert float(row["false_alarms_per_day"]) == false_alarms_per_day([copy], [test.index])
 
 
 def test_two_runs_with_one_seed_give_one_table(here: Path) -> None:

@@ -36,7 +36,7 @@ app = typer.Typer()
 app.command()(sweep)
 
 SERIES = "yahoo_like_59"
-METHODS = ["adt", "static", "persistence(1)", "always", "never"]
+METHODS = ["adt", "static", "persistence(1)", "always", "never", "random"]
 TINY = Cell(SERIES, episodes=5)
 GREEDY = Hyperparameters(exploration_fraction=0.1)
 GRID = (f"series={SERIES}", "episodes=5", "k=2,3", "alpha=0.9,0.5", "seed=0:2")
@@ -134,7 +134,7 @@ def test_a_summary_is_over_seeds_and_names_rules_once() -> None:
     rows += [("s", seed, k, "never", False, 0.0) for k in (2, 3) for seed in (0, 1)]
     rows[3] = (*rows[3][:5], math.nan)
     table = pd.DataFrame(rows, columns=columns)
-    table[["precision", "recall", "alarms_per_1000", "training_seconds"]] = math.nan
+    table[["composite_f1", "precision", "recall", "alarms_per_1000", "training_seconds"]] = math.nan
     summary = summarise(table, ["k"], "adt")
     assert summary[["k", "method", "saw_labels", "seeds"]].to_numpy().tolist() == [
         [2, "adt", True, 2],
@@ -198,7 +198,13 @@ def test_a_sweep_writes_its_table_summary_and_heat_maps(tmp_path: Path) -> None:
         assert [float(row["f1"]) for row in csv.DictReader(file)] == pytest.approx(table["f1"].tolist())
     lines = printed.splitlines()
     assert sum(" adt " in line for line in lines) == 4
-    for method, saw in (("static", "no"), ("persistence(1)", "yes"), ("always", "no"), ("never", "no")):
+    for method, saw in (
+        ("static", "no"),
+        ("persistence(1)", "yes"),
+        ("always", "no"),
+        ("never", "no"),
+        ("random", "no"),
+    ):
         (line,) = (line for line in lines if f" {method} " in line)
         assert saw in line.split()
     assert str(out) in printed.replace("\n", "")
