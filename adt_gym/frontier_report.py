@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from adt_gym.evaluation.frontier import (
     OURS,
-    Goal,
-    goals,
     over_delays,
     panel,
     read_rows,
@@ -30,11 +28,14 @@ KIND = "frontier"
 
 COLOURS = (
     "#3e7bfa", "#e8710a", "#12a150", "#8e5be8", "#0c9db0", "#b58900", "#8c6d5a", "#c2255c", "#868e96", "#5c7a29",
+    "#4c6ef5",
 )  # fmt: skip
 """Of the methods, in the order of the tables; each can be read on white and on near black."""
 
 MEASURES = {
+    "composite_f1": ("Composite F1", 3),
     "f1": ("F1", 3),
+    "false_alarms_per_day": ("False alarms a day", 2),
     "event_recall": ("Share of the events found", 3),
     "detection_delay": ("Windows until an event is found (median)", 1),
     "false_alarms_per_1000": ("False alarms per 1,000 windows", 1),
@@ -108,7 +109,6 @@ def _article(results: FrontierResults) -> str:
 <h2>{escape(results.name)}</h2>
 <p class="facts">{counts}</p>
 <pre class="command">{escape(" ".join(map(shlex.quote, results.config["command"])))}</pre>
-<section><h3>What our agent must reach</h3>{_goals(goals(table))}</section>
 {panels}
 </article>"""
 
@@ -135,18 +135,6 @@ def _measure(mean: "pd.DataFrame", saw: "pd.Series[bool]", digits: int) -> str:
         for i, method in enumerate(mean.index)
     ]
     return html_table(["method", "saw labels", *mean.columns], rows, text_columns=2)
-
-
-def _goals(found: Sequence[Goal]) -> str:
-    rows = []
-    for goal in found:
-        sign = "&lt;" if goal.loss else "&ge;"
-        limits = ["&ndash;" if limit is None else f"{sign} {limit:.2f}" for limit in (goal.floor, goal.aim)]
-        reached = "yes" if goal.reached(goal.floor) else '<b class="missed">no</b>'
-        aimed = "&ndash;" if goal.aim is None else "yes" if goal.reached(goal.aim) else "no"
-        cells = (f"{goal.value:.3f}", limits[0], reached, limits[1], aimed)
-        rows.append([f"<th scope=row>{escape(goal.what)}</th>", *(f"<td>{cell}</td>" for cell in cells)])
-    return html_table(["figure", "value", "floor", "reached", "aim", "reached"], rows)
 
 
 def _charts(table: "pd.DataFrame") -> list[dict[str, Any]]:

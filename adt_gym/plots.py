@@ -1,6 +1,7 @@
 """Static pictures (matplotlib)."""
 
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,8 +61,10 @@ def frontier_curves(path: str | Path, panels: "Mapping[str, pd.DataFrame]", emph
     figure = Figure(figsize=(1.5 + 5 * len(panels), 4.8), layout="constrained")
     all_axes = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
     for axes, (feedback, f1) in zip(all_axes, panels.items(), strict=True):
-        for i, (method, values) in enumerate(f1.iterrows()):
-            style = {"color": "black", "linewidth": 4, "zorder": 1} if method == emphasised else {"color": f"C{i}"}
+        colours = map("C{}".format, count())
+        for method, values in f1.iterrows():
+            emphasis = {"color": "black", "linewidth": 4, "zorder": 1}
+            style = emphasis if method == emphasised else {"color": next(colours)}
             axes.plot(f1.columns, values, marker="o", markersize=4, label=method, **style)
         axes.set_title(f"feedback {feedback}", fontsize=10)
         axes.set_xlabel("windows until a label is told")

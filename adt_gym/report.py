@@ -25,7 +25,16 @@ COLOURS = ("#3e7bfa", "#e8710a", "#c2255c", "#12a150", "#8e5be8", "#0c9db0", "#b
 MAX_WINDOWS = 1_000_000
 """A page draws at most so many windows, of the series with the most anomalous ones, but always a whole series."""
 
+LEADING = (
+    "composite_f1", "f1", "f1_low", "f1_high", "precision", "recall", "false_alarms_per_day", "delay_median",
+    "alarms_per_1000",
+)  # fmt: skip
+"""The columns of the truth table that stand before all others."""
+
 TITLES = {
+    "composite_f1": "composite F1",
+    "false_alarms_per_day": "false alarms / day",
+    "delay_median": "delay",
     "precision": "P",
     "recall": "R",
     "f1": "F1",
@@ -83,7 +92,8 @@ def _article(number: int, run: RunResults, drawn: int) -> str:
 <pre class="command">{escape(" ".join(map(shlex.quote, run.command)))}</pre>
 <section><h3>Truth table</h3>
 <p>Over all windows. A method marked <b class="saw">yes</b> was shown labels of the test series while it judged them.
-F1 low and high are the ends of its 95% interval over series. {_copying(run)}</p>
+F1 low and high are the ends of its 95% interval over series. The composite F1 is of precision over windows and recall
+over events found before the deadline. {_copying(run)}</p>
 {_truth_table(run)}
 </section>
 <section class="scores"><h3>Scores and thresholds</h3>
@@ -112,7 +122,8 @@ chart, to zoom in; double-click to zoom out. A click on a method hides it.</p>
 
 
 def _truth_table(run: RunResults) -> str:
-    measures = list(dict.fromkeys(name for row in run.table for name in row.measures))
+    measured = dict.fromkeys(name for row in run.table for name in row.measures)
+    measures = [*(name for name in LEADING if name in measured), *(name for name in measured if name not in LEADING)]
     head = ["method", "saw_labels", *measures]
     rows = []
     for i, row in enumerate(run.table):
@@ -123,7 +134,7 @@ def _truth_table(run: RunResults) -> str:
 
 
 def _measure(name: str, value: float) -> str:
-    if name in ("precision", "recall", "f1") and np.isfinite(value):
+    if name in ("composite_f1", "precision", "recall", "f1") and np.isfinite(value):
         return f'<td class="share" style="--share: {value:.4f}">{value:.3f}</td>'
     return _number(value)
 

@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from adt_gym import scoring
+from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.evaluation.scorers import ScorerReport, evaluate_baselines, evaluate_scorer
 from adt_gym.evaluation.split import Split
 from adt_gym.files import replacing_folder
@@ -20,7 +21,7 @@ from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.training import Epoch
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.progress import bar, console
-from adt_gym.scripts.tables import TEXT, new_table, number, yes_no
+from adt_gym.scripts.tables import COMPOSITE, TEXT, caption_of, composite_note, new_table, number, reasons_note, yes_no
 from adt_gym.series import ScoredSeries, Series
 
 
@@ -80,6 +81,7 @@ def compare_scorers(
     seed: int = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
     out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME-scorers by default")] = None,
+    every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading one")] = False,
 ) -> None:
     """Train scorers on the normal windows of the training part; measure each, with a static threshold, on the rest."""
     settings = CompareScorersSettings(
@@ -91,7 +93,7 @@ def compare_scorers(
     )  # fmt: skip
     folder = out or Path("runs") / f"{settings.source.name}-scorers"
     with replacing_folder(folder, marker="config.json") as temporary:
-        _compare(settings, temporary)
+        _compare(settings, temporary, every)
     console.print(f"table and curves are in {folder}", soft_wrap=True)
 
 
@@ -113,7 +115,7 @@ def make_scorer(name: str, *, epochs: int, device: str | None, scaling: str | No
     return made
 
 
-def _compare(settings: CompareScorersSettings, folder: Path) -> None:
+def _compare(settings: CompareScorersSettings, folder: Path, every: bool) -> None:
     split = sources.split(settings.source, sources.load(settings.source, settings.seed))
     rows = []
     for name in settings.scorers:
@@ -129,20 +131,20 @@ def _compare(settings: CompareScorersSettings, folder: Path) -> None:
         train, test = fit_and_score(made, split)
         seconds = time.perf_counter() - started
         rows.append(ScorerRow(evaluate_scorer(made.label, train, test), seconds, getattr(made, "curve", [])))
-    rows += baseline_rows(test)
+    rows += baseline_rows(train, test, settings.seed)
     (folder / "config.json").write_text(json.dumps({"settings": asdict(settings)}, indent=2) + "\n")
     _write(folder / "table.csv", rows)
     curves = {row.report.method: row.curve for row in rows if row.curve}
     if curves:
         training_curves(folder / "curves.png", curves)
     title = f"{settings.source.name}: {sum(map(len, test)):,} windows that no training saw"
-    for table in scorer_tables(rows, title):
+    for table in scorer_tables(rows, title, every):
         console.print(table)
 
 
-def baseline_rows(test: Sequence[ScoredSeries]) -> list[ScorerRow]:
+def baseline_rows(train: Sequence[ScoredSeries], test: Sequence[ScoredSeries], seed: int) -> list[ScorerRow]:
     """Return the rows that stand in every table."""
-    return [ScorerRow(one) for one in evaluate_baselines(test)]
+    return [ScorerRow(one) for one in evaluate_baselines(train, test, seed=seed)]
 
 
 def fit_and_score(scorer: scoring.Scorer, split: Split) -> tuple[list[ScoredSeries], list[ScoredSeries]]:
@@ -164,25 +166,64 @@ def fit_with_bar(
             scorer.fit(train)
 
 
-def scorer_tables(rows: Sequence[ScorerRow], title: str) -> list[Table]:
-    """Return what the static rule makes of the scores and, where there are any, the ends of the curves, to print."""
-    caption = "a scorer's row: one static threshold, chosen on the training part; over windows"
-    columns = (*TEXT, "AUROC", "threshold", "accuracy", "P", "R", "F1", "macro F1")
-    rule = new_table(columns, title, caption)
-    counts = new_table(("method", "TP", "FP", "FN", "TN", "macro P", "macro R", "seconds"))
-    curves = new_table(("method", *(f"{part} {what}" for what in ("MSE", "R2") for part in PARTS)), "the last epoch")
-    for row in rows:
-        one = row.report
-        numbers = (one.auroc, one.threshold, one.accuracy, one.precision, one.recall, one.f1, one.macro_f1)
-        rule.add_row(one.method, yes_no(one.saw_labels), *map(number, numbers))
-        found = [f"{n:,}" for n in (one.tp, one.fp, one.fn, one.tn)]
-        macro = [number(one.macro_precision), number(one.macro_recall)]
-        counts.add_row(one.method, *found, *macro, number(row.seconds, 1))
-        if row.curve:
-            last = row.curve[-1]
-            errors = [number(getattr(last, part), 5) for part in PARTS]
-            curves.add_row(one.method, *errors, *(number(getattr(last, f"{part}_r2")) for part in PARTS))
-    return [rule, counts, *([curves] if curves.row_count else [])]
+def scorer_tables(rows: Sequence[ScorerRow], title: str, every: bool = False) -> list[Table]:
+    """Return what the static rule makes of the scores; if asked for all, counts and the ends of the curves too."""
+    tables = [_rule_table(rows, title)]
+    if every:
+        tables.append(_counts_table(rows))
+        tables += [_curves_table(rows)] if any(row.curve for row in rows) else []
+    return tables
+
+
+def _rule_table(rows: Sequence[ScorerRow], title: str) -> Table:
+    columns = (*TEXT, COMPOSITE, "F1", "P", "R", "false\na day", "delay", "AUROC", "threshold", "accuracy")
+    caption = caption_of(
+        "a scorer's row: one static threshold, chosen on the training part; over windows",
+        composite_note(DEADLINE),
+        reasons_note(row.report for row in rows),
+    )
+    cells = [
+        (
+            one.method,
+            yes_no(one.saw_labels),
+            *map(number, (one.composite_f1, one.f1, one.precision, one.recall)),
+            number(one.false_alarms_per_day, 2),
+            number(one.delay_median, 0),
+            *map(number, (one.auroc, one.threshold, one.accuracy)),
+        )
+        for one in (row.report for row in rows)
+    ]
+    return new_table(columns, cells, title, caption)
+
+
+def _counts_table(rows: Sequence[ScorerRow]) -> Table:
+    cells = [
+        (
+            one.method,
+            *(f"{count:,}" for count in (one.tp, one.fp, one.fn, one.tn)),
+            *map(number, (one.macro_precision, one.macro_recall, one.macro_f1)),
+            number(row.seconds, 1),
+        )
+        for row in rows
+        for one in (row.report,)
+    ]
+    columns = ("method", "TP", "FP", "FN", "TN", "macro P", "macro R", "macro F1", "seconds")
+    return new_table(columns, cells, "counts of windows, and means of both classes")
+
+
+def _curves_table(rows: Sequence[ScorerRow]) -> Table:
+    cells = [
+        (
+            row.report.method,
+            *(number(getattr(row.curve[-1], part), 5) for part in PARTS),
+            *(number(getattr(row.curve[-1], f"{part}_r2")) for part in PARTS),
+        )
+        for row in rows
+        if row.curve
+    ]
+    return new_table(
+        ("method", *(f"{part}\n{what}" for what in ("MSE", "R2") for part in PARTS)), cells, "the last epoch"
+    )
 
 
 def _write(path: Path, rows: Sequence[ScorerRow]) -> None:

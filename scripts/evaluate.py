@@ -10,9 +10,10 @@ from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.agents.sb3 import load_policy
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.compare import compare, write_table
+from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.scripts.progress import console
 from adt_gym.scripts.run import baselines
-from adt_gym.scripts.tables import copying, table
+from adt_gym.scripts.tables import copying, further_tables, table
 from adt_gym.scripts.train import Agent, TrainSettings, read_settings
 
 
@@ -20,6 +21,10 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="the folder of a run of `adt train`")],
     series: Annotated[str, typer.Option(help="a packaged name, an .npz file of scored series, or a folder")],
     out: Annotated[Path | None, typer.Option(help="where to write the table; table.csv in the run by default")] = None,
+    deadline: Annotated[
+        int, typer.Option(min=1, help="windows in which an event must be flagged to count as found (composite F1)")
+    ] = DEADLINE,
+    every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading one")] = False,
 ) -> None:
     """Evaluate a saved policy. The static threshold is fitted on the series that the policy was trained on.
 
@@ -28,8 +33,11 @@ def evaluate(
     settings = read_settings(run)
     policy = thresholds.Policy(load(run, settings), hold=settings.hold, **settings.env_kwargs)
     test = resolve(series)
-    rows = compare([policy, *baselines(settings.feedback_delay)], resolve(settings.series), test)
-    console.print(table(rows, f"{settings.agent} on {series}: {sum(map(len, test)):,} windows"))
+    methods = [policy, *baselines(settings.feedback_delay, settings.seed)]
+    rows = compare(methods, resolve(settings.series), test, deadline=deadline)
+    console.print(table(rows, f"{settings.agent} on {series}: {sum(map(len, test)):,} windows", deadline))
+    if every:
+        console.print(*further_tables(rows), sep="")
     if policy.sees_labels:
         console.print(copying(rows, settings.feedback_delay), soft_wrap=True)
     if series == settings.series:

@@ -13,14 +13,15 @@ import typer
 
 import adt_gym
 from adt_gym import plots, scoring
-from adt_gym.evaluation.frontier import NEVER, FrontierRow, goals, over_delays, panel, settings_of, write_rows
+from adt_gym.evaluation.composite import DEADLINE
+from adt_gym.evaluation.frontier import NEVER, FrontierRow, over_delays, panel, settings_of, write_rows
 from adt_gym.evaluation.grid import digest
 from adt_gym.feedback import Feedback
 from adt_gym.files import replacing
 from adt_gym.frontier_report import KIND, is_frontier
 from adt_gym.scripts.frontier_methods import measure_all
 from adt_gym.scripts.frontier_series import Scoring, Server, check_apart, read_servers, score
-from adt_gym.scripts.frontier_tables import events_table, f1_table, goals_table
+from adt_gym.scripts.frontier_tables import further_tables, leading_tables
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.versions import versions
 from adt_gym.scripts.workers import finish, processes
@@ -42,6 +43,7 @@ class FrontierSettings:
         seeds: How many seeds are run, from 0 on.
         scorer, epochs: Of the scores, a scorer per series and seed.
         episodes: Of the training of the paper's agent.
+        deadline: Of the composite F1, in windows.
     """
 
     train: tuple[str, ...]
@@ -53,6 +55,7 @@ class FrontierSettings:
     scorer: str
     epochs: int
     episodes: int
+    deadline: int = DEADLINE
 
     @cached_property
     def conditions(self) -> list[Feedback]:
@@ -89,6 +92,7 @@ class Cell:
     conditions: list[Feedback]
     seed: int
     episodes: int
+    deadline: int = DEADLINE
 
     @cached_property
     def key(self) -> str:
@@ -96,7 +100,12 @@ class Cell:
         content = hashlib.sha256()
         for one in (*self.train, self.test):
             content.update(one.name.encode() + one.scores.tobytes() + one.labels.tobytes() + b"|")
-        settings = {"seed": self.seed, "episodes": self.episodes, "version": adt_gym.__version__}
+        settings = {
+            "seed": self.seed,
+            "episodes": self.episodes,
+            "deadline": self.deadline,
+            "version": adt_gym.__version__,
+        }
         return digest({**settings, "conditions": [asdict(one) for one in self.conditions], "data": content.hexdigest()})
 
 
@@ -134,6 +143,10 @@ def frontier(
     out: Annotated[Path, typer.Option(help="folder of the results; finished cells in it are kept")] = Path(
         "runs/frontier"
     ),
+    deadline: Annotated[
+        int, typer.Option(min=1, help="windows in which an event must be flagged to count as found (composite F1)")
+    ] = DEADLINE,
+    every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading ones")] = False,
 ) -> None:
     """Train on some series, test on others, for every delay of the labels; an interrupted run goes on where it was.
 
@@ -141,13 +154,13 @@ def frontier(
     """
     settings = FrontierSettings(
         tuple(train), tuple(test or ()), tuple(delays or ("1", "10", "60", "300", NEVER)),
-        tuple(feedback or FEEDBACK), tuple(label_noise or (0.0,)), seeds, scorer, epochs, episodes,
+        tuple(feedback or FEEDBACK), tuple(label_noise or (0.0,)), seeds, scorer, epochs, episodes, deadline,
     )  # fmt: skip
     scoring.make(scorer)  # refuses an unknown name before anything is written
     conditions, rounds = settings.conditions, read_rounds(settings)
     open_folder(out, settings)
     cells = [
-        Cell(learned, tested, conditions, seed, episodes)
+        Cell(learned, tested, conditions, seed, episodes, deadline)
         for seed, scores in score_all(settings, rounds, cache, jobs).items()
         for learned, tested in (([scores[one] for one in others], scores[one]) for others, one in rounds)
     ]
@@ -161,7 +174,7 @@ def frontier(
                 outcomes[cell] = outcome or Outcome(error=error)
                 write(out, cell, outcomes[cell])
                 advance(f"{cell.test.name} seed {cell.seed}")
-    conclude(out, [row for cell in cells for row in outcomes[cell].rows])
+    conclude(out, [row for cell in cells for row in outcomes[cell].rows], deadline, every)
     if failed := [cell for cell in cells if outcomes[cell].error]:
         for cell in failed:
             what = f"failed: {cell.test.name} seed {cell.seed}: {outcomes[cell].error}"
@@ -230,7 +243,7 @@ def run_cell(cell: Cell) -> Outcome:
 
     try:
         with threadpool_limits(1):
-            return Outcome(measure_all(cell.train, cell.test, cell.conditions, cell.seed, cell.episodes))
+            return Outcome(measure_all(cell.train, cell.test, cell.conditions, cell.seed, cell.episodes, cell.deadline))
     except Exception as error:
         return Outcome(error=f"{type(error).__name__}: {error}")
 
@@ -267,15 +280,16 @@ def read(folder: Path, cell: Cell) -> Outcome | None:
         return None
 
 
-def conclude(folder: Path, rows: Sequence[FrontierRow]) -> None:
-    """Write and print the tables, draw the picture, say where all is."""
+def conclude(folder: Path, rows: Sequence[FrontierRow], deadline: int = DEADLINE, every: bool = False) -> None:
+    """Write the table, print the leading tables or all, draw the picture, say where all is."""
     table = write_rows(folder / "table.csv", rows)
     if rows:
         settings = settings_of(table)
         for feedback, noise in settings:
-            for make in (f1_table, events_table):
-                console.print(make(panel(table, feedback, noise), feedback, noise))
-        console.print(goals_table(goals(table)))
+            rows_here = panel(table, feedback, noise)
+            console.print(*leading_tables(rows_here, feedback, noise, deadline), sep="")
+            if every:
+                console.print(*further_tables(rows_here, feedback, noise), sep="")
         least = min(noise for _, noise in settings)
         curves = {kind: over_delays(panel(table, kind, noise)).mean for kind, noise in settings if noise == least}
         plots.frontier_curves(folder / "frontier.png", curves)

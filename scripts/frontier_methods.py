@@ -14,6 +14,7 @@ from adt_gym.agents.boosting import Boosting
 from adt_gym.agents.chosen import ChosenAgent
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.evaluation.compare import evaluate
+from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.evaluation.frontier import PAPER, FrontierRow, delay_of
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.feedback import Feedback
@@ -93,10 +94,11 @@ class BestPyThresh:
         return self.chosen.detect(series)
 
 
-def without_labels(pythresh: Sequence[str]) -> list[tuple[str, thresholds.Thresholder]]:
+def without_labels(pythresh: Sequence[str], seed: int = 0) -> list[tuple[str, thresholds.Thresholder]]:
     """Return, by the names of their rows, the methods that are told no label of the series they judge."""
     names = ("static", "rolling_quantile", "dspot", "always", "never")
-    return [*((name, thresholds.make(name)) for name in names), (BestPyThresh.name, BestPyThresh(pythresh))]
+    rules = [(name, thresholds.make(name)) for name in names]
+    return [*rules, ("random", thresholds.make("random", seed=seed)), (BestPyThresh.name, BestPyThresh(pythresh))]
 
 
 def with_labels(
@@ -119,6 +121,7 @@ def measure_all(
     conditions: Sequence[Feedback],
     seed: int,
     episodes: int,
+    deadline: int = DEADLINE,
     pythresh: Sequence[str] = FAST_PYTHRESH,
 ) -> list[FrontierRow]:
     """Return a row per condition and method, trained on ``train`` and measured on all of ``test``.
@@ -131,18 +134,22 @@ def measure_all(
         conditions: What is told of its labels.
         seed: Of everything that is drawn.
         episodes: Of the training of the paper's agent.
+        deadline: Of the composite F1, in windows.
         pythresh: The PyThresh methods to choose from.
     """
     started = perf_counter()
     evidence = Evidence(seed).fit(train)
     shared = perf_counter() - started
-    blind = [_measure(name, method, train, test, conditions[0], seed) for name, method in without_labels(pythresh)]
+    blind = [
+        _measure(name, method, train, test, conditions[0], seed, deadline)
+        for name, method in without_labels(pythresh, seed)
+    ]
     rows: list[FrontierRow] = []
     for feedback in conditions:
         here = {"feedback": feedback.kind, "delay": delay_of(feedback), "label_noise": feedback.noise}
         rows += [replace(row, **here) for row in blind]  # type: ignore[arg-type]
         for name, method in with_labels(feedback, seed, episodes, evidence):
-            row = _measure(name, method, train, test, feedback, seed)
+            row = _measure(name, method, train, test, feedback, seed, deadline)
             rows.append(replace(row, seconds=row.seconds + shared) if isinstance(method, ChosenAgent) else row)
     return rows
 
@@ -154,9 +161,10 @@ def _measure(
     test: ScoredSeries,
     feedback: Feedback,
     seed: int,
+    deadline: int,
 ) -> FrontierRow:
     try:
-        row = replace(evaluate(method, train, [test]), method=name)
+        row = replace(evaluate(method, train, [test], deadline=deadline), method=name)
     except InputError as error:  # scores that a method cannot be fitted with cost its row, not the others'
         return FrontierRow(
             name, feedback.kind, delay_of(feedback), feedback.noise, test.name, seed, method.sees_labels, str(error)

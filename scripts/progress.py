@@ -14,7 +14,7 @@ console = Console()
 def keep_tables_whole() -> None:
     """Give redirected output a width: it has none of its own that tables must fit into."""
     if not sys.stdout.isatty():
-        os.environ.setdefault("COLUMNS", "110")
+        os.environ.setdefault("COLUMNS", "100")
 
 
 @contextmanager

@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich import box
-from rich.table import Table
 
 from adt_gym import thresholds
 from adt_gym.evaluation.bootstrap import Interval, bootstrap_interval, f1_interval
+from adt_gym.evaluation.composite import DEADLINE, composite_f1
+from adt_gym.evaluation.events import false_alarms_per_day, find_events
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.evaluation.robustness import mean_and_std, subset_scores, wilcoxon_p
 from adt_gym.files import replacing
@@ -23,6 +23,7 @@ from adt_gym.scripts.paper import Dataset, Setting, What
 from adt_gym.scripts.paper_agents import Cell, TrainedAgent, available_jobs, train_agents
 from adt_gym.scripts.paper_pictures import draw
 from adt_gym.scripts.paper_scores import PaperScores, ScoreSettings, prepare
+from adt_gym.scripts.paper_tables import further_table, leading_table, name_of, published_table, reported_table
 from adt_gym.scripts.progress import console
 from adt_gym.scripts.versions import versions
 from adt_gym.series import Detection, InputError, ScoredSeries
@@ -39,6 +40,7 @@ class ReproduceSettings:
         seeds: How many agents per setting, with the seeds 0, 1, ...
         episodes: Of each agent's training.
         as_published: Whether the evaluation that keeps the training windows in is shown too.
+        deadline: Of the composite F1, in windows.
     """
 
     what: What
@@ -46,6 +48,7 @@ class ReproduceSettings:
     seeds: int
     episodes: int
     as_published: bool
+    deadline: int = DEADLINE
 
     def __post_init__(self) -> None:
         if self.seeds < 1 or self.episodes < 1:
@@ -82,7 +85,9 @@ class Result:
         method: Its name.
         saw_labels: Whether it saw labels of what it was tested on, at test time.
         precision, recall, f1: Means over seeds or, in Table 3, over subsets.
-        precision_std, recall_std, f1_std: Their sample standard deviations.
+        composite_f1, false_alarms_per_day, delay_median, alarms_per_1000: See `adt_gym.evaluation.compare.Row`; means
+            over seeds, over all windows.
+        precision_std, recall_std, f1_std: The sample standard deviations of precision, recall and F1.
         interval: The 95% interval of ``f1`` over series and seeds or, in Table 3, over subsets and seeds.
         copied: The share of the windows on which it decided as persistence(1).
         p_value: Table 3: of the Wilcoxon test of its F1 against the agent's, over subsets.
@@ -96,6 +101,10 @@ class Result:
     precision: float
     recall: float
     f1: float
+    composite_f1: float
+    false_alarms_per_day: float
+    delay_median: float
+    alarms_per_1000: float
     precision_std: float
     recall_std: float
     f1_std: float
@@ -126,6 +135,10 @@ def reproduce(
     out: Annotated[
         Path | None, typer.Option(help="folder of the results; runs/reproduce-WHAT-DATASET by default")
     ] = None,
+    deadline: Annotated[
+        int, typer.Option(min=1, help="windows in which an event must be flagged to count as found (composite F1)")
+    ] = DEADLINE,
+    every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading ones")] = False,
 ) -> None:
     """Repeat a table or figure of the ADT paper, ours beside the paper's, with the rows that explain it.
 
@@ -136,7 +149,7 @@ def reproduce(
     if not 0 < share < 1:
         raise InputError(f"the training share must lie between 0 and 1, got {share}")
     scored = ScoreSettings(dataset, None if root is None else str(root), experiment.window, share, epochs)
-    settings = ReproduceSettings(what, scored, seeds, episodes, as_published)
+    settings = ReproduceSettings(what, scored, seeds, episodes, as_published, deadline)
     folder = out or Path("runs") / f"reproduce-{what}-{dataset}"
     open_folder(folder, settings)
     scores = prepare(scored, folder / "scores")
@@ -149,14 +162,14 @@ def reproduce(
 
     methods = methods_of(agents, scores)
     detections = [method.detect(scores.test) for method in methods]
-    results = measure(settings, methods, detections)
+    results = measure(settings, methods, detections, scores.test)
     published = None
     if as_published:
-        published = measure(settings, methods, [method.detect(scores.whole) for method in methods])
+        published = measure(settings, methods, [method.detect(scores.whole) for method in methods], scores.whole)
     write_table(folder / "table.csv", results, published)
     first = {method.name: runs[0] for method, runs in zip(methods, detections, strict=True)}
     draw(folder, what, dataset, results, agents, scores.test, first)
-    show(settings, scores, results, published)
+    show(settings, scores, results, published, every)
     console.print(f"table, picture, scores and agents are in {folder}", soft_wrap=True)
 
 
@@ -198,6 +211,8 @@ def methods_of(agents: Sequence[TrainedAgent], scores: PaperScores) -> list[Meth
     drawn = [agent.cell.labelled for agent in next(iter(by_setting.values()))]
     rows += [Method(one.name, [(one, scores.train)]) for one in once]
     rows.append(Method("static", [(thresholds.make("static"), labelled) for labelled in drawn]))
+    random = [(thresholds.make("random", seed=seed), labelled) for seed, labelled in enumerate(drawn)]
+    rows.append(Method("random", random))
     best = thresholds.make("static", on="test")
     rows.append(Method(best.name, [(best, scores.train)]))
     rows.append(Method("dspot", [(thresholds.make("dspot"), scores.train)]))
@@ -215,9 +230,12 @@ def names_of(settings: Sequence[Setting]) -> dict[Setting, str]:
 
 
 def measure(
-    settings: ReproduceSettings, methods: Sequence[Method], detections: Sequence[list[list[Detection]]]
+    settings: ReproduceSettings,
+    methods: Sequence[Method],
+    detections: Sequence[list[list[Detection]]],
+    evaluated: Sequence[ScoredSeries],
 ) -> list[Result]:
-    """Return a row per method."""
+    """Return a row per method; ``detections`` holds its runs over the series ``evaluated``."""
     copy = next(runs[0] for method, runs in zip(methods, detections, strict=True) if method.name == "persistence(1)")
     over_subsets = settings.what == "table3"
     samples = [of_subsets(runs) if over_subsets else of_seeds(runs) for runs in detections]
@@ -234,9 +252,13 @@ def measure(
                 float(precision),
                 float(recall),
                 float(f1),
-                float(precision_std),
-                float(recall_std),
-                float(f1_std),
+                composite_f1=float(np.mean([composite_f1(run, settings.deadline) for run in runs])),
+                false_alarms_per_day=float(np.mean([alarms_a_day(run, evaluated) for run in runs])),
+                delay_median=mean_delay(runs),
+                alarms_per_1000=1000 * float(np.mean([decisions(run).mean() for run in runs])),
+                precision_std=float(precision_std),
+                recall_std=float(recall_std),
+                f1_std=float(f1_std),
                 interval=of_subsets_interval(runs) if over_subsets else f1_interval(runs),
                 copied=float(np.mean([agreement(run, copy) for run in runs])),
                 p_value=p_value,
@@ -261,6 +283,18 @@ def of_subsets(runs: Sequence[Sequence[Detection]]) -> NDArray[np.float64]:
 def of_subsets_interval(runs: Sequence[Sequence[Detection]]) -> Interval:
     """Return the mean F1 of even subsets with its 95% interval over subsets and runs."""
     return bootstrap_interval(np.stack([subset_scores(run, paper.SUBSETS)[:, 2] for run in runs], axis=1))
+
+
+def alarms_a_day(run: Sequence[Detection], evaluated: Sequence[ScoredSeries]) -> float:
+    """Return the false alarms per day of normal time; NaN where times are unknown."""
+    indexes = [one.index for one in evaluated if one.index is not None]
+    return false_alarms_per_day(run, indexes) if len(indexes) == len(evaluated) else float("nan")
+
+
+def mean_delay(runs: Sequence[Sequence[Detection]]) -> float:
+    """Return the mean of the median delays of the runs that find an event; NaN where none does."""
+    delays = [delay for run in runs if not np.isnan(delay := find_events(run).median_delay)]
+    return float(np.mean(delays)) if delays else float("nan")
 
 
 def agreement(one: Sequence[Detection], other: Sequence[Detection]) -> float:
@@ -300,63 +334,26 @@ def write_table(path: Path, results: Sequence[Result], published: Sequence[Resul
 
 
 def show(
-    settings: ReproduceSettings, scores: PaperScores, results: Sequence[Result], published: Sequence[Result] | None
+    settings: ReproduceSettings,
+    scores: PaperScores,
+    results: Sequence[Result],
+    published: Sequence[Result] | None,
+    every: bool,
 ) -> None:
-    """Print the table and what it means and, if asked for, the difference that the training windows make."""
-    console.print(table(settings, sum(map(len, scores.test)), results))
+    """Print the table, the paper's and what they mean; if asked for, all else and what the training windows change."""
+    what, dataset = settings.what, settings.scores.dataset
+    console.print(leading_table(settings, sum(map(len, scores.test)), results))
     agents = [row for row in results if row.setting is not None]
     if len(agents) == 1:
         copied = f"{agents[0].copied:.2%}"
         console.print(f"the agent's decision equals the label of the window before on {copied} of the windows")
+    if every:
+        console.print(further_table(results))
+    if said := paper.rows_reported(what, dataset):
+        console.print(reported_table(what, said))
+    if what in paper.SAID:
+        console.print(f"the paper's {name_of(what)}: {paper.SAID[what]}", soft_wrap=True, highlight=False)
+    if what == "table2":
+        console.print(paper.errors_note(), soft_wrap=True, highlight=False)
     if published is not None:
         console.print(published_table(sum(map(len, scores.whole)), results, published))
-
-
-def table(settings: ReproduceSettings, windows: int, results: Sequence[Result]) -> Table:
-    """Return the rows as a table to print."""
-    name = settings.what.replace("table", "Table ").replace("figure", "Figure ")
-    tested = settings.what == "table3"
-    over = f"{paper.SUBSETS} even subsets" if tested else f"{settings.seeds} seed{'s' * (settings.seeds > 1)}"
-    resampled = "subsets" if tested else "series"
-    caption = f"P, R, F1 over windows; 95%: bootstrap of F1 over {resampled} and seeds"
-    caption += "; as last: decisions equal to those of persistence(1)"
-    if tested:
-        caption += f"; p: two-tailed Wilcoxon of F1 against adt, * below {paper.SIGNIFICANCE}"
-    title = f"{name}, {settings.scores.dataset}: {windows:,} windows that no training saw, mean over {over}"
-    shown = empty_table(title, caption)
-    last = "p" if tested else "train\nCPU s"
-    for column in ("method", "saw\nlabels", "P", "R", "F1", "F1\nstd", "F1\n95%", "paper\nF1", "as\nlast", last):
-        shown.add_column(column, justify="left" if column == "method" else "right", no_wrap=True)
-    for row in results:
-        numbers = [number(value) for value in (row.precision, row.recall, row.f1, row.f1_std)]
-        numbers += [between(row.interval), number(row.reported[2])]
-        end = number(row.p_value) if tested else number(row.seconds, 1)
-        if row.p_value is not None and row.p_value < paper.SIGNIFICANCE:
-            end += "*"
-        shown.add_row(row.method, "yes" if row.saw_labels else "no", *numbers, f"{row.copied:.1%}", end)
-    return shown
-
-
-def published_table(windows: int, results: Sequence[Result], published: Sequence[Result]) -> Table:
-    """Return the F1 of every method with the training windows kept out and in."""
-    shown = empty_table(f"as published: all {windows:,} windows, those of the training among them")
-    for column in ("method", "F1 held out", "F1 as published", "difference"):
-        shown.add_column(column, justify="left" if column == "method" else "right", no_wrap=True)
-    for ours, theirs in zip(results, published, strict=True):
-        shown.add_row(ours.method, f"{ours.f1:.3f}", f"{theirs.f1:.3f}", f"{theirs.f1 - ours.f1:+.3f}")
-    return shown
-
-
-def empty_table(title: str, caption: str | None = None) -> Table:
-    """Return a table without columns in the style of the others."""
-    return Table(title=title, caption=caption, box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """Write a number, or "-" where there is none."""
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def between(interval: Interval) -> str:
-    """Write the ends of an interval, or "-" where there was nothing to resample."""
-    return "-" if np.isnan(interval.low) else f"{interval.low:.3f}-{interval.high:.3f}"

@@ -16,6 +16,7 @@ from adt_gym import plots, thresholds
 from adt_gym.agents.reference_dqn import EpisodeReport, ReferenceDQN
 from adt_gym.data.kubernetes import kubernetes_kinds
 from adt_gym.evaluation.compare import Row, compare, evaluate, measure, write_table
+from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.evaluation.detections import save_detections
 from adt_gym.evaluation.events import runs
 from adt_gym.evaluation.results import LearningCurve
@@ -30,7 +31,7 @@ from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import fit_and_score, fit_with_bar, make_scorer
 from adt_gym.scripts.progress import bar, console
-from adt_gym.scripts.tables import copying, events_table, kinds_table, seeds_table, table
+from adt_gym.scripts.tables import copying, further_tables, kinds_table, seeds_table, table
 from adt_gym.scripts.versions import versions
 from adt_gym.series import InputError, ScoredSeries, Series
 from adt_gym.thresholds.pythresh import FAST_PYTHRESH
@@ -55,6 +56,7 @@ class RunSettings:
         vus: Whether the VUS is measured.
         seed: Of everything that is drawn, generated data included.
         seeds: How many seeds are run, from ``seed`` on.
+        deadline: Of the composite F1, in windows.
     """
 
     source: sources.SourceSettings
@@ -73,6 +75,7 @@ class RunSettings:
     vus: bool
     seed: int
     seeds: int
+    deadline: int = DEADLINE
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,10 @@ def run(
     seeds: Annotated[int, typer.Option(min=1, help="run so many seeds, from --seed on, and print their mean")] = 1,
     cache: Annotated[Path, typer.Option(help="where scores are kept for the next time")] = Path("runs/cache"),
     out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME by default")] = None,
+    deadline: Annotated[
+        int, typer.Option(min=1, help="windows in which an event must be flagged to count as found (composite F1)")
+    ] = DEADLINE,
+    every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading one")] = False,
 ) -> None:
     """Score a series, train an agent on a small labelled part, and compare it with other methods on the rest."""
     settings = RunSettings(
@@ -135,16 +142,21 @@ def run(
             window, train_anomalies, train_until, train_share, root,
         ),
         scorer, scaling, device, epochs, labelled_windows, episodes, k, hold, alpha, learning_rate, gamma,
-        pythresh, vus, seed, seeds,
+        pythresh, vus, seed, seeds, deadline,
     )  # fmt: skip
     folder = out or Path("runs") / settings.source.name
     with replacing_folder(folder, marker="config.json") as temporary:
-        run_seeds(settings, temporary, cache)
+        run_seeds(settings, temporary, cache, every)
     console.print(f"scores, policy, table and picture are in {folder}", soft_wrap=True)
 
 
-def run_seeds(settings: RunSettings, folder: Path, cache: Path) -> None:
-    """Run every seed, the first in ``folder``, each of the others in a folder in it; print the first and the mean."""
+def run_seeds(settings: RunSettings, folder: Path, cache: Path, every: bool = False) -> None:
+    """Run every seed, the first in ``folder``, each of the others in a folder in it; print the first and the mean.
+
+    Args:
+        settings, folder, cache: See `run`.
+        every: Whether all tables are printed.
+    """
     outcomes: list[SeedOutcome] = []
     tables: dict[int, Path] = {}
     for seed in range(settings.seed, settings.seed + settings.seeds):
@@ -156,11 +168,11 @@ def run_seeds(settings: RunSettings, folder: Path, cache: Path) -> None:
         outcomes.append(run_seed(one, where, cache))
         tables[seed] = where / "table.csv"
         if first:
-            show(outcomes[0], settings.source.name)
+            show(outcomes[0], settings, every)
     if settings.seeds > 1:
         write_seeds(folder / "seeds.csv", tables)
-        console.print(seeds_table([one.rows for one in outcomes]))
-        if outcomes[0].kinds:
+        console.print(seeds_table([one.rows for one in outcomes], settings.deadline))
+        if every and outcomes[0].kinds:
             console.print(kinds_table([one.kinds for one in outcomes]))
 
 
@@ -181,10 +193,11 @@ def run_seed(settings: RunSettings, folder: Path, cache: Path) -> SeedOutcome:
     agent, curve = train_agent(labelled, settings)
     alpha = settings.alpha
     policy = thresholds.Policy(agent, hold=settings.hold, k=settings.k, alpha=alpha, beta=1 - alpha)
-    rows = compare([policy, *baselines()], labelled, test, settings.vus, split.test)
-    rows += where_possible(unsupervised(settings.pythresh), labelled, test, settings.vus, split.test)
+    deadline = settings.deadline
+    rows = compare([policy, *baselines(seed=settings.seed)], labelled, test, settings.vus, split.test, deadline)
+    rows += where_possible(unsupervised(settings.pythresh), labelled, test, settings.vus, split.test, deadline)
     if isinstance(scorer, Ensemble):
-        rows += ensemble_rows(scorer, split.tested, test)
+        rows += ensemble_rows(scorer, split.tested, test, deadline)
 
     (folder / "config.json").write_text(json.dumps({"settings": asdict(settings), **versions()}, indent=2) + "\n")
     if isinstance(scorer, AutoEncoder):
@@ -217,14 +230,16 @@ def scored_parts(scorer: Scorer, split: Split, cache: Path) -> tuple[list[Scored
     return scored[: len(split.train)], scored[len(split.train) :]
 
 
-def show(outcome: SeedOutcome, name: str) -> None:
-    """Print the tables of one seed."""
+def show(outcome: SeedOutcome, settings: RunSettings, every: bool) -> None:
+    """Print the leading table of one seed; if all are asked for, or the VUS, the others too."""
     windows = sum(len(one.labels) for one in outcome.rows[0].detections)
-    console.print(table(outcome.rows, f"{name}: {windows:,} windows that no training saw"))
-    console.print(events_table(outcome.rows))
+    title = f"{settings.source.name}: {windows:,} windows that no training saw"
+    console.print(table(outcome.rows, title, settings.deadline))
+    if every or settings.vus:
+        console.print(*further_tables(outcome.rows), sep="")
+        if outcome.kinds:
+            console.print(kinds_table([outcome.kinds]))
     console.print(copying(outcome.rows), soft_wrap=True)
-    if outcome.kinds:
-        console.print(kinds_table([outcome.kinds]))
 
 
 def write_seeds(path: Path, tables: Mapping[int, Path]) -> None:
@@ -240,11 +255,13 @@ def write_seeds(path: Path, tables: Mapping[int, Path]) -> None:
 
 
 def ensemble_rows(
-    ensemble: Ensemble, test: Sequence[tuple[Series, Series]], scored: Sequence[ScoredSeries]
+    ensemble: Ensemble, test: Sequence[tuple[Series, Series]], scored: Sequence[ScoredSeries], deadline: int
 ) -> list[Row]:
     """Return a row per member and per rule that combines them."""
     each, points = [ensemble.detections(*pair) for pair in test], [one for one, _ in test]
-    return [measure(name, False, [one[name] for one in each], scored, points=points) for name in each[0]]
+    return [
+        measure(name, False, [one[name] for one in each], scored, points=points, deadline=deadline) for name in each[0]
+    ]
 
 
 def kinds_found(rows: Sequence[Row], settings: RunSettings, first: int) -> dict[str, dict[str, float]]:
@@ -285,12 +302,18 @@ def train_agent(labelled: Sequence[ScoredSeries], settings: RunSettings) -> tupl
     return agent, LearningCurve(*np.array(points, dtype=float).T)
 
 
-def baselines(delay: int = 1) -> list[thresholds.Thresholder]:
-    """Return what every agent must be held against, in every table; ``delay`` is that of the labels that it sees."""
+def baselines(delay: int = 1, seed: int = 0) -> list[thresholds.Thresholder]:
+    """Return what every agent must be held against, in every table.
+
+    Args:
+        delay: Of the labels that the agent sees.
+        seed: Of the alarms at random.
+    """
     return [
         thresholds.make("static"),
         thresholds.make("static", on="test"),
         *(thresholds.make("persistence", delay=d) for d in sorted({1, 10, delay})),
+        thresholds.make("random", seed=seed),
         thresholds.make("always"),
         thresholds.make("never"),
     ]
@@ -309,12 +332,13 @@ def where_possible(
     test: Sequence[ScoredSeries],
     volumes: bool,
     points: Sequence[Series],
+    deadline: int,
 ) -> list[Row]:
     """Return the rows of the methods that these scores can be fitted with, and warn of the others."""
     rows = []
     for method in methods:
         try:
-            rows.append(evaluate(method, train, test, volumes, points))
+            rows.append(evaluate(method, train, test, volumes, points, deadline))
         except InputError as error:
             warnings.warn(f"no row for {method.name}: {error}", stacklevel=2)
     return rows

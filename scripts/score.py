@@ -41,6 +41,7 @@ def score(
     epochs: Annotated[int, typer.Option(min=1, help="passes of the scorer's network over its windows")] = 30,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     cache: Annotated[Path, typer.Option(help="where scores are kept for the next time")] = Path("runs/cache"),
+    every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading one")] = False,
 ) -> None:
     """Train a scorer on the normal windows of the training part; write the scores of the whole series.
 
@@ -73,8 +74,8 @@ def score(
     train = [one[: cut - window + 1] for one, cut in zip(scored, cuts, strict=True)]
     test = [one[cut:] for one, cut in zip(scored, cuts, strict=True)]
     curve = getattr(made, "curve", [])
-    rows = [ScorerRow(evaluate_scorer(made.label, train, test), seconds, curve), *baseline_rows(test)]
-    for table in scorer_tables(rows, f"{settings.name}: {sum(map(len, test)):,} windows that no training saw"):
+    rows = [ScorerRow(evaluate_scorer(made.label, train, test), seconds, curve), *baseline_rows(train, test, seed)]
+    for table in scorer_tables(rows, f"{settings.name}: {sum(map(len, test)):,} windows that no training saw", every):
         console.print(table)
     if curve:
         training_curves(out.with_suffix(".curves.png"), {made.label: curve})

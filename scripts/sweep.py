@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import gymnasium as gym
 import typer
-from rich import box
 from rich.table import Table
 
 from adt_gym import thresholds
 from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
 from adt_gym.envs.sources import DEFAULT, resolve
 from adt_gym.evaluation.compare import COLUMNS, Row, compare
+from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.evaluation.grid import METRICS, Grid, Value, as_text, digest, heat_map, parse_grid, points, summarise
 from adt_gym.files import replacing
 from adt_gym.mdp import ThresholdingMDP
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.run import choose_labelled
+from adt_gym.scripts.tables import COMPOSITE, caption_of, composite_note, new_table, number, yes_no
 from adt_gym.scripts.versions import versions
 from adt_gym.scripts.workers import finish, processes, ray_tasks
 from adt_gym.series import InputError, ScoredSeries, varies
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 LABELLED_WINDOWS = 1000
 """About how many windows of the training part the agent and the static threshold learn on, as in `adt run`."""
 
+
+PRINTED = ("composite_f1", "f1", "precision", "recall", "training_seconds")
+"""Of ``METRICS``, what the summary on the terminal has room for."""
 
 AGENT = "adt"
 """What its rows are called."""
@@ -220,6 +224,7 @@ def train_and_evaluate(cell: Cell) -> Outcome:
     seconds = perf_counter() - started
     policy = thresholds.Policy(agent, name=AGENT, hold=cell.hyperparameters.hold, **mdp)
     rules = [thresholds.make(name) for name in ("static", "persistence", "always", "never")]
+    rules.append(thresholds.make("random", seed=cell.seed))
     rows = compare([policy, *rules], labelled, test)
     return Outcome([replace(row, detections=[]) for row in rows], seconds)
 
@@ -318,29 +323,27 @@ def printed(summary: "pd.DataFrame") -> Table:
     series = summary["series"].unique()
     if len(series) == 1:
         settings.remove("series")
-    shown = Table(
-        title=f"{series[0] if len(series) == 1 else 'sweep'}: mean ± standard deviation over seeds",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=0,
-        caption="over the windows behind the training part; the rules below the agent do not depend on its settings",
-    )
-    for name in (*settings, "method"):
-        shown.add_column(name, overflow="fold", no_wrap=name == "method")
-    for name in ("saw labels", "seeds", "P", "R", "F1", "alarms /1k", "train s"):
-        shown.add_column(name, justify="right", min_width=len("±0.123") if len(name) < 3 else None)
-    for row in summary.to_dict("records"):
-        numbers = [_with_deviation(row[metric], row[f"{metric}_std"], metric) for metric in METRICS]
-        saw = "yes" if row["saw_labels"] else "no"
-        shown.add_row(*(str(row[name]) for name in (*settings, "method")), saw, str(row["seeds"]), *numbers)
-    return shown
+    title = f"{series[0] if len(series) == 1 else 'sweep'}: mean ± standard deviation over seeds"
+    caption = caption_of("the rules below the agent do not depend on its settings", composite_note(DEADLINE))
+    columns = ("method", *settings, "saw\nlabels", "seeds", COMPOSITE, "F1", "P", "R", "train s")
+    cells = [
+        (
+            row["method"],
+            *(str(row[name]) for name in settings),
+            yes_no(row["saw_labels"]),
+            str(row["seeds"]),
+            *(_with_deviation(row[metric], row[f"{metric}_std"], metric) for metric in PRINTED),
+        )
+        for row in summary.to_dict("records")
+    ]
+    return new_table(columns, cells, title, caption)
 
 
 def _with_deviation(mean: float, deviation: float, metric: str) -> str:
-    digits = 3 if metric in ("precision", "recall", "f1") else 1
-    if mean != mean:
-        return "-"
-    return f"{mean:.{digits}f}" + (f" ±{deviation:.{digits}f}" if deviation == deviation else "")
+    digits = 1 if metric == "training_seconds" else 3
+    shown = number(mean, digits)
+    deviates = metric in ("composite_f1", "f1") and deviation == deviation
+    return shown + (f" ±{number(deviation, digits)}" if deviates else "")
 
 
 def described(cell: Cell, grid: Grid) -> str:

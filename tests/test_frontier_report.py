@@ -44,7 +44,7 @@ def cells(page: str) -> list[list[str]]:
     return [[re.sub(r"<[^>]*>", "", cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row)] for row in rows]
 
 
-def test_the_page_shows_the_tables_and_the_goals(folder: Path, tmp_path: Path) -> None:
+def test_the_page_shows_the_tables(folder: Path, tmp_path: Path) -> None:
     write_frontier_report(tmp_path / "page.html", [folder])
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<title>fron&lt;tier</title>" in page
@@ -56,9 +56,6 @@ def test_the_page_shows_the_tables_and_the_goals(folder: Path, tmp_path: Path) -
     assert ["ours", "yes", "0.650", "0.450"] in found
     assert ["ours", "yes", "0.550", "0.450"] in found
     assert ["ours", "yes", "12.3", "12.3"] in found
-    ratio = 0.65 / 0.7
-    what = "full, delay 10: F1 over the best simple rule&#x27;s"
-    assert [what, f"{ratio:.3f}", "&ge; 0.95", "no", "&ge; 1.05", "no"] in found
 
 
 def test_the_charts_hold_the_means(folder: Path, tmp_path: Path) -> None:

@@ -169,12 +169,13 @@ def html(run: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_the_truth_table_says_who_saw_labels(html: str, run: Path) -> None:
     head, *rows = Tables(html).tables[0]
-    assert head[:5] == ["method", "saw labels", "P", "R", "F1"]
+    assert head[:6] == ["method", "saw labels", "composite F1", "F1", "F1 low", "F1 high"]
     with (run / "table.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
     assert [row[0] for row in rows] == [row["method"] for row in written]
     assert [row[1] for row in rows] == ["yes" if row["saw_labels"] == "True" else "no" for row in written]
-    assert [row[4] for row in rows] == [f"{float(row['f1']):.3f}" for row in written]
+    assert [row[3] for row in rows] == [f"{float(row['f1']):.3f}" for row in written]
+    assert [row[2] for row in rows] == [f"{float(row['composite_f1']):.3f}" for row in written]
 
 
 def test_the_counts_are_those_of_all_windows(html: str, run: Path) -> None:

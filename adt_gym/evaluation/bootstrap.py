@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from adt_gym.evaluation.flags import of_detection
 from adt_gym.evaluation.metrics import confusion_counts, of_counts
 from adt_gym.series import Detection, InputError
 
@@ -42,11 +43,17 @@ def bootstrap_interval(
         seed: Of the resampling.
 
     Raises:
-        InputError: If there are no values, or not two axes of them.
+        InputError: If there are no values, or not two axes of them, or one is not finite; if the confidence is out of
+            range or there is no resample.
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim < 2 or 0 in values.shape:
         raise InputError(f"bootstrap: values must have shape (series, seeds, ...), none of them 0, got {values.shape}")
+    if not np.isfinite(values).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        raise InputError(f"bootstrap: values{list(place)} is {values[place]}; leave out what was not measured")
+    if not 0 < confidence < 1 or resamples < 1:
+        raise InputError(f"bootstrap: needs 0 < confidence < 1 and resamples >= 1, got {confidence} and {resamples}")
     estimate = float(statistic(values))
     axes = [axis for axis in (0, 1) if values.shape[axis] > 1]
     if not axes:
@@ -80,8 +87,14 @@ def f1_interval(runs: Sequence[Sequence[Detection]]) -> Interval:
             Detections of one name are parts of one series, which is drawn as a whole.
 
     Raises:
-        InputError: If there are no runs, or no detections in them.
+        InputError: If there are no runs, no detections in them, or runs of different series; if a decision or label is
+            neither 0 nor 1.
     """
+    if not runs or not runs[0]:
+        raise InputError("no detections to measure")
+    for run in runs[1:]:
+        if [one.name for one in run] != [one.name for one in runs[0]]:
+            raise InputError("bootstrap: every run must hold detections of the same series in the same order")
     return bootstrap_interval(np.stack([_counts_by_series(run) for run in runs], axis=1), _mean_f1)
 
 
@@ -90,7 +103,7 @@ def _counts_by_series(run: Sequence[Detection]) -> NDArray[np.int_]:
     names = list(dict.fromkeys(one.name for one in run))
     counts = np.zeros((len(names), 3), dtype=np.int_)
     for one in run:
-        counts[names.index(one.name)] += confusion_counts(one.decisions, one.labels)
+        counts[names.index(one.name)] += confusion_counts(*of_detection(one))
     return counts
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym.evaluation.flags import flag_pair
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.files import replacing
 from adt_gym.samples import Samples, Standardiser
+from adt_gym.series import InputError
 
 CLASSES = ("normal", "anomalous")
 
@@ -61,14 +63,24 @@ class Summary:
 
 
 def score(verdicts: Verdicts, labels: NDArray[np.bool_]) -> Scores:
-    """Hold verdicts against the labels, shape ``(n,)``, of the same samples."""
-    normal = precision_recall_f1(~verdicts.decisions, ~labels)
-    anomalous = precision_recall_f1(verdicts.decisions, labels)
+    """Hold verdicts against the labels, shape ``(n,)``, of the same samples.
+
+    Raises:
+        InputError: If a verdict or label is neither 0 nor 1, or their numbers differ.
+    """
+    called, truth = flag_pair(verdicts.decisions, labels, f"{verdicts.method}: ")
+    normal, anomalous = precision_recall_f1(~called, ~truth), precision_recall_f1(called, truth)
     return Scores(verdicts.method, *anomalous, (normal[2] + anomalous[2]) / 2)
 
 
 def summarise(runs: Sequence[Scores]) -> Summary:
-    """Summarise the scores of one method, one per seed."""
+    """Summarise the scores of one method, one per seed.
+
+    Raises:
+        InputError: If there are none.
+    """
+    if not runs:
+        raise InputError("no scores to summarise")
     values = np.array([[getattr(run, metric) for metric in METRICS] for run in runs])
     deviations = values.std(axis=0, ddof=1) if len(runs) > 1 else np.zeros(len(METRICS))
     return Summary(Scores(runs[0].method, *values.mean(axis=0).tolist()), *deviations.tolist())
@@ -100,9 +112,14 @@ def classical_verdicts(train: Samples, test: Samples, seed: int) -> list[Verdict
 
 
 def report(decisions: NDArray[np.bool_], labels: NDArray[np.bool_]) -> str:
-    """Return precision, recall and F1 per class, macro and weighted, and the confusion matrix, as text."""
+    """Return precision, recall and F1 per class, macro and weighted, and the confusion matrix, as text.
+
+    Raises:
+        InputError: If a decision or label is neither 0 nor 1, or their numbers differ.
+    """
     from sklearn.metrics import classification_report, confusion_matrix
 
+    decisions, labels = flag_pair(decisions, labels)
     # Labels are given as numbers: with target_names alone a class that nobody calls would be left out.
     text = classification_report(
         labels.astype(int), decisions.astype(int), labels=[0, 1], target_names=CLASSES, digits=3, zero_division=0
@@ -127,6 +144,7 @@ def draw_confusion(path: str | Path, decisions: NDArray[np.bool_], labels: NDArr
     from matplotlib.figure import Figure
     from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
+    decisions, labels = flag_pair(decisions, labels)
     figure = Figure(figsize=(4.2, 3.8), layout="constrained")
     counts = confusion_matrix(labels, decisions, labels=[False, True])
     display = ConfusionMatrixDisplay(counts, display_labels=CLASSES)

@@ -9,12 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from adt_gym.evaluation.bootstrap import f1_interval
-from adt_gym.evaluation.events import alarm_segments_per_day, false_alarms_per_1000, find_events
+from adt_gym.evaluation.composite import DEADLINE, composite_f1
+from adt_gym.evaluation.events import (
+    alarm_segments_per_day,
+    false_alarms_per_1000,
+    false_alarms_per_day,
+    find_events,
+)
+from adt_gym.evaluation.flags import of_detection
 from adt_gym.evaluation.metrics import pointwise_precision_recall_f1, precision_recall_f1
 from adt_gym.evaluation.range_based import (
     POINT_ADJUSTED,
     margins,
-    point_adjusted_f1,
+    point_adjusted,
     range_precision_recall_f1,
     vus,
 )
@@ -31,9 +38,11 @@ class Row:
         method: Its name.
         saw_labels: Whether it saw labels of the test series.
         precision, recall, f1: In [0, 1], over windows.
+        composite_f1: In [0, 1], of precision over windows and recall over events; see `adt_gym.evaluation.composite`.
         f1_low, f1_high: The 95% interval of ``f1``, series drawn anew; NaN of a single series.
         alarms_per_1000: Flagged windows per 1,000 windows.
         seconds: Time to fit and detect.
+        false_alarms_per_day: Alarm segments that touch no event, per day of normal time; NaN where times are unknown.
         false_alarms_per_1000: Flagged normal windows per 1,000 windows.
         event_recall, event_f1: In [0, 1], over runs of anomalous windows.
         delay_median, delay_p95: Windows from an event's start to its first alarm, over the found events.
@@ -52,10 +61,12 @@ class Row:
     precision: float
     recall: float
     f1: float
+    composite_f1: float
     f1_low: float
     f1_high: float
     alarms_per_1000: float
     seconds: float
+    false_alarms_per_day: float
     false_alarms_per_1000: float
     event_recall: float
     event_f1: float
@@ -83,6 +94,7 @@ def evaluate(
     test: Sequence[ScoredSeries],
     volumes: bool = False,
     points: Sequence[Series] | None = None,
+    deadline: int | None = DEADLINE,
 ) -> Row:
     """Fit a method on the labelled training series and measure it on the test series.
 
@@ -94,6 +106,7 @@ def evaluate(
         test: What it is measured on.
         volumes: Whether the VUS is measured too, which takes long.
         points: What ``test`` was scored from, one per test series; None where the labels of points are unknown.
+        deadline: Of the composite F1, in windows; None for none.
 
     Raises:
         InputError: If there is no test series.
@@ -104,7 +117,7 @@ def evaluate(
     thresholder.fit(test if getattr(thresholder, "fits_on_test", False) else train)
     detections = [thresholder.detect(one) for one in test]
     seconds = time.perf_counter() - started
-    return measure(thresholder.name, thresholder.sees_labels, detections, test, seconds, volumes, points)
+    return measure(thresholder.name, thresholder.sees_labels, detections, test, seconds, volumes, points, deadline)
 
 
 def measure(
@@ -115,16 +128,18 @@ def measure(
     seconds: float = float("nan"),
     volumes: bool = False,
     points: Sequence[Series] | None = None,
+    deadline: int | None = DEADLINE,
 ) -> Row:
     """Return the row of given detections, one per test series; the other arguments are those of `evaluate`."""
-    decisions = np.concatenate([one.decisions for one in detections])
-    labels = np.concatenate([one.labels for one in detections])
+    pairs = [of_detection(one) for one in detections]
+    decisions, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     precision, recall, f1 = precision_recall_f1(decisions, labels)
     interval = f1_interval([detections])
     point_precision, point_recall, point_f1 = _pointwise(detections, points)
     events = find_events(detections)
     _, event_recall, event_f1 = events.precision_recall_f1()
     indexes = [one.index for one in test if one.index is not None]
+    timed = len(indexes) == len(test)
     vus_pr, vus_roc = _volumes(detections, test) if volumes else (float("nan"), float("nan"))
     return Row(
         method=method,
@@ -132,26 +147,26 @@ def measure(
         precision=precision,
         recall=recall,
         f1=f1,
+        composite_f1=composite_f1(detections, deadline),
         f1_low=interval.low,
         f1_high=interval.high,
         alarms_per_1000=1000 * float(decisions.mean()),
         seconds=seconds,
+        false_alarms_per_day=false_alarms_per_day(detections, indexes) if timed else float("nan"),
         false_alarms_per_1000=false_alarms_per_1000(decisions, labels),
         event_recall=event_recall,
         event_f1=event_f1,
         delay_median=events.median_delay,
         delay_p95=events.p95_delay,
         missed_events=events.missed,
-        alarm_segments_per_day=(
-            alarm_segments_per_day(detections, indexes) if len(indexes) == len(test) else float("nan")
-        ),
+        alarm_segments_per_day=alarm_segments_per_day(detections, indexes) if timed else float("nan"),
         point_precision=point_precision,
         point_recall=point_recall,
         point_f1=point_f1,
-        range_f1=float(np.mean([range_precision_recall_f1(one.decisions, one.labels)[2] for one in detections])),
+        range_f1=float(np.mean([range_precision_recall_f1(*pair)[2] for pair in pairs])),
         vus_pr=vus_pr,
         vus_roc=vus_roc,
-        f1_point_adjusted=point_adjusted_f1(decisions, labels),
+        f1_point_adjusted=precision_recall_f1(np.concatenate([point_adjusted(*pair) for pair in pairs]), labels)[2],
         detections=list(detections),
     )
 
@@ -162,9 +177,10 @@ def compare(
     test: Sequence[ScoredSeries],
     volumes: bool = False,
     points: Sequence[Series] | None = None,
+    deadline: int | None = DEADLINE,
 ) -> list[Row]:
     """Return a row per method, in the order given; the other arguments are those of `evaluate`."""
-    return [evaluate(one, train, test, volumes, points) for one in thresholders]
+    return [evaluate(one, train, test, volumes, points, deadline) for one in thresholders]
 
 
 def _pointwise(detections: Sequence[Detection], points: Sequence[Series] | None) -> tuple[float, float, float]:

@@ -1,6 +1,6 @@
 """The frontier: what methods reach on unseen series as labels come late, in part, wrongly or never."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,20 +20,11 @@ NEVER = "never"
 """Stands for the delay of labels that never come, as whose feedback "none" is written."""
 
 OURS, PAPER, PERSISTENCE = "ours", "adt (paper)", "persistence(d)"
-SIMPLE = (PERSISTENCE, "static", "rolling_quantile", "dspot")
-"""The rules whose best is what our agent is held against."""
-
-METHODS = (*SIMPLE, "pythresh (best on train)", "gradient boosting", PAPER, OURS, "always", "never")
+METHODS = (
+    PERSISTENCE, "static", "rolling_quantile", "dspot", "pythresh (best on train)", "gradient boosting", PAPER, OURS,
+    "random", "always", "never",
+)  # fmt: skip
 """All rows of a table, in their order."""
-
-FLOOR, AIM, AIMED_AT = 0.95, 1.05, ("10", "60", "300")
-"""The project's goals: our F1 over that of the best simple rule, at every delay, and what is aimed at for some."""
-
-ALERTS_FLOOR, ALERTS_AIM = 0.90, 0.97
-"""The project's goals: our F1 with labels of alerts only over our F1 with all labels."""
-
-NOISE, NOISE_FLOOR, NOISE_AIM = 0.1, 0.15, 0.05
-"""The project's goals: with so many labels flipped, the share of our F1 that is lost."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +40,8 @@ class FrontierRow:
         seed: Of everything that was drawn.
         saw_labels: Whether it was told labels of that series.
         detail: Which PyThresh method was chosen, or why nothing was measured.
-        precision, recall, f1, event_recall, missed_events, false_alarms_per_1000: See `adt_gym.evaluation.compare.Row`;
-            NaN where nothing was measured.
+        precision, recall, f1, composite_f1, event_recall, missed_events, false_alarms_per_day, false_alarms_per_1000,
+            alarms_per_1000: See `adt_gym.evaluation.compare.Row`; NaN where nothing was measured.
         detection_delay: The median over the found events, in windows.
         seconds: Time to fit and detect; what methods share is counted for each.
     """
@@ -66,10 +57,13 @@ class FrontierRow:
     precision: float = float("nan")
     recall: float = float("nan")
     f1: float = float("nan")
+    composite_f1: float = float("nan")
     event_recall: float = float("nan")
     detection_delay: float = float("nan")
     missed_events: float = float("nan")
+    false_alarms_per_day: float = float("nan")
     false_alarms_per_1000: float = float("nan")
+    alarms_per_1000: float = float("nan")
     seconds: float = float("nan")
 
     @classmethod
@@ -87,10 +81,13 @@ class FrontierRow:
             precision=row.precision,
             recall=row.recall,
             f1=row.f1,
+            composite_f1=row.composite_f1,
             event_recall=row.event_recall,
             detection_delay=row.delay_median,
             missed_events=row.missed_events,
+            false_alarms_per_day=row.false_alarms_per_day,
             false_alarms_per_1000=row.false_alarms_per_1000,
+            alarms_per_1000=row.alarms_per_1000,
             seconds=row.seconds,
         )
 
@@ -128,8 +125,16 @@ def read_rows(path: str | Path) -> "pd.DataFrame":
         table = pd.read_csv(
             path, dtype=dict.fromkeys(TEXTS, "str"), keep_default_na=False, na_values={key: [""] for key in numbers}
         )
+    except ValueError as error:
+        raise InputError(f"{path} is not the table of a frontier: {error}") from error
+    if missing := [column for column in columns if column not in table]:
+        raise InputError(
+            f"{path} is not the table of a frontier, or an old one: it has no {', '.join(missing)}; make it again with "
+            "`adt frontier`, into a new folder (--out)"
+        )
+    try:
         return table[columns].astype(dict.fromkeys(numbers, float) | {"saw_labels": bool})
-    except (ValueError, KeyError) as error:
+    except ValueError as error:
         raise InputError(f"{path} is not the table of a frontier: {error}") from error
 
 
@@ -192,63 +197,3 @@ def _ordered(found: Iterable[str], order: Sequence[str]) -> list[str]:
 
 def _place(delay: str) -> float:
     return float("inf") if delay == NEVER else int(delay)
-
-
-# The goals
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A figure of our agent beside what it must reach and what is aimed at.
-
-    Args:
-        what: Which figure.
-        value: What it came to.
-        floor: What it must reach.
-        aim: What is hoped for; None where no more is.
-        loss: Whether less is better: then it must stay below.
-    """
-
-    what: str
-    value: float
-    floor: float
-    aim: float | None = None
-    loss: bool = False
-
-    def reached(self, limit: float) -> bool:
-        """Return whether the value is on the good side of a limit."""
-        return self.value < limit if self.loss else self.value >= limit
-
-
-def goals(table: "pd.DataFrame") -> list[Goal]:
-    """Return the figures that the project must reach, as far as what was measured gives them."""
-    ours: dict[tuple[str, float], dict[str, float]] = {}
-    found: list[Goal] = []
-    for feedback, noise in settings_of(table):
-        f1 = over_delays(panel(table, feedback, noise)).mean
-        delays, mine = [str(delay) for delay in f1.columns], f1.loc[OURS]
-        each = dict(zip(delays, mine.to_numpy(float), strict=True))
-        ours[feedback, noise] = {delay: value for delay, value in each.items() if delay != NEVER}
-        if noise == 0:
-            ratios = mine / f1.reindex(list(SIMPLE)).max()
-            for delay, ratio in zip(delays, ratios.to_numpy(float), strict=True):
-                aim = AIM if delay in AIMED_AT else None
-                found.append(Goal(f"{feedback}, delay {delay}: F1 over the best simple rule's", ratio, FLOOR, aim))
-    full, alerts = ours.get(("full", 0.0)), ours.get(("alerts", 0.0))
-    if full and alerts:
-        for delay, ratio in _each_and_all(alerts, full).items():
-            found.append(Goal(f"{delay}: F1 with alerts over F1 with full", ratio, ALERTS_FLOOR, ALERTS_AIM))
-    for feedback in dict.fromkeys(feedback for feedback, _ in ours):
-        clean, noisy = ours.get((feedback, 0.0)), ours.get((feedback, NOISE))
-        if clean and noisy:
-            for delay, ratio in _each_and_all(noisy, clean).items():
-                what = f"{feedback}, {delay}: share of F1 lost at label noise {NOISE:g}"
-                found.append(Goal(what, 1 - ratio, NOISE_FLOOR, NOISE_AIM, loss=True))
-    return found
-
-
-def _each_and_all(some: Mapping[str, float], whole: Mapping[str, float]) -> dict[str, float]:
-    """Return the ratio at each delay, and that of the sums over all delays; NaN over 0."""
-    pairs = {f"delay {delay}": (some[delay], whole[delay]) for delay in whole}
-    pairs["all delays"] = sum(some.values()), sum(whole.values())
-    return {what: one / other if other else float("nan") for what, (one, other) in pairs.items()}

@@ -18,7 +18,7 @@ Value = int | float | bool | str | tuple[int, ...]
 Grid = dict[str, tuple[Value, ...]]
 """The values of each setting that the grid names."""
 
-METRICS = ("precision", "recall", "f1", "alarms_per_1000", "training_seconds")
+METRICS = ("composite_f1", "f1", "precision", "recall", "alarms_per_1000", "training_seconds")
 """What is summed up over seeds."""
 
 ANY = "any"

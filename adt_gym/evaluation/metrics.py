@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from adt_gym.evaluation.flags import as_flags, flag_pair
 from adt_gym.series import InputError
 
 
@@ -19,7 +20,7 @@ def precision_recall_f1(decisions: ArrayLike, labels: ArrayLike) -> tuple[float,
         labels: Shape ``(T,)``, True where it is anomalous.
 
     Raises:
-        InputError: If the shapes differ.
+        InputError: If a decision or label is neither 0 nor 1, the lengths differ, or there is no window.
     """
     return of_counts(*confusion_counts(decisions, labels))
 
@@ -32,12 +33,10 @@ def confusion_counts(decisions: ArrayLike, labels: ArrayLike) -> tuple[int, int,
         labels: Shape ``(T,)``, True where it is anomalous.
 
     Raises:
-        InputError: If the shapes differ.
+        InputError: If a decision or label is neither 0 nor 1, the lengths differ, or there is no window.
     """
-    decisions, labels = np.asarray(decisions, dtype=bool), np.asarray(labels, dtype=bool)
-    if decisions.shape != labels.shape:
-        raise InputError(f"decisions have shape {decisions.shape}, labels {labels.shape}; they must be equal")
-    return int(np.sum(decisions & labels)), int(np.sum(decisions & ~labels)), int(np.sum(~decisions & labels))
+    flagged, anomalous = flag_pair(decisions, labels)
+    return int(np.sum(flagged & anomalous)), int(np.sum(flagged & ~anomalous)), int(np.sum(~flagged & anomalous))
 
 
 def of_counts(tp: int, fp: int, fn: int) -> tuple[float, float, float]:
@@ -60,14 +59,17 @@ def pointwise_precision_recall_f1(
         point_labels: One per series, shape ``(n,)``, True where a point is anomalous.
 
     Raises:
-        InputError: If a series has more windows than points.
+        InputError: If a decision or label is neither 0 nor 1, there is none, or a series has more windows than points.
     """
-    flagged = [_flagged_points(d, len(np.asarray(p))) for d, p in zip(decisions, point_labels, strict=True)]
-    return precision_recall_f1(np.concatenate(flagged), np.concatenate([np.asarray(p) for p in point_labels]))
+    if len(decisions) != len(point_labels) or len(decisions) == 0:
+        raise InputError(f"decisions of {len(decisions)} series, point_labels of {len(point_labels)}: give one each")
+    labels = [as_flags(one, f"point_labels[{i}]") for i, one in enumerate(point_labels)]
+    windows = [as_flags(one, f"decisions[{i}]") for i, one in enumerate(decisions)]
+    flagged = [_flagged_points(d, len(p)) for d, p in zip(windows, labels, strict=True)]
+    return precision_recall_f1(np.concatenate(flagged), np.concatenate(labels))
 
 
-def _flagged_points(decisions: ArrayLike, points: int) -> NDArray[np.bool_]:
-    decisions = np.asarray(decisions, dtype=bool)
+def _flagged_points(decisions: NDArray[np.bool_], points: int) -> NDArray[np.bool_]:
     before = points - len(decisions)
     if before < 0:
         raise InputError(f"{len(decisions)} windows of {points} points: there cannot be more windows")

@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from adt_gym.evaluation.events import runs
+from adt_gym.evaluation.flags import as_flags, flag_pair
 from adt_gym.evaluation.metrics import precision_recall_f1
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.series import Detection, InputError, ScoredSeries, varies
 
 POINT_ADJUSTED = "F1 (point-adjusted, inflated)"
 """The only name under which a table may show `point_adjusted_f1`."""
@@ -23,24 +24,31 @@ def vus(scores: ArrayLike, labels: ArrayLike, buffers: ArrayLike = range(0, 101,
     Args:
         scores: Shape ``(T,)``, higher is more anomalous, finite.
         labels: Shape ``(T,)``.
-        buffers: Lengths in windows, integers from 0.
+        buffers: Lengths in windows, integers from 0, at least one.
 
     Returns:
         (NaN, NaN) where the labels are all equal: there is no rank to judge. As in aeon, (0, 0) for constant scores.
 
     Raises:
-        InputError: If the shapes differ.
+        InputError: If a label is neither 0 nor 1, a score not finite or a buffer no such length, or the shapes differ.
     """
     from aeon.benchmarking.metrics.anomaly_detection import range_pr_roc_auc_support
 
-    scores, labels = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.int_)
-    if scores.shape != labels.shape:
-        raise InputError(f"scores have shape {scores.shape}, labels {labels.shape}; they must be equal")
-    if labels.min() == labels.max():
+    scores, anomalous = np.asarray(scores, dtype=np.float64), as_flags(labels, "labels")
+    if scores.shape != anomalous.shape:
+        raise InputError(f"scores have shape {scores.shape}, labels {anomalous.shape}; they must be equal")
+    if not np.isfinite(scores).all():
+        first = int(np.argmin(np.isfinite(scores)))
+        raise InputError(f"scores[{first}] is {scores[first]}: scores must be finite")
+    lengths = np.asarray(buffers)
+    if lengths.ndim != 1 or len(lengths) == 0 or lengths.dtype.kind not in "iu" or lengths.min() < 0:
+        raise InputError(f"buffers must be at least one whole number of windows from 0, got {buffers!r}")
+    if not varies(anomalous):
         return float("nan"), float("nan")
     if scores.min() == scores.max():
         return 0.0, 0.0
-    areas = [range_pr_roc_auc_support(labels, scores, buffer, skip_check=True) for buffer in np.asarray(buffers)]
+    truth = anomalous.astype(np.int_)
+    areas = [range_pr_roc_auc_support(truth, scores, buffer, skip_check=True) for buffer in lengths]
     pr, roc = np.mean(areas, axis=0)
     return float(pr), float(roc)
 
@@ -68,7 +76,7 @@ def range_precision_recall_f1(decisions: ArrayLike, labels: ArrayLike) -> tuple[
         labels: Shape ``(T,)``, True where it is anomalous.
 
     Raises:
-        InputError: If the shapes differ.
+        InputError: If a decision or label is neither 0 nor 1, the lengths differ, or there is no window.
     """
     from aeon.benchmarking.metrics.anomaly_detection import range_f_score, range_precision, range_recall
 
@@ -76,7 +84,7 @@ def range_precision_recall_f1(decisions: ArrayLike, labels: ArrayLike) -> tuple[
     if overlap[2] in (0.0, 1.0):
         return overlap
     # aeon answers 0 where all windows are flagged; one more window, normal and not flagged, touches no range.
-    flagged, anomalous = np.append(decisions, False).astype(int), np.append(labels, False).astype(int)
+    flagged, anomalous = (np.append(one, False).astype(int) for one in flag_pair(decisions, labels))
     return (
         float(range_precision(anomalous, flagged)),
         float(range_recall(anomalous, flagged)),
@@ -85,7 +93,7 @@ def range_precision_recall_f1(decisions: ArrayLike, labels: ArrayLike) -> tuple[
 
 
 def point_adjusted_f1(decisions: ArrayLike, labels: ArrayLike) -> float:
-    """Return the F1 over windows after every event with one flagged window is counted as flagged throughout.
+    """Return the F1 over the windows of one series after `point_adjusted`.
 
     The field reports it still; random alarms score high on it (S. Kim et al., "Towards a Rigorous Evaluation of
     Time-Series Anomaly Detection", AAAI 2022). Show it under the name `POINT_ADJUSTED` only.
@@ -95,9 +103,19 @@ def point_adjusted_f1(decisions: ArrayLike, labels: ArrayLike) -> float:
         labels: Shape ``(T,)``, True where it is anomalous.
 
     Raises:
-        InputError: If the shapes differ.
+        InputError: If a decision or label is neither 0 nor 1, the lengths differ, or there is no window.
     """
-    adjusted = np.array(decisions, dtype=bool)
-    for start, stop in zip(*runs(labels), strict=True):
+    return precision_recall_f1(point_adjusted(decisions, labels), labels)[2]
+
+
+def point_adjusted(decisions: ArrayLike, labels: ArrayLike) -> NDArray[np.bool_]:
+    """Return the decisions on one series, with every event that has a flagged window flagged throughout.
+
+    Several series are adjusted one by one: laid end to end, an event at the end of one and an event at the start of the
+    next would become a single one. The arguments and errors are those of `point_adjusted_f1`.
+    """
+    flagged, anomalous = flag_pair(decisions, labels)
+    adjusted = flagged.copy()
+    for start, stop in zip(*runs(anomalous), strict=True):
         adjusted[start:stop] = adjusted[start:stop].any()
-    return precision_recall_f1(adjusted, labels)[2]
+    return adjusted

@@ -7,8 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym import thresholds
+from adt_gym.evaluation.composite import DEADLINE, composite_f1
+from adt_gym.evaluation.events import false_alarms_per_day, find_events
+from adt_gym.evaluation.flags import as_flags
 from adt_gym.evaluation.metrics import precision_recall_f1
-from adt_gym.series import InputError, ScoredSeries, varies
+from adt_gym.series import Detection, InputError, ScoredSeries, varies
 from adt_gym.thresholds.static import best_f1_threshold
 
 UNLABELLED_QUANTILE = 0.99
@@ -26,6 +29,7 @@ class ScorerReport:
         accuracy: Share of windows judged rightly.
         macro_precision, macro_recall, macro_f1: The mean of those of the anomalous and of the normal windows.
         tp, fp, fn, tn: The confusion matrix, in windows.
+        composite_f1, false_alarms_per_day, delay_median: See `adt_gym.evaluation.compare.Row`.
         threshold: Chosen on the training scores; None for a baseline.
         auroc: Area under the ROC curve of the scores, whatever the threshold; None for a baseline and where the test
             has one kind of windows only.
@@ -44,8 +48,16 @@ class ScorerReport:
     fp: int
     fn: int
     tn: int
+    composite_f1: float
+    false_alarms_per_day: float
+    delay_median: float
     threshold: float | None = None
     auroc: float | None = None
+
+    @property
+    def alarms_per_1000(self) -> float:
+        """Flagged windows per 1,000 windows."""
+        return 1000 * (self.tp + self.fp) / (self.tp + self.fp + self.fn + self.tn)
 
 
 def static_threshold(train: Sequence[ScoredSeries]) -> float:
@@ -55,7 +67,9 @@ def static_threshold(train: Sequence[ScoredSeries]) -> float:
     return float(np.quantile(np.concatenate([one.scores for one in train]), UNLABELLED_QUANTILE))
 
 
-def evaluate_scorer(name: str, train: Sequence[ScoredSeries], test: Sequence[ScoredSeries]) -> ScorerReport:
+def evaluate_scorer(
+    name: str, train: Sequence[ScoredSeries], test: Sequence[ScoredSeries], deadline: int | None = DEADLINE
+) -> ScorerReport:
     """Choose a static threshold on the training scores and measure it on the test scores.
 
     Raises:
@@ -69,29 +83,49 @@ def evaluate_scorer(name: str, train: Sequence[ScoredSeries], test: Sequence[Sco
     scores = np.concatenate([one.scores for one in test])
     labels = np.concatenate([one.labels for one in test])
     auroc = float(roc_auc_score(labels, scores)) if varies(labels) else None
-    return replace(_report(name, False, scores > np.float32(threshold), labels), threshold=threshold, auroc=auroc)
+    detections = [Detection.at(threshold, one) for one in test]
+    return replace(_report(name, False, detections, test, deadline), threshold=threshold, auroc=auroc)
 
 
-def evaluate_baselines(test: Sequence[ScoredSeries]) -> list[ScorerReport]:
-    """Return what every scorer must be held against: copying the last label, and flagging everything or nothing."""
-    rules = (thresholds.make("persistence", delay=1), thresholds.make("always"), thresholds.make("never"))
-    labels = np.concatenate([one.labels for one in test])
-    return [
-        _report(rule.name, rule.sees_labels, np.concatenate([rule.detect(one).decisions for one in test]), labels)
-        for rule in rules
-    ]
+def evaluate_baselines(
+    train: Sequence[ScoredSeries], test: Sequence[ScoredSeries], deadline: int | None = DEADLINE, seed: int = 0
+) -> list[ScorerReport]:
+    """Return what every scorer must be held against, from copying the last label to flagging nothing.
+
+    The alarms at random are as frequent as those of the static threshold on ``train``.
+    """
+    rate = float(np.mean(np.concatenate([one.scores for one in train]) > np.float32(static_threshold(train))))
+    rules = (
+        thresholds.make("persistence", delay=1),
+        thresholds.make("random", rate=rate, seed=seed).fit(train),
+        thresholds.make("always"),
+        thresholds.make("never"),
+    )
+    return [_report(rule.name, rule.sees_labels, [rule.detect(one) for one in test], test, deadline) for rule in rules]
 
 
-def _report(method: str, saw_labels: bool, flagged: NDArray[np.bool_], labels: NDArray[np.bool_]) -> ScorerReport:
+def _report(
+    method: str,
+    saw_labels: bool,
+    detections: Sequence[Detection],
+    test: Sequence[ScoredSeries],
+    deadline: int | None,
+) -> ScorerReport:
     from sklearn.metrics import accuracy_score, confusion_matrix
 
+    flagged = np.concatenate([one.decisions for one in detections])
+    labels = np.concatenate([one.labels for one in detections])
     tn, fp, fn, tp = (int(n) for n in confusion_matrix(labels, flagged, labels=[False, True]).ravel())
     anomalous = precision_recall_f1(flagged, labels)
     normal = precision_recall_f1(~flagged, ~labels)
     macro_precision, macro_recall, macro_f1 = ((a + b) / 2 for a, b in zip(anomalous, normal, strict=True))
     accuracy = float(accuracy_score(labels, flagged))
+    indexes = [one.index for one in test if one.index is not None]
     return ScorerReport(
-        method, saw_labels, *anomalous, accuracy, macro_precision, macro_recall, macro_f1, tp, fp, fn, tn
+        method, saw_labels, *anomalous, accuracy, macro_precision, macro_recall, macro_f1, tp, fp, fn, tn,
+        composite_f1=composite_f1(detections, deadline),
+        false_alarms_per_day=false_alarms_per_day(detections, indexes) if len(indexes) == len(test) else float("nan"),
+        delay_median=find_events(detections).median_delay,
     )  # fmt: skip
 
 
@@ -104,8 +138,9 @@ def shares_found(kinds: NDArray[np.str_], decisions: NDArray[np.bool_], window: 
         window: tau, the points of a window.
 
     Raises:
-        InputError: If the shapes do not fit.
+        InputError: If the shapes do not fit, or a decision is neither 0 nor 1.
     """
+    decisions = as_flags(decisions, "decisions")
     if len(decisions) != len(kinds) - window + 1:
         raise InputError(f"{len(decisions)} windows of {window} points cannot come from {len(kinds)} points")
     views = np.lib.stride_tricks.sliding_window_view(kinds, window)

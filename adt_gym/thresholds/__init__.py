@@ -39,6 +39,7 @@ _WHERE = {
     "static": "adt_gym.thresholds.static:Static",
     "always": "adt_gym.thresholds.static:Always",
     "never": "adt_gym.thresholds.static:Never",
+    "random": "adt_gym.thresholds.random:Random",
     "persistence": "adt_gym.thresholds.persistence:Persistence",
     "quantile": "adt_gym.thresholds.quantile:Quantile",
     "false_alarm_rate": "adt_gym.thresholds.quantile:FalseAlarmRate",

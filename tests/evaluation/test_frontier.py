@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from adt_gym.evaluation.frontier import FrontierRow, Goal, goals, over_delays, panel, read_rows, settings_of, write_rows
+from adt_gym.evaluation.frontier import FrontierRow, over_delays, panel, read_rows, settings_of, write_rows
 from adt_gym.series import InputError
 
 
@@ -43,6 +43,12 @@ def test_another_table_is_refused(tmp_path: Path, content: str) -> None:
         read_rows(tmp_path / "table.csv")
 
 
+def test_a_table_of_before_says_how_to_make_it_anew(tmp_path: Path, rows: list[FrontierRow]) -> None:
+    write_rows(tmp_path / "table.csv", rows).drop(columns="composite_f1").to_csv(tmp_path / "table.csv", index=False)
+    with pytest.raises(InputError, match="has no composite_f1; make it again with `adt frontier`"):
+        read_rows(tmp_path / "table.csv")
+
+
 def test_labels_that_never_come_stand_last_in_every_panel(tmp_path: Path, rows: list[FrontierRow]) -> None:
     table = write_rows(tmp_path / "table.csv", reversed(rows))
     assert set(settings_of(table)) == {("full", 0.0), ("full", 0.1), ("alerts", 0.0)}
@@ -73,32 +79,3 @@ def test_a_detection_delay_is_over_the_series_with_a_found_event(tmp_path: Path)
     ]
     table = write_rows(tmp_path / "table.csv", rows)
     assert over_delays(panel(table, "full", 0.0), "detection_delay").mean.loc["ours", "1"] == 4
-
-
-def test_the_goals_are_the_ratios_of_the_means(tmp_path: Path, rows: list[FrontierRow]) -> None:
-    found = {goal.what: goal for goal in goals(write_rows(tmp_path / "table.csv", rows))}
-    expected = {
-        "full, delay 1: F1 over the best simple rule's": 0.7 / 0.5,
-        "full, delay 10: F1 over the best simple rule's": 0.6 / 0.4,
-        "full, delay never: F1 over the best simple rule's": 0.3 / 0.4,
-        "alerts, delay 1: F1 over the best simple rule's": 0.7 / 0.4,
-        "alerts, delay 10: F1 over the best simple rule's": 0.5 / 0.4,
-        "alerts, delay never: F1 over the best simple rule's": 0.3 / 0.4,
-        "delay 1: F1 with alerts over F1 with full": 1,
-        "delay 10: F1 with alerts over F1 with full": 0.5 / 0.6,
-        "all delays: F1 with alerts over F1 with full": 1.2 / 1.3,
-        "full, delay 1: share of F1 lost at label noise 0.1": 0.06 / 0.7,
-        "full, delay 10: share of F1 lost at label noise 0.1": 0.06 / 0.6,
-        "full, all delays: share of F1 lost at label noise 0.1": 0.12 / 1.3,
-    }
-    assert {what: goal.value for what, goal in found.items()} == pytest.approx(expected)
-    aims = {what: goal.aim for what, goal in found.items() if what.startswith("full, delay")}
-    assert list(aims.values()) == [None, 1.05, None, 0.05, 0.05]
-
-
-def test_a_goal_is_reached_at_its_limit_and_a_loss_below_it() -> None:
-    assert Goal("ratio", 0.95, 0.95).reached(0.95)
-    assert not Goal("ratio", 0.94, 0.95).reached(0.95)
-    assert Goal("lost", 0.14, 0.15, loss=True).reached(0.15)
-    assert not Goal("lost", 0.15, 0.15, loss=True).reached(0.15)
-    assert not Goal("unmeasured", float("nan"), 0.95).reached(0.95)

@@ -54,9 +54,11 @@ def test_auroc_is_none_where_the_test_has_one_kind_of_windows() -> None:
 def test_the_baselines_stand_beside_every_scorer_and_say_who_saw_labels() -> None:
     first = ScoredSeries(np.full(4, 0.5), [False, True, True, False], "a")
     second = ScoredSeries(np.full(3, 0.5), [True, True, False], "b")
-    copy, always, never = evaluate_baselines([first, second])
+    train = [scored(0)]
+    copy, random, always, never = evaluate_baselines(train, [first, second])
     assert (copy.method, copy.saw_labels) == ("persistence(1)", True)
     assert (copy.tp, copy.fp, copy.fn, copy.tn) == (2, 2, 2, 1)  # copied: 0 0 1 1 and 0 1 1
+    assert (random.method, random.saw_labels, random.tp + random.fp + random.fn + random.tn) == ("random", False, 7)
     assert (always.method, always.saw_labels) == ("always", False)
     assert (always.precision, always.recall) == (pytest.approx(4 / 7), 1)
     assert (never.method, never.saw_labels) == ("never", False)

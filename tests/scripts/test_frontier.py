@@ -35,7 +35,8 @@ app.command(cls=SeveralWords)(frontier)
 
 COLUMNS = [
     "method", "feedback", "delay", "label_noise", "series", "seed", "saw_labels", "detail", "precision", "recall", "f1",
-    "event_recall", "detection_delay", "missed_events", "false_alarms_per_1000", "seconds",
+    "composite_f1", "event_recall", "detection_delay", "missed_events", "false_alarms_per_day", "false_alarms_per_1000",
+    "alarms_per_1000", "seconds",
 ]  # fmt: skip
 FAST = ("IQR", "MAD")
 QUICK = ("--scorer", "isolation", "--episodes", 3, "--jobs", 1)
@@ -126,7 +127,7 @@ def test_every_method_has_a_row_at_every_delay_of_unseen_servers(here: Path) -> 
     assert all(0 <= float(row["f1"]) <= 1 for row in found)
     (chosen,) = {row["detail"] for row in found if row["method"].startswith("pythresh")}
     assert chosen in methods.FAST_PYTHRESH
-    assert all(words in output for words in (*METHODS, "saw labels", "best simple rule", "out holds table.csv"))
+    assert all(words in output for words in (*METHODS, "Composite F1 by delay", "labels", "out holds table.csv"))
 
 
 @pytest.mark.usefixtures("here", "quick")
@@ -148,7 +149,7 @@ def test_there_is_one_row_per_combination() -> None:
     assert set(found) == expected
 
     measured = table.drop(columns=["feedback", "delay", "label_noise", "seconds"])
-    for method in ("static", "rolling_quantile", "dspot", BestPyThresh.name, "always", "never"):
+    for method in ("static", "rolling_quantile", "dspot", "random", BestPyThresh.name, "always", "never"):
         of_method = measured[measured["method"] == method]
         assert not of_method["saw_labels"].any()
         assert len(of_method.drop_duplicates()) == len(SERVERS) * 2, f"{method} depends on the delay"
@@ -369,7 +370,7 @@ def test_the_best_pythresh_method_is_chosen_by_the_mean_f1_on_the_training_serie
 def test_what_cannot_be_fitted_costs_its_row_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(methods, "with_labels", lambda *_: [])
     flat = [ScoredSeries(np.full(200, 0.5), np.arange(200) < 9, name) for name in ("a", "b")]
-    rows = {row.method: row for row in measure_all(flat, scored(0), [Feedback("none")], 0, 1, FAST)}
+    rows = {row.method: row for row in measure_all(flat, scored(0), [Feedback("none")], 0, 1, pythresh=FAST)}
     assert np.isnan(rows["dspot"].f1)
     assert "dspot" in rows["dspot"].detail
     assert rows["always"].f1 > 0

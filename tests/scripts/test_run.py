@@ -12,6 +12,8 @@ from typer.testing import CliRunner, Result
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.data import load
 from adt_gym.data.kubernetes import kubernetes
+from adt_gym.evaluation.composite import composite_f1
+from adt_gym.evaluation.events import false_alarms_per_day
 from adt_gym.scored_files import load_scored
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts.__main__ import app
@@ -31,7 +33,7 @@ FILES = {
     "scores-train.npz",
     "table.csv",
 }
-BASELINES = {"persistence(1)", "always", "never", "static", "static (test labels)"}
+BASELINES = {"persistence(1)", "always", "never", "random", "static", "static (test labels)"}
 NAB = Path(__file__).parents[2] / "../shared/data/nab"
 REPEATED_TIMES = {
     "ambient_temperature_system_failure": 0,
@@ -153,6 +155,22 @@ def test_the_configuration_names_every_setting(here: Path) -> None:
     assert {"python", "adt_gym", "numpy", "torch", "gymnasium"} <= set(config["versions"])
 
 
+def test_one_table_of_methods_is_printed_and_all_if_asked(here: Path) -> None:
+    leading = succeed(*PUMP, "--deadline", 4, "--out", "one").output
+    assert json.loads(Path("one/config.json").read_text())["settings"]["deadline"] == 4
+    assert leading.count("method ") == 1
+    assert "within 4 windows" in " ".join(leading.split())
+    assert "F1 (point-adjusted" not in leading
+    every = succeed(*PUMP, "--all", "--out", "two").output
+    assert every.count("method ") == 3
+    assert "F1 (point-adjusted" in every
+    assert max(map(len, every.splitlines())) <= 100
+    (test,) = load_scored("one/scores-test.npz")
+    row, copy = rows_of(Path("one"))["persistence(1)"], make("persistence").detect(test)
+    assert float(row["composite_f1"]) == pytest.approx(composite_f1([copy], 4))
+    assert float(row["false_alarms_per_day"]) == false_alarms_per_day([copy], [test.index])
+
+
 def test_two_runs_with_one_seed_give_one_table(here: Path) -> None:
     tables = []
     for out, seed in (("one", 5), ("two", 5), ("three", 6)):
@@ -193,11 +211,11 @@ def test_several_seeds_are_the_runs_of_each_and_their_mean(here: Path) -> None:
         pd.testing.assert_frame_equal(mine, table.drop(columns="seconds"))
     assert "mean over 2 seeds" in result.output
     f1 = seeds[seeds["method"] == "adt"]["f1"]
-    assert f"{f1.mean():.3f} ± {f1.std():.3f}" in result.output
+    assert f"{f1.mean():.3f} ±{f1.std():.3f}" in result.output
 
 
 def test_the_seed_makes_the_generated_cluster_and_tells_its_kinds(here: Path) -> None:
-    output = succeed("kubernetes", "--scorer", "isolation", "--seed", 3).output
+    output = succeed("kubernetes", "--scorer", "isolation", "--seed", 3, "--all").output
     (test,), (made,) = load_scored("runs/kubernetes/scores-test.npz"), kubernetes(3)
     tested = made[len(made) - len(test) - WINDOW + 1 :]
     np.testing.assert_array_equal(test.labels, tested.window_labels(WINDOW))

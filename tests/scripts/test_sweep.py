@@ -37,7 +37,7 @@ app = typer.Typer()
 app.command()(sweep)
 
 SERIES = "yahoo_like_59"
-METHODS = ["adt", "static", "persistence(1)", "always", "never"]
+METHODS = ["adt", "static", "persistence(1)", "always", "never", "random"]
 TINY = Cell(SERIES, episodes=5)
 GREEDY = Hyperparameters(exploration_fraction=0.1)
 GRID = (f"series={SERIES}", "episodes=5", "k=2,3", "alpha=0.9,0.5", "seed=0:2")
@@ -135,7 +135,7 @@ def test_a_summary_is_over_seeds_and_names_rules_once() -> None:
     rows += [("s", seed, k, "never", False, 0.0) for k in (2, 3) for seed in (0, 1)]
     rows[3] = (*rows[3][:5], math.nan)
     table = pd.DataFrame(rows, columns=columns)
-    table[["precision", "recall", "alarms_per_1000", "training_seconds"]] = math.nan
+    table[["composite_f1", "precision", "recall", "alarms_per_1000", "training_seconds"]] = math.nan
     summary = summarise(table, ["k"], "adt")
     assert summary[["k", "method", "saw_labels", "seeds"]].to_numpy().tolist() == [
         [2, "adt", True, 2],
@@ -164,7 +164,7 @@ def test_a_cell_trains_on_the_training_part_and_is_measured_on_the_rest() -> Non
     assert outcome.training_seconds > 0
     assert [row.method for row in outcome.rows] == METHODS
     assert [row.method for row in outcome.rows if row.saw_labels] == ["adt", "persistence(1)"]
-    adt, _, copy, always, never = outcome.rows
+    adt, _, copy, always, never, _ = outcome.rows
     assert (adt.precision, adt.recall, adt.f1) == pytest.approx(expected)
     assert adt.alarms_per_1000 == pytest.approx(1000 * decisions.mean())
     assert copy.alarms_per_1000 == pytest.approx(1000 * np.append(False, test.labels[:-1]).mean())
@@ -199,7 +199,8 @@ def test_a_sweep_writes_its_table_summary_and_heat_maps(tmp_path: Path) -> None:
         assert [float(row["f1"]) for row in csv.DictReader(file)] == pytest.approx(table["f1"].tolist())
     lines = printed.splitlines()
     assert sum(" adt " in line for line in lines) == 4
-    for method, saw in (("static", "no"), ("persistence(1)", "yes"), ("always", "no"), ("never", "no")):
+    for method in METHODS[1:]:
+        saw = "yes" if method == "persistence(1)" else "no"
         (line,) = (line for line in lines if f" {method} " in line)
         assert saw in line.split()
     assert str(out) in printed.replace("\n", "")

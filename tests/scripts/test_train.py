@@ -131,13 +131,15 @@ def test_every_agent_is_trained_and_evaluated(tmp_path: Path, scored: Path, agen
     trained = train(tmp_path / "run", scored, "--agent", agent, "--num-envs", 4, episodes=40)
     assert trained.exit_code == 0, trained.output
     assert str(tmp_path / "run") in trained.output.replace("\n", "")
-    evaluated = adt("evaluate", tmp_path / "run", "--series", "yahoo_like_1")
+    evaluated = adt("evaluate", tmp_path / "run", "--series", "yahoo_like_1", "--deadline", 3, "--all")
     assert evaluated.exit_code == 0, evaluated.output
+    assert "within 3 windows" in " ".join(evaluated.output.split())
+    assert "F1 (point-adjusted" in evaluated.output
     header, *rows = (tmp_path / "run" / "table.csv").read_text().splitlines()
     assert header.startswith("method,saw_labels,precision,recall,f1")
     methods = [row.split(",")[0] for row in rows]
     assert methods[0] == "adt"
-    assert {"static", "static (test labels)", "persistence(1)", "always", "never"} <= set(methods)
+    assert {"static", "static (test labels)", "persistence(1)", "always", "never", "random"} <= set(methods)
 
 
 def test_evaluate_reads_an_sb3_zip_as_sb3_does(tmp_path: Path, scored: Path) -> None:

@@ -1,0 +1,141 @@
+"""The tables that `adt reproduce` prints: ours, the paper's beside them, and what its numbers tell by themselves."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from adt_gym.scripts import paper
+from adt_gym.scripts.paper import Reported, What
+from adt_gym.scripts.tables import (
+    COMPOSITE,
+    TEXT,
+    between,
+    caption_of,
+    composite_note,
+    new_table,
+    number,
+    reasons_note,
+    yes_no,
+)
+
+if TYPE_CHECKING:
+    from adt_gym.scripts.reproduce import ReproduceSettings, Result
+
+
+def name_of(what: What) -> str:
+    """Return what the paper calls it."""
+    return what.replace("table", "Table ").replace("figure", "Figure ")
+
+
+def leading_table(settings: "ReproduceSettings", windows: int, results: Sequence["Result"]) -> Table:
+    """Return how the methods did, with the paper's F1."""
+    tested = settings.what == "table3"
+    over = f"{paper.SUBSETS} even subsets" if tested else f"{settings.seeds} seed{'s' * (settings.seeds > 1)}"
+    columns = (
+        *TEXT,
+        COMPOSITE,
+        "F1",
+        "F1 95%",
+        "P",
+        "R",
+        "false\na day",
+        "delay",
+        "paper\nF1",
+        "p" if tested else "as\nlast",
+    )
+    caption = caption_of(
+        composite_note(settings.deadline),
+        f"F1, P, R over windows; 95%: bootstrap over {'subsets' if tested else 'series'} and seeds",
+        "false a day: alarms that touch no event; delay: median windows to an event's first alarm",
+        f"p: two-tailed Wilcoxon of F1 against adt, * below {paper.SIGNIFICANCE}; composite F1, false alarms and delay "
+        "over all windows"
+        if tested
+        else "as last: decisions equal to those of persistence(1)",
+        reasons_note(results),
+    )
+    title = f"{name_of(settings.what)}, {settings.scores.dataset}: {windows:,} windows that no training saw"
+    cells = [
+        (
+            row.method,
+            yes_no(row.saw_labels),
+            number(row.composite_f1),
+            number(row.f1),
+            between(row.interval.low, row.interval.high),
+            number(row.precision),
+            number(row.recall),
+            number(row.false_alarms_per_day, 2),
+            number(row.delay_median, 0),
+            number(row.reported[2]),
+            _p_value(row) if tested else f"{row.copied:.1%}",
+        )
+        for row in results
+    ]
+    return new_table(columns, cells, f"{title}, mean over {over}", caption)
+
+
+def further_table(results: Sequence["Result"]) -> Table:
+    """Return what else was measured of the same rows."""
+    columns = (
+        "method",
+        "P std",
+        "R std",
+        "F1 std",
+        "alarms\nper 1k",
+        "as\nlast",
+        "train\nCPU s",
+        "paper\nP",
+        "paper\nR",
+    )
+    cells = [
+        (
+            row.method,
+            *map(number, (row.precision_std, row.recall_std, row.f1_std)),
+            number(row.alarms_per_1000, 1),
+            f"{row.copied:.1%}",
+            number(row.seconds, 1),
+            *map(number, row.reported[:2]),
+        )
+        for row in results
+    ]
+    return new_table(columns, cells, "deviations, alarms and training", "as last: decisions equal to persistence(1)'s")
+
+
+def reported_table(what: What, rows: Sequence[Reported]) -> Table:
+    """Return the paper's own rows, as it prints them."""
+    named = [one.method if what != "table4" else f"adt l={one.setting.hold} alpha={one.setting.alpha:g}"  # type: ignore[union-attr]
+             for one in rows]  # fmt: skip
+    cells = [
+        (
+            name,
+            *(_as_printed(*pair) for pair in zip((one.precision, one.recall, one.f1), _deviations(one), strict=True)),
+        )
+        for name, one in zip(named, rows, strict=True)
+    ]
+    return new_table(("method", "P", "R", "F1"), cells, f"the paper's {name_of(what)}, {rows[0].dataset}")
+
+
+def published_table(windows: int, results: Sequence["Result"], published: Sequence["Result"]) -> Table:
+    """Return the F1 of every method with the training windows kept out and in."""
+    columns = ("method", "composite held out", "as published", "F1 held out", "as published", "difference")
+    cells = [
+        (
+            ours.method,
+            *map(number, (ours.composite_f1, theirs.composite_f1, ours.f1, theirs.f1)),
+            f"{theirs.f1 - ours.f1:+.3f}",
+        )
+        for ours, theirs in zip(results, published, strict=True)
+    ]
+    return new_table(columns, cells, f"as published: all {windows:,} windows, those of the training among them")
+
+
+def _p_value(row: "Result") -> str:
+    return number(row.p_value) + ("*" if row.p_value is not None and row.p_value < paper.SIGNIFICANCE else "")
+
+
+def _deviations(one: Reported) -> tuple[str, str, str]:
+    return one.deviations or ("", "", "")
+
+
+def _as_printed(value: float | None, deviation: str) -> str:
+    return "-" if value is None else f"{value:g}" + (f" ±{deviation}" if deviation else "")
