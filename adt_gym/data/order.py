@@ -1,0 +1,88 @@
+"""The rows of a series in the order of time, and the gaps between them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adt_gym.series import Series
+
+GAP = 1.5
+"""More of the usual step than this between two points is a gap."""
+LEAST_WINDOWS = 10
+"""A piece between two gaps is kept if it has so many windows."""
+HOUR = np.timedelta64(3600, "s")
+
+
+def in_order(times: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
+    """Return the rows of a series in the order of time, and how many of them repeat an hour.
+
+    The sort is stable. A series that runs backwards throughout is turned round, so that equal times stay in
+    their order.
+    Where the clock is put back an hour (the end of daylight saving time), the rows stay as they are.
+
+    Args:
+        times: Shape ``(n,)``, datetime64 or numbers, in the order of the file.
+    """
+    rows = np.arange(len(times))
+    for one in (rows, rows[::-1]):
+        steps = np.diff(times[one])
+        if (steps >= steps.dtype.type(0)).all():
+            return one, 0
+        if times.dtype.kind == "M" and (repeated := _repeated(times[one])):
+            return one, repeated
+    return np.argsort(times, kind="stable"), 0
+
+
+def _repeated(times: NDArray[np.datetime64]) -> int:
+    """Count the rows of repeated hours, if nothing but clocks put back an hour breaks the order; else return 0."""
+    steps = np.diff(times)
+    back = steps[steps < np.timedelta64(0)]
+    usual = usual_step(times)
+    if not len(back) or usual is None or usual >= HOUR or (abs(HOUR - usual + back) > usual).any():
+        return 0
+    return int(np.count_nonzero(times[1:] <= np.maximum.accumulate(times)[:-1]))
+
+
+def usual_step(index: NDArray[np.datetime64]) -> np.timedelta64 | None:
+    """Return the median step forward in time, None where there is none."""
+    steps = np.diff(index)
+    forward = steps[steps > np.timedelta64(0)]
+    return np.median(forward.view(np.int64)).astype(np.int64).astype(forward.dtype) if len(forward) else None
+
+
+def gaps(index: NDArray[np.datetime64] | None) -> NDArray[np.intp]:
+    """Return the rows before which more than one and a half of the usual steps are missing.
+
+    Args:
+        index: Shape ``(n,)``: the time of each point; None has no gaps.
+    """
+    if index is None or (usual := usual_step(index)) is None:
+        return np.empty(0, np.intp)
+    return np.flatnonzero(np.diff(index) / usual > GAP) + 1
+
+
+def pieces(series: Series, window: int, first: int = 1) -> list[Series]:
+    """Cut a series at its gaps in time, so that no window spans one.
+
+    Args:
+        series: Returned as it is, alone, where it has no gap.
+        window: tau; a piece of fewer than 10 windows is left out.
+        first: The number of the first piece.
+
+    Returns:
+        ``NAME/1``, ``NAME/2``, ..., with numbers from ``first`` on.
+    """
+    cuts = gaps(series.index)
+    if not len(cuts):
+        return [series]
+    parts = [series[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(series)], strict=True)]
+    long = [part for part in parts if len(part) >= window + LEAST_WINDOWS - 1]
+    return [replace(part, name=f"{series.name}/{number}") for number, part in enumerate(long, first)]
+
+
+def left_out(series: Sequence[Series], window: int) -> int:
+    """Count the points that `pieces` leaves out."""
+    return sum(len(one) - sum(map(len, pieces(one, window))) for one in series)
