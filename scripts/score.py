@@ -13,27 +13,15 @@ from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.curves import training_curves
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import ScorerRow, baseline_rows, fit_with_bar, make_scorer, scorer_tables
+from adt_gym.scripts.options import takes
 from adt_gym.scripts.progress import console
 from adt_gym.series import InputError, Series, save_scored
 
 
+@takes(sources.SourceSettings, "source")
 def score(
-    source: Annotated[
-        str,
-        typer.Argument(help="yahoo_like, kubernetes, a .csv, .parquet or .npz file, a folder, or a name with --root"),
-    ],
+    source: sources.SourceSettings,
     out: Annotated[Path, typer.Option(help="the .npz file to write")],
-    value_columns: Annotated[list[str] | None, typer.Option(help="the metrics; repeat the option")] = None,
-    time_column: str | None = None,
-    label_column: str | None = None,
-    key_column: str | None = None,
-    windows: Annotated[str | None, typer.Option(help="anomalous windows in NAB's JSON format")] = None,
-    delimiter: str | None = None,
-    window: Annotated[int, typer.Option(help="points of a window (tau)")] = 10,
-    train_anomalies: int = 20,
-    train_until: str | None = None,
-    train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
-    root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
     scorer: Annotated[str, typer.Option(help="autoencoder, dense, lstm, isolation, pyod:NAME, ...")] = "autoencoder",
     scaling: Annotated[str | None, typer.Option(help="minmax, or tail; the scorer's own by default")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
@@ -46,29 +34,34 @@ def score(
     Prints what one static threshold makes of them on the rest. With the same data and settings the scores come from
     the cache. `adt score yahoo_like --out adt_gym/data/yahoo_like.npz` makes the packaged scores again.
     """
-    settings = sources.SourceSettings(
-        source, tuple(value_columns or ()), time_column, label_column, key_column, windows, delimiter,
-        window, train_anomalies, train_until, train_share, root,
-    )  # fmt: skip
     if out.suffix != ".npz":
         raise InputError(f"{out}: scored series are kept in .npz files; give the file that ending")
-    split = sources.split(settings, sources.load(settings, seed))
+    window = source.window
+    series = sources.load(source, seed).series
+    split, whole_split = sources.split(source, series), sources.split_in_time(source, series)
     double = {"double": True} if scorer == "autoencoder" else {}
     made = make_scorer(scorer, epochs=epochs, device=device, window=window, scaling=scaling, seed=seed, **double)
     started = time.perf_counter()
-    whole = [joined(first, second) for first, second in zip(split.train, split.test, strict=True)]
+    pairs = list(zip(whole_split.train, whole_split.test, strict=True))
+    scoring = [sources.InPieces.of(joined(first, second), source) for first, second in pairs]
     kept, found = cached_scores(
-        cache, made, split.for_scorer, whole, lambda: fit_with_bar(made, split.for_scorer, split.test)
+        cache,
+        made,
+        split.for_scorer,
+        [one for each in scoring for one in each.pieces],
+        lambda: fit_with_bar(made, split.for_scorer, split.test),
     )
     seconds = time.perf_counter() - started
-    cuts = [len(first) for first in split.train]
-    scored = [replace(one, meta={**one.meta, "trained_on_points": cut}) for one, cut in zip(kept, cuts, strict=True)]
+    cuts = [each.first_window(len(first)) for each, (first, _) in zip(scoring, pairs, strict=True)]
+    rest = iter(kept)
+    wholes = [each.joined([next(rest) for _ in each.pieces]) for each in scoring]
+    scored = [replace(one, meta={**one.meta, "trained_on_points": cut}) for one, cut in zip(wholes, cuts, strict=True)]
     save_scored(out, scored)
     train = [one[: cut - window + 1] for one, cut in zip(scored, cuts, strict=True)]
     test = [one[cut:] for one, cut in zip(scored, cuts, strict=True)]
     curve = getattr(made, "curve", [])
     rows = [ScorerRow(evaluate_scorer(made.label, train, test), seconds, curve), *baseline_rows(test)]
-    for table in scorer_tables(rows, f"{settings.name}: {sum(map(len, test)):,} windows that no training saw"):
+    for table in scorer_tables(rows, f"{source.name}: {sum(map(len, test)):,} windows that no training saw"):
         console.print(table)
     if curve:
         training_curves(out.with_suffix(".curves.png"), {made.label: curve})

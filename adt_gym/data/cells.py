@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,6 +58,23 @@ def is_numeric(column: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(column):
         return True
     return bool((~np.isnan(floats(column))).sum() > (~is_blank(column)).sum() / 2)
+
+
+def is_text(column: pd.Series) -> bool:
+    """Return whether a column's cells are neither numbers nor times by its type."""
+    import pandas as pd
+
+    return not pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_datetime64_any_dtype(column)
+
+
+def plain(name: str) -> str:
+    """Return a column's name as names are compared: small letters and digits."""
+    return re.sub("[^a-z0-9]", "", name.lower())
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Return names as messages show them: not all of thousands."""
+    return f"[{', '.join(map(shown, names[:most]))}{', ...' if len(names) > most else ''}]"
 
 
 def is_blank(column: pd.Series) -> NDArray[np.bool_]:

@@ -1,13 +1,9 @@
 """The rows of a series in the order of time, and the gaps between them."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from adt_gym.series import Series
 
 GAP = 1.5
 """More of the usual step than this between two points is a gap."""
@@ -64,25 +60,16 @@ def gaps(index: NDArray[np.datetime64] | None) -> NDArray[np.intp]:
     return np.flatnonzero(np.diff(index) / usual > GAP) + 1
 
 
-def pieces(series: Series, window: int, first: int = 1) -> list[Series]:
-    """Cut a series at its gaps in time, so that no window spans one.
+def bounds(index: NDArray[np.datetime64] | None, points: int, window: int) -> list[slice]:
+    """Return the pieces of a series between its gaps in time: no window that lies in one spans a gap.
 
     Args:
-        series: Returned as it is, alone, where it has no gap.
-        window: tau; a piece of fewer than 10 windows is left out.
-        first: The number of the first piece.
-
-    Returns:
-        ``NAME/1``, ``NAME/2``, ..., with numbers from ``first`` on.
+        index: Shape ``(n,)``, or None.
+        points: n.
+        window: tau; of a series with gaps, a piece of fewer than 10 windows is left out.
     """
-    cuts = gaps(series.index)
+    cuts = gaps(index)
     if not len(cuts):
-        return [series]
-    parts = [series[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(series)], strict=True)]
-    long = [part for part in parts if len(part) >= window + LEAST_WINDOWS - 1]
-    return [replace(part, name=f"{series.name}/{number}") for number, part in enumerate(long, first)]
-
-
-def left_out(series: Sequence[Series], window: int) -> int:
-    """Count the points that `pieces` leaves out."""
-    return sum(len(one) - sum(map(len, pieces(one, window))) for one in series)
+        return [slice(0, points)]
+    ends = zip([0, *cuts], [*cuts, points], strict=True)
+    return [slice(int(start), int(stop)) for start, stop in ends if stop - start >= window + LEAST_WINDOWS - 1]

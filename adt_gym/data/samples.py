@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adt_gym.data.columns import TEXT, listed
+from adt_gym.data.cells import listed
+from adt_gym.data.metrics import TEXT
 from adt_gym.data.table import read_table
 from adt_gym.samples import Samples, blobs, kubernetes_samples
 from adt_gym.series import InputError

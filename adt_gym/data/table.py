@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.data.cells import count_unordered, fill_gaps, is_blank, read_labels, require, warn_counts
-from adt_gym.data.columns import CONSTANT, Asked, Columns, assign, digits_lost, leaks
+from adt_gym.data.columns import Asked, Columns, assign, leaks
+from adt_gym.data.metrics import CONSTANT, digits_lost
 from adt_gym.data.nab import window_labels
 from adt_gym.data.notation import notations
 from adt_gym.data.opening import Opened, open_tables, with_clean_names
@@ -79,7 +80,7 @@ def read_table(
         thousands: What stands between thousands: ``,``, ``.``, a blank, ``'`` or ``_``; found out by default.
         max_gap: Up to this many consecutive missing or infinite values are filled forward, and counted in one warning.
         allow_gaps: Say nothing of gaps in time, steps of more than one and a half of the median. They are counted in
-            one warning otherwise; `adt_gym.data.order.pieces` cuts a series there.
+            one warning otherwise; `adt_gym.data.order.bounds` says where to cut a series.
 
     Raises:
         FileNotFoundError: If there is no such file.
