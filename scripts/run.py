@@ -159,8 +159,10 @@ def run_seed(settings: RunSettings, folder: Path, cache: Path) -> SeedOutcome:
         seed=settings.seed,
     )
     train, test = scored_parts(scorer, split, cache)
-    labelled = choose_labelled(train, settings.labelled_windows, settings.seed)
-    agent, curve = train_agent(labelled, settings)
+    in_pieces = source.summary.series == 1 < len(train)
+    labelled = train if in_pieces else choose_labelled(train, settings.labelled_windows, settings.seed)
+    played = draw_labelled(train, settings.labelled_windows, settings.seed) if in_pieces else labelled
+    agent, curve = train_agent(played, settings)
     alpha = settings.alpha
     policy = thresholds.Policy(agent, hold=settings.hold, k=settings.k, alpha=alpha, beta=1 - alpha)
     rows = compare([policy, *baselines()], labelled, test, settings.vus, split.test)

@@ -100,6 +100,7 @@ class Summary:
         series, points: How many.
         anomalous: Share of the labelled points; None where nobody knows labels.
         gaps: Steps in time longer than one and a half of the usual ones.
+        left_out: Points between two gaps that are too few to use.
         columns: What each column of a table is; of other sources its metrics.
     """
 
@@ -108,6 +109,7 @@ class Summary:
     points: int
     anomalous: float | None
     gaps: int
+    left_out: int
     columns: Columns = field(default_factory=Columns)
 
     def lines(self) -> list[str]:
@@ -124,8 +126,12 @@ class Summary:
             f"  time      {' and '.join(columns.time) or 'none: the order of the rows'}",
             f"  label     {label}",
             f"  metrics   {_some(metrics)}",
-            f"  not used  {_some([f'{name} ({why})' for name, why in columns.unused.items()]) or 'none'}",
-            *([f"  gaps      {self.gaps:,} in time"] if self.gaps else []),
+            f"  not used  {_some([f'{name} ({in_options(why)})' for name, why in columns.unused.items()]) or 'none'}",
+            *(
+                [f"  gaps      {self.gaps:,} in time, {self.left_out:,} points left out between them"]
+                if self.gaps
+                else []
+            ),
         ]
 
 
@@ -164,6 +170,7 @@ def load(settings: SourceSettings, seed: int = 0) -> Source:
         sum(map(len, series)),
         float(np.concatenate(labelled).mean()) if labelled else None,
         sum(len(gaps(one.index)) for one in series),
+        0 if settings.allow_gaps else points_lost(series, settings.window),
         columns or Columns(("of the data set",) if series[0].index is not None else (), metrics=series[0].columns),
     )
     for line in summary.lines():
@@ -350,18 +357,22 @@ def pieces(series: Series, window: int) -> list[Series]:
     return [series[part] for part in bounds(series.index, len(series), window)]
 
 
+def points_lost(series: Sequence[Series], window: int) -> int:
+    """Count the points that lie in pieces too short to use."""
+    return sum(len(one) - sum(map(len, pieces(one, window))) for one in series)
+
+
 def refuse_loss(series: Sequence[Series], window: int) -> None:
     """Refuse to cut series at their gaps where more than a tenth of the points would be left out.
 
     Raises:
         InputError: With the number of gaps, and what to do.
     """
-    points = sum(map(len, series))
-    kept = sum(part.stop - part.start for one in series for part in bounds(one.index, len(one), window))
-    if points - kept > MOST_LOST * points:
+    points, lost = sum(map(len, series)), points_lost(series, window)
+    if lost > MOST_LOST * points:
         cuts = sum(len(gaps(one.index)) for one in series)
         raise InputError(
-            f"{cuts:,} gaps in time cut the series to pieces, and {1 - kept / points:.0%} of the points lie in pieces "
+            f"{cuts:,} gaps in time cut the series to pieces, and {lost / points:.0%} of the points lie in pieces "
             f"of fewer than {window + LEAST_WINDOWS - 1} points: let windows span the gaps with --allow-gaps, or take "
             "a shorter --window"
         )

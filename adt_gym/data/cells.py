@@ -84,10 +84,8 @@ def is_blank(column: pd.Series) -> NDArray[np.bool_]:
 
 def shown(cell: object) -> str:
     """Return a cell as messages show it: not at any length."""
-    text = repr(cell[:SHOWN] if isinstance(cell, str) else cell)
-    return (
-        text if len(text) <= SHOWN + 2 and not (isinstance(cell, str) and len(cell) > SHOWN) else f"{text[:SHOWN]}..."
-    )
+    text = repr(cell[: 2 * SHOWN] if isinstance(cell, str) else cell)  # which escapes lone surrogates
+    return text if len(text) <= SHOWN + 2 else f"{text[:SHOWN]}..."
 
 
 def require(valid: NDArray[np.bool_], column: pd.Series, where: str, problem: str) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LABEL_NAMES = {"label", "labels", "anomaly", "anomalous", "isanomaly", "isanomalous"}
 LABEL_STEMS = ("label", "anomal", "outlier", "attack", "changepoint", "groundtruth", "intrusion", "isfault")
 """A column of two states with one of these in its name tells the truth."""
+LEAK_F1 = 0.8
+"""A column of two states leaks if one of them, as a decision, has this F1 or more."""
 LEAK_STATES, LEAK_PRECISION, LEAK_HITS, LEAK_CHANCE = 20, 0.95, 0.05, 1e-3
 """A column of at most so many states leaks if of the rows in some of them at least this share is anomalous, if these
 are at least this share of all anomalous rows, and if rows drawn at random would be so with less than this chance."""
@@ -127,7 +129,7 @@ def _label(frame: pd.DataFrame, free: Sequence[str], asked: Asked) -> tuple[str 
     label = asked.label
     if label is None and not asked.windows:
         if len(first) == 1 or (len(first) > 1 and all(frame[name].equals(frame[first[0]]) for name in first)):
-            label = first[0]
+            label = min(first, key=lambda name: plain(name) != "label")
         elif not first and len(like) == 1:
             label = like[0]
     if label is not None:
@@ -147,12 +149,14 @@ def _is_second_label(column: pd.Series) -> bool:
 
 
 def leaks(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> bool:
-    """Return whether some states of a column of few states are practically never seen without an anomaly."""
+    """Return whether a column of two states is nearly the label, or some of few states practically never lack it."""
     states, which = np.unique(values, return_inverse=True)
     if not 2 <= len(states) <= LEAK_STATES or (len(states) > 2 and len(values) < 10 * len(states)):
         return False
     rate = labels.mean()
     found = np.bincount(which, labels)
     share = found / np.bincount(which)
+    if len(states) == 2 and 2 * found.max() / (np.bincount(which)[found.argmax()] + labels.sum()) >= LEAK_F1:
+        return bool(rate < LEAK_F1 and rate ** found.max() < LEAK_CHANCE)
     hits = int(found[share >= LEAK_PRECISION].sum())
     return bool(0 < rate < 1 and hits and rate**hits < LEAK_CHANCE and hits >= LEAK_HITS * labels.sum())

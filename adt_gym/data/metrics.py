@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.data.cells import floats, is_blank, is_numeric, is_text, numbers, plain
+from adt_gym.data.cells import floats, is_blank, is_numeric, is_text, numbers, plain, shown
 from adt_gym.data.notation import PLAIN, AmbiguousNumbers, Notation, Numbers, read_numbers
 from adt_gym.series import InputError
 
@@ -109,8 +109,12 @@ class MetricReader:
             return None
         found = read_numbers(column, known, self.where)
         if found is None and is_numeric(column):
-            wrong = f"written with decimal={known[0].decimal!r}" if PLAIN not in known else _CORRECT
-            return Numbers(numbers(column, self.where, wrong))
+            if PLAIN not in known:
+                raise InputError(
+                    f"{self.where}, column {name!r}: {shown(column[~is_blank(column)].iloc[0])} is not written as "
+                    f"decimal= and thousands= say; leave one of them out, or the column with drop_columns={name!r}"
+                )
+            return Numbers(numbers(column, self.where, _CORRECT))
         return found
 
     def _require_digits(self, name: str, values: NDArray[np.float64]) -> None:

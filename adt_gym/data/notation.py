@@ -91,7 +91,7 @@ def notations(decimal: str | None, thousands: str | None) -> tuple[Notation, ...
         known = ", ".join(repr(one) for one in SEPARATORS[1:])
         raise InputError(f"thousands={thousands!r}: one of {known}, and another than the decimal mark")
     marks = MARKS if decimal is None else (decimal,)
-    between = SEPARATORS if decimal is None and thousands is None else (thousands,)
+    between = SEPARATORS if thousands is None else (thousands,)
     return tuple(Notation(mark, one) for mark in marks for one in between if mark != one)
 
 
