@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.data.cells import Vocabulary, floats, is_blank, read_words
+from adt_gym.data.cells import Vocabulary, floats, is_blank, read_words, shown
 from adt_gym.series import InputError
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def read_numbers(column: pd.Series, known: Sequence[Notation], where: str) -> Nu
         if len(words) == 1 and fits.sum() > 1 and not fits.all() and _is_numeric_text(cells[fits]):
             raise InputError(
                 f"{where}, column {column.name!r}, row {column.index[filled][np.flatnonzero(~fits)[0]]}: "
-                f"{cells[~fits].iloc[0][:40]!r} is not a number; leave cells without a value empty, or drop the column "
+                f"{shown(cells[~fits].iloc[0])} is not a number; leave cells without a value empty, or drop the column "
                 f"(drop_columns={str(column.name)!r})"
             )
         return None

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from adt_gym.data.cells import shown
+from adt_gym.data.cells import plain, shown
+from adt_gym.data.columns import LABEL_NAMES
 from adt_gym.data.reading import SEPARATORS, numbered, reading
+from adt_gym.data.time_columns import TIME_NAMES
 from adt_gym.series import InputError
 
 if TYPE_CHECKING:
@@ -116,7 +118,16 @@ def _open(path: Path, delimiter: str | None, key: str | None, wanted: Sequence[s
                 with reading(path):
                     return _named(text.read(columns, key, dtype=str), path)
 
+        _refuse_many(len(frame.columns), wanted, path)
         return Opened(_named(frame, path), stem(path), str(path), as_text)
+
+
+def _refuse_many(columns: int, wanted: Sequence[str] | None, path: Path) -> None:
+    if columns > MOST_COLUMNS and wanted is None:
+        raise InputError(
+            f"{path} has {columns:,} columns; up to {MOST_COLUMNS:,} are read if none is named: name the metrics with "
+            "value_columns="
+        )
 
 
 def _named(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -129,7 +140,7 @@ def with_clean_names(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     """Return the frame with names without blanks around them.
 
     Raises:
-        InputError: If a name stands twice, or there are more columns than are read.
+        InputError: If a name stands twice.
     """
     frame = frame.set_axis([str(column).strip() for column in frame.columns], axis=1)
     twice = frame.columns[frame.columns.duplicated()]
@@ -196,19 +207,16 @@ class _Delimited:
         return cls(path, separator, encoding, int(bool(hint)), tuple(header))
 
     def columns(self, wanted: Sequence[str] | None) -> list[int] | None:
-        """Return which columns are read: of very many only those that are wanted.
+        """Return which columns are read: of very many only those that are wanted, times and labels.
 
         Raises:
             InputError: If there are very many and nothing is wanted.
         """
         if len(self.header) <= MOST_COLUMNS:
             return None
-        if wanted is None:
-            raise InputError(
-                f"{self.path} has {len(self.header):,} columns; up to {MOST_COLUMNS:,} are read if none is named: name "
-                "the metrics with value_columns="
-            )
-        return [i for i, name in enumerate(self.header) if name.strip() in wanted]
+        _refuse_many(len(self.header), wanted, self.path)
+        known = [name.strip() for name in self.header]
+        return [i for i, name in enumerate(known) if name in (wanted or ()) or plain(name) in TIME_NAMES | LABEL_NAMES]
 
     def read(self, columns: list[int] | None, key: str | None, **options: Any) -> pd.DataFrame:
         """Return the table."""

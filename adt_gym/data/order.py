@@ -10,6 +10,8 @@ GAP = 1.5
 LEAST_WINDOWS = 10
 """A piece between two gaps is kept if it has so many windows."""
 HOUR = np.timedelta64(3600, "s")
+SEASON = np.timedelta64(150, "D")
+"""Clocks are put back less often than this."""
 
 
 def in_order(times: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
@@ -37,16 +39,17 @@ def _repeated(times: NDArray[np.datetime64]) -> int:
     steps = np.diff(times)
     back = steps[steps < np.timedelta64(0)]
     usual = usual_step(times)
-    if not len(back) or usual is None or usual >= HOUR or (abs(HOUR - usual + back) > usual).any():
+    seasons = 1 + abs(times[-1] - times[0]) // SEASON
+    if not 0 < len(back) <= seasons or usual is None or usual >= HOUR or (abs(HOUR - usual + back) > usual).any():
         return 0
     return int(np.count_nonzero(times[1:] <= np.maximum.accumulate(times)[:-1]))
 
 
 def usual_step(index: NDArray[np.datetime64]) -> np.timedelta64 | None:
-    """Return the median step forward in time, None where there is none."""
-    steps = np.diff(index)
-    forward = steps[steps > np.timedelta64(0)]
-    return np.median(forward.view(np.int64)).astype(np.int64).astype(forward.dtype) if len(forward) else None
+    """Return the median of the steps in time, whatever their direction, None where there is none."""
+    steps = abs(np.diff(index))
+    some = steps[steps > np.timedelta64(0)]
+    return np.median(some.view(np.int64)).astype(np.int64).astype(some.dtype) if len(some) else None
 
 
 def gaps(index: NDArray[np.datetime64] | None) -> NDArray[np.intp]:
