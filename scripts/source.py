@@ -101,6 +101,7 @@ class Summary:
         anomalous: Share of the labelled points; None where nobody knows labels.
         gaps: Steps in time longer than one and a half of the usual ones.
         left_out: Points between two gaps that are too few to use.
+        labelled_by: Where labels come from that are no column.
         columns: What each column of a table is; of other sources its metrics.
     """
 
@@ -110,13 +111,14 @@ class Summary:
     anomalous: float | None
     gaps: int
     left_out: int
+    labelled_by: str
     columns: Columns = field(default_factory=Columns)
 
     def lines(self) -> list[str]:
         """Return the block to print."""
         columns, notes = self.columns, self.columns.notes
         metrics = [f"{name} ({notes[name]})" if name in notes else name for name in columns.metrics]
-        label = columns.label or ("windows or data set" if self.anomalous is not None else "none")
+        label = columns.label or (self.labelled_by if self.anomalous is not None else "none")
         if said := notes.get(columns.label or ""):
             label += f": {said} is anomalous"
         if self.anomalous is not None:
@@ -171,7 +173,9 @@ def load(settings: SourceSettings, seed: int = 0) -> Source:
         float(np.concatenate(labelled).mean()) if labelled else None,
         sum(len(gaps(one.index)) for one in series),
         0 if settings.allow_gaps else points_lost(series, settings.window),
-        columns or Columns(("of the data set",) if series[0].index is not None else (), metrics=series[0].columns),
+        settings.windows or "those of the data set",
+        columns
+        or Columns(("those of the data set",) if series[0].index is not None else (), metrics=series[0].columns),
     )
     for line in summary.lines():
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -67,6 +67,17 @@ def is_text(column: pd.Series) -> bool:
     return not pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_datetime64_any_dtype(column)
 
 
+def steps_within(values: NDArray[Any], groups: NDArray[np.intp]) -> NDArray[Any]:
+    """Return the differences between rows that follow each other in one group, group by group.
+
+    Args:
+        values: Shape ``(n,)``.
+        groups: Shape ``(n,)``: the number of each row's series.
+    """
+    rows = np.argsort(groups, kind="stable")
+    return np.diff(values[rows])[np.diff(groups[rows]) == 0]
+
+
 def plain(name: str) -> str:
     """Return a column's name as names are compared: small letters and digits."""
     return re.sub("[^a-z0-9]", "", name.lower())

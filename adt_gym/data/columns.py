@@ -92,23 +92,35 @@ def require_columns(names: Sequence[str], asked: Asked, where: str) -> None:
             )
 
 
-def assign(frame: pd.DataFrame, asked: Asked, where: str) -> tuple[Columns, dict[str, NDArray[np.float64]]]:
+def assign(
+    frame: pd.DataFrame, asked: Asked, groups: NDArray[np.intp], where: str
+) -> tuple[Columns, dict[str, NDArray[np.float64]]]:
     """Decide what each column is, and return the values of the metrics too, each of shape ``(n,)``.
+
+    Args:
+        frame: The table.
+        asked: What the user says.
+        groups: Shape ``(n,)``: the number of each row's file.
+        where: How messages call the table.
 
     Raises:
         InputError: If a column is missing, or one could be read in two ways; the message says what to name or drop.
     """
+    import pandas as pd
+
     names = list(frame.columns)
     require_columns(names, asked, where)
+    if asked.key is not None:
+        groups = np.unique(np.column_stack([groups, pd.factorize(frame[asked.key])[0]]), axis=0, return_inverse=True)[1]
     unused = dict.fromkeys(asked.drop, "dropped")
     free = [name for name in names if name not in {*asked.named, *asked.drop}]
     label, others = _label(frame, free, asked)
     unused |= others
     free = [name for name in free if name != label and name not in unused]
-    time, others = choose_time(frame, free, asked.time, where)
+    time, others = choose_time(frame, free, asked.time, groups, where)
     unused |= others
     free = [name for name in free if name not in time and name not in unused]
-    reader = MetricReader(frame, asked.notations, where)
+    reader = MetricReader(frame, asked.notations, groups, where)
     if asked.values is not None:
         values = reader.named(asked.values)
         unused |= dict.fromkeys(free, "not among the columns that were named")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.data.cells import floats, is_blank, is_numeric, is_text, numbers, plain, shown
+from adt_gym.data.cells import floats, is_blank, is_numeric, is_text, numbers, plain, shown, steps_within
 from adt_gym.data.notation import PLAIN, AmbiguousNumbers, Notation, Numbers, read_numbers
 from adt_gym.series import InputError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROW_NAMES = {"", "id", "index", "idx", "row", "rows", "rowid", "rownumber", "rowno", "rownum", "no", "nr", "seq"}
+MOSTLY = 0.9
 LEAST_COUNTED = 10
 """Rows of which a column, whatever its name, goes up by one in every row, to be taken for their numbers."""
 _CORRECT = "correct it, or name the columns to use with value_columns="
@@ -26,8 +27,8 @@ CONSTANT, ROW_NUMBERS, TEXT = "constant", "row numbers", "text"
 class MetricReader:
     """Reads columns as metrics; notes how."""
 
-    def __init__(self, frame: pd.DataFrame, known: Sequence[Notation], where: str):
-        self.frame, self.known, self.where = frame, known, where
+    def __init__(self, frame: pd.DataFrame, known: Sequence[Notation], groups: NDArray[np.intp], where: str):
+        self.frame, self.known, self.groups, self.where = frame, known, groups, where
         self.notes: dict[str, str] = {}
         self.mark: str | None = None
 
@@ -53,7 +54,7 @@ class MetricReader:
             if found is None:
                 unused[name] = "empty" if is_blank(self.frame[name]).all() else TEXT
                 continue
-            why = _not_measured(name, found.values)
+            why = _not_measured(name, found.values, self.groups)
             if why in (None, CONSTANT):
                 self._require_digits(name, found.values)
             if why is None:
@@ -150,7 +151,7 @@ def _is_id_name(name: str) -> bool:
     return bool(re.search(r"(^|[^A-Za-z])(id|ID|Id|uuid|guid)$|[a-z]I[dD]$", name))
 
 
-def _not_measured(name: str, values: NDArray[np.float64]) -> str | None:
+def _not_measured(name: str, values: NDArray[np.float64], groups: NDArray[np.intp]) -> str | None:
     """Say why numbers are no metric, or return None."""
     known = values[np.isfinite(values)]
     if len(known) == 0:
@@ -160,13 +161,19 @@ def _not_measured(name: str, values: NDArray[np.float64]) -> str | None:
     whole = bool((known % 1 == 0).all())
     if re.fullmatch(r"Unnamed: \d+(_level_\d+)?", name) or name == "":
         return "no name"
-    if whole and len(np.unique(known)) == len(known) and (_is_row_name(name) or _counts_rows(values)):
+    if whole and (_counts_rows(values, groups) or (_is_row_name(name) and _unequal(values, groups))):
         return ROW_NUMBERS
     if whole and _is_id_name(name):
         return "an id"
     return None
 
 
-def _counts_rows(values: NDArray[np.float64]) -> bool:
-    steps = np.diff(values)
-    return len(values) >= LEAST_COUNTED and bool((steps == 1).all() or (steps == -1).all())
+def _unequal(values: NDArray[np.float64], groups: NDArray[np.intp]) -> bool:
+    """Return whether no number comes twice in a series, or nearly all follow the one before."""
+    steps = steps_within(np.sort(values), groups[np.argsort(values, kind="stable")])
+    return bool((steps > 0).all() or (steps_within(values, groups) == 1).mean() >= MOSTLY)
+
+
+def _counts_rows(values: NDArray[np.float64], groups: NDArray[np.intp]) -> bool:
+    steps = steps_within(values, groups)
+    return len(steps) + 1 >= LEAST_COUNTED and bool((steps == 1).all() or (steps == -1).all())

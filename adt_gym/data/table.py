@@ -202,7 +202,8 @@ def _assign(
     import pandas as pd
 
     frame = _together(opened, as_text)
-    columns, values = assign(frame, asked, where)
+    groups = np.repeat(np.arange(len(opened)), [len(one.frame) for one in opened])
+    columns, values = assign(frame, asked, groups, where)
     fractions = [name for name in map(str, frame.columns) if pd.api.types.is_float_dtype(frame[name])]
     constant = [name for name in fractions if columns.unused.get(name) == CONSTANT]
     again = fractions if columns.decimal == "," else constant
@@ -212,7 +213,7 @@ def _assign(
             if text[name].str.strip().nunique() > 1 and len(set(text[name].map(Decimal))) > 1:
                 raise InputError(digits_lost(name, where))
         if columns.decimal == ",":
-            columns, values = assign(frame.assign(**{name: text[name] for name in again}), asked, where)
+            columns, values = assign(frame.assign(**{name: text[name] for name in again}), asked, groups, where)
     return frame, columns, values
 
 

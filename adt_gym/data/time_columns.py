@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.data.cells import floats, is_blank, is_numeric, is_text, listed, plain
+from adt_gym.data.cells import floats, is_blank, is_numeric, is_text, listed, plain, steps_within
 from adt_gym.data.times import EPOCH_UNITS, epoch_unit, holds_clock, holds_dates, times_or_steps
 from adt_gym.series import InputError
 
@@ -24,12 +24,15 @@ TIME_NAMES = {
 """A column that is called so holds times."""
 TIME_WORDS = {"time", "timestamp", "ts", "date", "datetime", "epoch", "unix"}
 """A column with such a word in its name holds times if its numbers may be times."""
+LEAST_UNEQUAL, LEAST_REGULAR = 0.95, 0.5
+"""Numbers of an unknown name are times if, put in order, so many differ from the one before, so many of them by the
+usual step."""
 LONGEST = 30 * 366 * 86_400
 """Seconds that a column of an unknown name may span to be taken for times."""
 
 
 def choose_time(
-    frame: pd.DataFrame, free: Sequence[str], asked: str | None, where: str
+    frame: pd.DataFrame, free: Sequence[str], asked: str | None, groups: NDArray[np.intp], where: str
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """Return the column of times, or of dates and of times of the day, and why other times are not used.
 
@@ -37,19 +40,20 @@ def choose_time(
         frame: The table.
         free: The columns that are nothing else yet.
         asked: The column that the user names, or None.
+        groups: Shape ``(n,)``: the number of each row's series.
         where: How messages call the table.
 
     Raises:
         InputError: If several columns hold times, or one may hold times or count something.
     """
     by_name = [name for name in free if plain(name) in TIME_NAMES]
-    by_content = [name for name in free if name not in by_name and _holds_times(frame[name])]
+    by_content = [name for name in free if name not in by_name and _holds_times(frame[name], groups)]
     if asked is not None:
         chosen: tuple[str, ...] = (asked,)
     else:
         chosen = _among(frame, by_name or by_content, where)
     if not chosen:
-        _refuse_counter_or_time(frame, free, where)
+        _refuse_counter_or_time(frame, free, groups, where)
     return chosen, {name: "times" for name in (*by_name, *by_content) if name not in chosen}
 
 
@@ -74,7 +78,7 @@ def _whole_days(column: pd.Series, where: str) -> bool:
     return index is not None and bool((index == index.astype("M8[D]")).all())
 
 
-def _holds_times(column: pd.Series) -> bool:
+def _holds_times(column: pd.Series, groups: NDArray[np.intp]) -> bool:
     """Return whether a column of any name holds times: dates, or numbers since 1970 that go on as a clock does."""
     import pandas as pd
 
@@ -88,11 +92,13 @@ def _holds_times(column: pd.Series) -> bool:
     if not _in_epoch(values):
         return False
     words = re.split("[^a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", "_", str(column.name)).lower())
-    steps = np.diff(values)
+    rows = np.argsort(values, kind="stable")
+    steps = steps_within(values[rows], groups[rows])
     if TIME_WORDS & set(words) or len(steps) < 3:
         return bool(TIME_WORDS & set(words))
-    usual = np.median(steps)
-    return bool((steps * usual > 0).all() and (steps == usual).mean() >= 0.5)
+    forward = steps[steps > 0]
+    unequal = len(forward) >= LEAST_UNEQUAL * len(steps)
+    return unequal and bool((forward == np.median(forward)).mean() >= LEAST_REGULAR)
 
 
 def _in_epoch(values: NDArray[np.float64]) -> bool:
@@ -104,14 +110,14 @@ def _in_epoch(values: NDArray[np.float64]) -> bool:
     return within and bool(np.ptp(ends) <= LONGEST * EPOCH_UNITS[unit])
 
 
-def _refuse_counter_or_time(frame: pd.DataFrame, free: Sequence[str], where: str) -> None:
+def _refuse_counter_or_time(frame: pd.DataFrame, free: Sequence[str], groups: NDArray[np.intp], where: str) -> None:
     """Raise where, for want of another time, rising whole numbers could be times."""
     import pandas as pd
 
     for name in free:
         column = frame[name]
         if pd.api.types.is_integer_dtype(column) and _in_epoch(values := floats(column)):
-            steps = np.diff(values)
+            steps = steps_within(values, groups)
             if len(steps) > 2 and ((steps > 0).all() or (steps < 0).all()):
                 raise InputError(
                     f"{where}, column {name!r}: these rising numbers may be times since 1970 or a counter; name it in "

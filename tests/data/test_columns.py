@@ -129,6 +129,21 @@ def test_two_columns_of_times_are_an_error_until_one_is_named() -> None:
     assert table.columns.unused == {"ts": "times"}
 
 
+def test_row_numbers_and_times_start_anew_in_every_series(tmp_path: Path) -> None:
+    one = pd.DataFrame({"t": EPOCH, "row": range(N), "n": range(N), "cpu": CPU})
+    both = pd.concat([one.assign(host="a"), one.assign(host="b", cpu=CPU[::-1])])
+    for frame in (both, both.sort_values("row"), both.sample(frac=1, random_state=0).drop(columns="n")):
+        table = read_table(frame, key_column="host", allow_gaps=True)
+        assert (table.columns.time, table.columns.metrics) == (("t",), ("cpu",))
+        assert table.columns.unused["row"] == "row numbers"
+        np.testing.assert_allclose(sorted(table.series, key=lambda each: each.name)[0].values[:, 0], CPU, rtol=1e-6)
+    (tmp_path / "fleet").mkdir()
+    for name in ("a", "b"):
+        one.to_csv(tmp_path / "fleet" / f"{name}.csv", index=False)
+    columns = read_table(tmp_path / "fleet").columns
+    assert (columns.time, columns.metrics) == (("t",), ("cpu",))
+
+
 # Labels
 
 

@@ -1,5 +1,7 @@
 """The order of time, the hour that repeats, and gaps."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -52,7 +54,7 @@ def test_no_window_of_a_piece_spans_a_gap_and_only_short_pieces_are_left_out(ste
             assert (spans <= 1.5 * usual * (window - 1) * 60e9).all()
     kept = {row for part in parts for row in range(part.start, part.stop)}
     edges = [0, *expected, len(index)]
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         assert (start in kept) == (stop - start >= window + 9 or not expected)
 
 
@@ -62,7 +64,7 @@ def test_without_times_there_are_no_gaps() -> None:
 
 def test_gaps_are_counted_in_one_warning_unless_they_are_allowed() -> None:
     frame = pd.DataFrame({"time": np.delete(MINUTES, [50, 51, 120]), "v": np.arange(197) % 7})
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="gaps") as caught:
         (series,) = read_table(frame).series
     assert [str(one.message) for one in caught] == [
         "gaps in time, longer than one and a half of the usual steps: 2 in series 'table'"
