@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MIN_SCORE = float(np.finfo(np.float32).tiny)
 """A score of 0 is raised to this, so that a threshold of 0 flags every window."""
 
+NO_BREAKS = np.empty(0, np.intp)
 NO_PAST = np.empty(0, np.float32)
 """The past of a series that nothing is known of."""
 
@@ -38,6 +39,7 @@ class Series:
         name: How messages and tables call the series.
         index: Shape ``(n,)``, the time of each point, or None.
         columns: The names of the m metrics; ``("value",)`` or ``("value_0", ...)`` by default.
+        breaks: Shape ``(g,)``, ascending: the rows before which time is missing, so that no window may span them.
 
     Raises:
         InputError: If a value is not a finite number, a column loses its signal in float64, a label is not 0 or 1, a
@@ -49,6 +51,7 @@ class Series:
     name: str = "series"
     index: NDArray[np.datetime64] | None = None
     columns: tuple[str, ...] = ()
+    breaks: NDArray[np.intp] = field(default_factory=lambda: NO_BREAKS)
 
     def __post_init__(self) -> None:
         values = _as_values(self.values, self.name)
@@ -87,7 +90,12 @@ class Series:
             self.name,
             None if self.index is None else self.index[rows],
             self.columns,
+            self._breaks(rows),
         )
+
+    def _breaks(self, rows: slice) -> NDArray[np.intp]:
+        start, stop, _ = rows.indices(len(self))
+        return self.breaks[(self.breaks >= start) & (self.breaks < stop)] - start
 
     def windows(self, length: int) -> NDArray[np.floating[Any]]:
         """Return the sliding windows (tau = ``length`` points, stride 1) as a view of shape ``(n - tau + 1, tau, m)``.
@@ -97,6 +105,24 @@ class Series:
         """
         self._require_window(length)
         return sliding_window_view(self.values, length, axis=0).transpose(0, 2, 1)
+
+    def window_starts(self, length: int) -> NDArray[np.intp]:
+        """Return the rows in which those of the windows start that span no missing time, ascending.
+
+        Raises:
+            InputError: If there is none.
+        """
+        self._require_window(length)
+        starts = np.arange(len(self) - length + 1)
+        # A window spans a break if one lies behind its first row and not behind its last.
+        passed = np.searchsorted(self.breaks, starts, side="right")
+        starts = starts[passed == np.searchsorted(self.breaks, starts + length - 1, side="right")]
+        if not len(starts):
+            raise InputError(
+                f"series {self.name!r}: each of its windows of {length} points spans a gap in time; take a shorter "
+                "window, or let windows span gaps (allow_gaps)"
+            )
+        return starts
 
     def window_labels(self, length: int) -> NDArray[np.bool_]:
         """Return shape ``(n - tau + 1,)``: a window is anomalous if any of its points is.

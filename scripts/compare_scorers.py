@@ -17,9 +17,11 @@ from adt_gym.evaluation.scorers import ScorerReport, evaluate_baselines, evaluat
 from adt_gym.evaluation.split import Split
 from adt_gym.files import replacing_folder
 from adt_gym.scoring.curves import PARTS, training_curves
+from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.training import Epoch
 from adt_gym.scripts import source as sources
+from adt_gym.scripts.options import takes
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.tables import COMPOSITE, TEXT, caption_of, composite_note, new_table, number, reasons_note, yes_no
 from adt_gym.series import ScoredSeries, Series
@@ -55,41 +57,22 @@ class ScorerRow:
     curve: list[Epoch] = field(default_factory=list)
 
 
+@takes(sources.SourceSettings, "source")
 def compare_scorers(
-    source: Annotated[
-        str,
-        typer.Argument(help="yahoo_like, kubernetes, a .csv, .parquet or .npz file, a folder, or a name with --root"),
-    ],
+    source: sources.SourceSettings,
     scorer: Annotated[
         list[str] | None, typer.Option(help="repeat the option; the five auto-encoders by default")
     ] = None,
-    value_columns: Annotated[list[str] | None, typer.Option(help="the metrics; repeat the option")] = None,
-    time_column: str | None = None,
-    label_column: Annotated[str | None, typer.Option(help="1 or true where anomalous")] = None,
-    key_column: Annotated[str | None, typer.Option(help="tells several series in one file apart")] = None,
-    windows: Annotated[str | None, typer.Option(help="anomalous windows in NAB's JSON format")] = None,
-    delimiter: str | None = None,
-    window: Annotated[int, typer.Option(help="points of a window (tau)")] = 10,
-    train_anomalies: Annotated[
-        int, typer.Option(help="one series: train on the shortest prefix with so many anomalous windows")
-    ] = 20,
-    train_until: Annotated[str | None, typer.Option(help="one series: train up to this time or row instead")] = None,
-    train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
-    root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
     scaling: Annotated[str | None, typer.Option(help="quantile, minmax or tail; each scorer's own by default")] = None,
-    epochs: Annotated[int, typer.Option(help="passes of the networks over their windows")] = 30,
-    seed: int = 0,
+    epochs: Annotated[int, typer.Option(min=1, help="passes of the networks over their windows")] = 30,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
     out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME-scorers by default")] = None,
     every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading one")] = False,
 ) -> None:
     """Train scorers on the normal windows of the training part; measure each, with a static threshold, on the rest."""
     settings = CompareScorersSettings(
-        sources.SourceSettings(
-            source, tuple(value_columns or ()), time_column, label_column, key_column, windows, delimiter,
-            window, train_anomalies, train_until, train_share, root,
-        ),
-        tuple(scorer or scoring.AUTOENCODERS), scaling, epochs, seed, device,
+        source, tuple(scorer or scoring.AUTOENCODERS), scaling, epochs, seed, device,
     )  # fmt: skip
     folder = out or Path("runs") / f"{settings.source.name}-scorers"
     with replacing_folder(folder, marker="config.json") as temporary:
@@ -110,13 +93,15 @@ def make_scorer(name: str, *, epochs: int, device: str | None, scaling: str | No
     made = scoring.make(name, **settings)
     if isinstance(made, TorchScorer):
         return scoring.make(name, epochs=epochs, device=device, **settings)
-    if name == "ensemble":
-        return scoring.make(name, device=device, **settings)
+    if isinstance(made, Ensemble):
+        networks = [one for one in made.settings.members if isinstance(scoring.make(one), TorchScorer)]
+        return scoring.make(name, device=device, options={one: {"epochs": epochs} for one in networks}, **settings)
     return made
 
 
 def _compare(settings: CompareScorersSettings, folder: Path, every: bool) -> None:
-    split = sources.split(settings.source, sources.load(settings.source, settings.seed))
+    source = sources.load(settings.source, settings.seed)
+    split = sources.split(settings.source, source.series)
     rows = []
     for name in settings.scorers:
         made = make_scorer(
@@ -132,7 +117,8 @@ def _compare(settings: CompareScorersSettings, folder: Path, every: bool) -> Non
         seconds = time.perf_counter() - started
         rows.append(ScorerRow(evaluate_scorer(made.label, train, test), seconds, getattr(made, "curve", [])))
     rows += baseline_rows(train, test, settings.seed)
-    (folder / "config.json").write_text(json.dumps({"settings": asdict(settings)}, indent=2) + "\n")
+    config = {"settings": asdict(settings), "source": asdict(source.summary)}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     _write(folder / "table.csv", rows)
     curves = {row.report.method: row.curve for row in rows if row.curve}
     if curves:

@@ -19,9 +19,11 @@ from adt_gym.evaluation.grid import digest
 from adt_gym.feedback import Feedback
 from adt_gym.files import replacing
 from adt_gym.frontier_report import KIND, is_frontier
+from adt_gym.scripts import source as sources
 from adt_gym.scripts.frontier_methods import measure_all
 from adt_gym.scripts.frontier_series import Scoring, Server, check_apart, read_servers, score
 from adt_gym.scripts.frontier_tables import further_tables, leading_tables
+from adt_gym.scripts.options import takes
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.versions import versions
 from adt_gym.scripts.workers import finish, processes
@@ -44,6 +46,7 @@ class FrontierSettings:
         scorer, epochs: Of the scores, a scorer per series and seed.
         episodes: Of the training of the paper's agent.
         deadline: Of the composite F1, in windows.
+        source: How all series are read and cut; its ``source`` is empty.
     """
 
     train: tuple[str, ...]
@@ -55,7 +58,8 @@ class FrontierSettings:
     scorer: str
     epochs: int
     episodes: int
-    deadline: int = DEADLINE
+    deadline: int
+    source: sources.SourceSettings
 
     @cached_property
     def conditions(self) -> list[Feedback]:
@@ -117,6 +121,7 @@ class Outcome:
     error: str | None = None
 
 
+@takes(sources.SourceSettings, "source", without=("source",))
 def frontier(
     train: Annotated[
         list[str], typer.Option(help="SERIES...: .npz files with train, test and test_label, folders, other sources")
@@ -134,6 +139,8 @@ def frontier(
     label_noise: Annotated[
         list[float] | None, typer.Option(help="shares of the labels that are told wrongly", show_default="0")
     ] = None,
+    *,
+    source: sources.SourceSettings,
     seeds: Annotated[int, typer.Option(min=1, help="run so many seeds, from 0 on")] = 5,
     scorer: Annotated[str, typer.Option(help="as of adt run")] = "autoencoder",
     epochs: Annotated[int, typer.Option(min=1, help="passes of the scorer's network over its windows")] = 30,
@@ -154,7 +161,7 @@ def frontier(
     """
     settings = FrontierSettings(
         tuple(train), tuple(test or ()), tuple(delays or ("1", "10", "60", "300", NEVER)),
-        tuple(feedback or FEEDBACK), tuple(label_noise or (0.0,)), seeds, scorer, epochs, episodes, deadline,
+        tuple(feedback or FEEDBACK), tuple(label_noise or (0.0,)), seeds, scorer, epochs, episodes, deadline, source,
     )  # fmt: skip
     scoring.make(scorer)  # refuses an unknown name before anything is written
     conditions, rounds = settings.conditions, read_rounds(settings)
@@ -195,7 +202,7 @@ def read_rounds(settings: FrontierSettings) -> list[Round]:
         FileNotFoundError: If a path leads nowhere.
         InputError: If a series cannot be read, is on both sides, or has fewer than two with an anomaly to learn from.
     """
-    train, test = read_servers(settings.train), read_servers(settings.test)
+    train, test = (read_servers(words, settings.source) for words in (settings.train, settings.test))
     rounds = [(train, one) for one in test] or [([o for o in train if o is not one], one) for one in train]
     for others, one in rounds:
         check_apart(others, one)
@@ -219,7 +226,7 @@ def score_all(
     """
     servers = dict.fromkeys(server for others, one in rounds for server in (*others, one))
     tasks = [
-        Scoring(server, settings.scorer, settings.epochs, seed, cache.resolve())
+        Scoring(server, settings.scorer, settings.epochs, seed, cache.resolve(), settings.source)
         for seed in range(settings.seeds)
         for server in servers
     ]

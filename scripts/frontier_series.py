@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from adt_gym import data
 from adt_gym.scoring.cache import cached_scores
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import make_scorer
@@ -34,44 +33,37 @@ class Server:
         return self.judged.name
 
 
-def read_servers(words: Sequence[str]) -> list[Server]:
+def read_servers(words: Sequence[str], options: sources.SourceSettings | None = None) -> list[Server]:
     """Return the servers that the words of the command line stand for.
 
     Args:
         words: Each an ``.npz`` file with train, test and test_label, a folder of them, or another source of `adt run`,
             which is cut as there.
+        options: How all of them are read; their ``source`` does not count.
 
     Raises:
         FileNotFoundError: If a path leads nowhere.
         InputError: If a source cannot be read or has no labels, or two servers have one name.
     """
-    servers = [server for word in words for server in _read(word)]
+    options = options or sources.SourceSettings("", window=WINDOW)
+    servers = [server for word in words for server in _read(replace(options, source=word))]
     names = [server.name for server in servers]
     if doubled := [name for i, name in enumerate(names) if name in names[:i]]:
         raise InputError(f"two series are called {doubled[0]!r}: name each series once, and give files their own names")
     return servers
 
 
-def _read(word: str) -> list[Server]:
-    path = Path(word)
-    if path.is_dir():
-        files = sorted(path.glob("*.npz"))
-        if not files:
-            raise FileNotFoundError(f"no .npz files in {path}")
-        return [_from_arrays(file) for file in files]
-    if path.suffix == ".npz":
-        return [_from_arrays(path)]
-    if path.suffix and not path.is_file():
+def _read(settings: sources.SourceSettings) -> list[Server]:
+    path = Path(settings.source)
+    if path.suffix and not path.exists():
         raise FileNotFoundError(f"no file of a series at {path}")
-    settings = sources.SourceSettings(word, window=WINDOW)
-    split = sources.split(settings, sources.load(settings))
+    series = sources.load(settings).series
+    if sources.arrays_at(path):
+        # A scorer scales a series by what it has seen under its name.
+        named = [replace(one, name=one.name.rpartition("/")[0]) for one in series]
+        return [Server(*parts) for parts in zip(named[::2], named[1::2], strict=True)]
+    split = sources.split(settings, series)
     return [Server(*parts) for parts in zip(split.train, split.test, strict=True)]
-
-
-def _from_arrays(path: Path) -> Server:
-    train, test = data.load("npz", source=path)
-    # A scorer scales a series by what it has seen under its name.
-    return Server(replace(train, name=path.stem), replace(test, name=path.stem))
 
 
 def check_apart(train: Sequence[Server], tested: Server) -> None:
@@ -97,10 +89,12 @@ class Scoring:
     epochs: int
     seed: int
     cache: Path
+    options: sources.SourceSettings
 
 
 def score(task: Scoring) -> ScoredSeries:
     """Return the scores of the judged part, from the cache where they are there."""
-    scorer = make_scorer(task.scorer, epochs=task.epochs, device=None, window=WINDOW, scaling=SCALING, seed=task.seed)
+    window = task.options.window
+    scorer = make_scorer(task.scorer, epochs=task.epochs, device=None, window=window, scaling=SCALING, seed=task.seed)
     (scored,), _ = cached_scores(task.cache, scorer, [task.server.normal], [(task.server.judged, task.server.normal)])
     return scored

@@ -30,6 +30,7 @@ from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import fit_and_score, fit_with_bar, make_scorer
+from adt_gym.scripts.options import takes
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.tables import copying, further_tables, kinds_table, seeds_table, table
 from adt_gym.scripts.versions import versions
@@ -91,24 +92,9 @@ class SeedOutcome:
     kinds: dict[str, dict[str, float]]
 
 
+@takes(sources.SourceSettings, "source")
 def run(
-    source: Annotated[
-        str,
-        typer.Argument(help="yahoo_like, kubernetes, a .csv, .parquet or .npz file, a folder, or a name with --root"),
-    ],
-    value_columns: Annotated[list[str] | None, typer.Option(help="the metrics; repeat the option")] = None,
-    time_column: str | None = None,
-    label_column: Annotated[str | None, typer.Option(help="1 or true where anomalous")] = None,
-    key_column: Annotated[str | None, typer.Option(help="tells several series in one file apart")] = None,
-    windows: Annotated[str | None, typer.Option(help="anomalous windows in NAB's JSON format")] = None,
-    delimiter: str | None = None,
-    window: Annotated[int, typer.Option(min=1, help="points of a window (tau)")] = 10,
-    train_anomalies: Annotated[
-        int, typer.Option(min=1, help="one series: train on the shortest prefix with so many anomalous windows")
-    ] = 20,
-    train_until: Annotated[str | None, typer.Option(help="one series: train up to this time or row instead")] = None,
-    train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
-    root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
+    source: sources.SourceSettings,
     scorer: Annotated[str, typer.Option(help="autoencoder, isolation, ensemble, pyod:NAME, ...")] = "autoencoder",
     scaling: Annotated[
         str | None, typer.Option(help="of the scores: quantile, minmax or tail; the scorer's own by default")
@@ -137,11 +123,7 @@ def run(
 ) -> None:
     """Score a series, train an agent on a small labelled part, and compare it with other methods on the rest."""
     settings = RunSettings(
-        sources.SourceSettings(
-            source, tuple(value_columns or ()), time_column, label_column, key_column, windows, delimiter,
-            window, train_anomalies, train_until, train_share, root,
-        ),
-        scorer, scaling, device, epochs, labelled_windows, episodes, k, hold, alpha, learning_rate, gamma,
+        source, scorer, scaling, device, epochs, labelled_windows, episodes, k, hold, alpha, learning_rate, gamma,
         pythresh, vus, seed, seeds, deadline,
     )  # fmt: skip
     folder = out or Path("runs") / settings.source.name
@@ -179,7 +161,8 @@ def run_seeds(settings: RunSettings, folder: Path, cache: Path, every: bool = Fa
 def run_seed(settings: RunSettings, folder: Path, cache: Path) -> SeedOutcome:
     """Go the whole road with one seed and leave its files in ``folder``."""
     folder.mkdir(exist_ok=True)
-    split = sources.split(settings.source, sources.load(settings.source, settings.seed))
+    source = sources.load(settings.source, settings.seed)
+    split = sources.split(settings.source, source.series)
     scorer = make_scorer(
         settings.scorer,
         epochs=settings.epochs,
@@ -199,7 +182,8 @@ def run_seed(settings: RunSettings, folder: Path, cache: Path) -> SeedOutcome:
     if isinstance(scorer, Ensemble):
         rows += ensemble_rows(scorer, split.tested, test, deadline)
 
-    (folder / "config.json").write_text(json.dumps({"settings": asdict(settings), **versions()}, indent=2) + "\n")
+    config = {"settings": asdict(settings), "source": asdict(source.summary), **versions()}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     if isinstance(scorer, AutoEncoder):
         scorer.save(folder / "scorer.npz")
     save_scored(folder / "scores-train.npz", train)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from adt_gym.evaluation.scorers import evaluate_scorer
@@ -14,27 +15,15 @@ from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.curves import training_curves
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import ScorerRow, baseline_rows, fit_with_bar, make_scorer, scorer_tables
+from adt_gym.scripts.options import takes
 from adt_gym.scripts.progress import console
 from adt_gym.series import NO_PAST, InputError
 
 
+@takes(sources.SourceSettings, "source")
 def score(
-    source: Annotated[
-        str,
-        typer.Argument(help="yahoo_like, kubernetes, a .csv, .parquet or .npz file, a folder, or a name with --root"),
-    ],
+    source: sources.SourceSettings,
     out: Annotated[Path, typer.Option(help="the .npz file to write")],
-    value_columns: Annotated[list[str] | None, typer.Option(help="the metrics; repeat the option")] = None,
-    time_column: str | None = None,
-    label_column: str | None = None,
-    key_column: str | None = None,
-    windows: Annotated[str | None, typer.Option(help="anomalous windows in NAB's JSON format")] = None,
-    delimiter: str | None = None,
-    window: Annotated[int, typer.Option(help="points of a window (tau)")] = 10,
-    train_anomalies: int = 20,
-    train_until: str | None = None,
-    train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
-    root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
     scorer: Annotated[str, typer.Option(help="autoencoder, dense, lstm, isolation, pyod:NAME, ...")] = "autoencoder",
     scaling: Annotated[str | None, typer.Option(help="quantile, minmax or tail; the scorer's own by default")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
@@ -48,13 +37,11 @@ def score(
     Prints what one static threshold makes of them on the rest. With the same data and settings the scores come from
     the cache. `adt score yahoo_like --out adt_gym/data/yahoo_like.npz` makes the packaged scores again.
     """
-    settings = sources.SourceSettings(
-        source, tuple(value_columns or ()), time_column, label_column, key_column, windows, delimiter,
-        window, train_anomalies, train_until, train_share, root,
-    )  # fmt: skip
     if out.suffix != ".npz":
         raise InputError(f"{out}: scored series are kept in .npz files; give the file that ending")
-    split = sources.split(settings, sources.load(settings, seed))
+    window = source.window
+    series = sources.load(source, seed).series
+    split = sources.split(source, series)
     double = {"double": True} if scorer == "autoencoder" else {}
     made = make_scorer(scorer, epochs=epochs, device=device, window=window, scaling=scaling, seed=seed, **double)
     started = time.perf_counter()
@@ -63,19 +50,21 @@ def score(
         cache, made, split.for_scorer, whole, lambda: fit_with_bar(made, split.for_scorer, split.tested)
     )
     seconds = time.perf_counter() - started
-    cuts = [len(first) for first in split.train]
+    # Windows that cross the cut are in neither part; where there are gaps in time, there are fewer windows than points.
+    cuts = [
+        int(np.searchsorted(one.window_starts(window), len(first) - window, side="right")) + window - 1
+        for (one, _), first in zip(whole, split.train, strict=True)
+    ]
     scored = [
-        replace(
-            one, meta={**one.meta, "trained_on_points": len(first)}, past=one.past if past is not first else NO_PAST
-        )
-        for one, (first, past) in zip(kept, split.learned, strict=True)
+        replace(one, meta={**one.meta, "trained_on_points": cut}, past=one.past if past is not first else NO_PAST)
+        for one, cut, (first, past) in zip(kept, cuts, split.learned, strict=True)
     ]  # a first part that has no history is no past of itself
     save_scored(out, scored)
     train = [one[: cut - window + 1] for one, cut in zip(scored, cuts, strict=True)]
     test = [one[cut:] for one, cut in zip(scored, cuts, strict=True)]
     curve = getattr(made, "curve", [])
     rows = [ScorerRow(evaluate_scorer(made.label, train, test), seconds, curve), *baseline_rows(train, test, seed)]
-    for table in scorer_tables(rows, f"{settings.name}: {sum(map(len, test)):,} windows that no training saw", every):
+    for table in scorer_tables(rows, f"{source.name}: {sum(map(len, test)):,} windows that no training saw", every):
         console.print(table)
     if curve:
         training_curves(out.with_suffix(".curves.png"), {made.label: curve})

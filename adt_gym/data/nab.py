@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym.data.cells import listed, shown
 from adt_gym.series import InputError, Series
+
+MOST_COMPARED = 1000
+"""Keys among which close ones are looked for."""
 
 
 def nab(root: str | Path, *, max_gap: int = 0) -> list[Series]:
@@ -19,7 +23,7 @@ def nab(root: str | Path, *, max_gap: int = 0) -> list[Series]:
         max_gap: Up to this many consecutive missing values are filled forward, and counted in one warning per file.
 
     Returns:
-        One labelled series per CSV file, sorted by file name.
+        One labelled series per CSV file, sorted by file name; some have gaps in time (`adt_gym.data.order.gaps`).
 
     Raises:
         FileNotFoundError: If the folder, the CSV files or the windows are missing.
@@ -38,7 +42,9 @@ def nab(root: str | Path, *, max_gap: int = 0) -> list[Series]:
     return [
         series
         for path in files
-        for series in table(path, time_column="timestamp", value_columns="value", windows=windows, max_gap=max_gap)
+        for series in table(
+            path, time_column="timestamp", value_columns="value", windows=windows, max_gap=max_gap, allow_gaps=True
+        )
     ]
 
 
@@ -60,22 +66,28 @@ def window_labels(
         FileNotFoundError: If there is no such JSON file.
         InputError: If the series has no times or no entry, or the JSON is not of that form.
     """
-    import pandas as pd
-
     if index is None:
-        raise InputError(f"{source_name} has no times to hold against {windows_path}; name its time_column")
+        raise InputError(f"{source_name} has no times to hold against {windows_path}; name them with time_column=")
     entries = _read_windows(Path(windows_path))
     key = _matching_key(source_name, list(entries), windows_path)
     labels = np.zeros(len(index), dtype=bool)
     for window in entries[key]:
-        try:
-            start, end = pd.to_datetime(window, format="ISO8601", utc=True).tz_localize(None).to_numpy()
-            if not start <= end:
-                raise ValueError("the window ends before it starts")
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{windows_path}, {key!r}: {window} is not [start, end] ({error})") from error
+        start, end = _window(window, f"{windows_path}, {shown(key)}")
         labels |= (start <= index) & (index <= end)
     return labels
+
+
+def _window(window: Any, where: str) -> NDArray[np.datetime64]:
+    """Return the start and the end of a window."""
+    import pandas as pd
+
+    if isinstance(window, list) and len(window) == 2 and all(isinstance(time, str) for time in window):
+        times = pd.to_datetime(window, format="ISO8601", utc=True, errors="coerce").tz_localize(None).to_numpy()
+        if not np.isnat(times).any():
+            if times[0] > times[1]:
+                raise InputError(f"{where}: {shown(window)} ends before it starts")
+            return times
+    raise InputError(f"{where}: {shown(window)} is not [start, end], two times like 2024-01-31 23:59:00 in quotes")
 
 
 def _read_windows(path: Path) -> dict[str, list[Any]]:
@@ -83,8 +95,8 @@ def _read_windows(path: Path) -> dict[str, list[Any]]:
         raise FileNotFoundError(f"no anomaly windows at {path}; NAB keeps them in labels/combined_windows.json")
     try:
         entries = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON, or too deep: {error}") from error
     if not isinstance(entries, dict) or not all(isinstance(windows, list) for windows in entries.values()):
         raise InputError(f'{path} is not of the form {{"folder/file.csv": [[start, end], ...], ...}}')
     return entries
@@ -100,6 +112,8 @@ def _matching_key(source_name: str, keys: list[str], windows_path: str | Path) -
     if len(same) == 1:
         return same[0]
     if same:
-        raise InputError(f"{windows_path} has several windows for {file!r}: {same}; read the file from its folder")
-    close = get_close_matches(source, keys, n=3, cutoff=0.3) or keys[:3]
-    raise InputError(f"{windows_path} has no windows for {source!r}; its closest keys are {close}")
+        raise InputError(
+            f"{windows_path} has several windows for {file!r}: {listed(same)}; read the file from its folder"
+        )
+    close = get_close_matches(source, keys[:MOST_COMPARED], n=3, cutoff=0.3) or keys[:3]
+    raise InputError(f"{windows_path} has no windows for {source!r}; its closest keys are {listed(close)}")

@@ -45,7 +45,7 @@ def npz(source: str | Path, *, name: str | None = None, max_gap: int = 0) -> lis
     return [Series(train, None, f"{name}/train"), Series(test, labels, f"{name}/test")]
 
 
-def _arrays(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[Any]]:
+def _arrays(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             missing = [key for key in KEYS if key not in file]
@@ -58,10 +58,10 @@ def _arrays(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArr
         raise InputError(f"{path} cannot be read as an .npz file of numbers: {error}") from error
 
 
-def _numbers(values: ArrayLike) -> NDArray[np.float32]:
-    return np.array(values, dtype=np.float32)
+def _numbers(values: ArrayLike) -> NDArray[np.float64]:
+    return np.array(values, dtype=np.float64)
 
 
-def _fill(values: NDArray[np.float32], max_gap: int, where: str) -> int:
+def _fill(values: NDArray[np.float64], max_gap: int, where: str) -> int:
     table = values if values.ndim == 2 else values.reshape(len(values), -1)
     return fill_gaps(table, max_gap, where, [f"value_{j}" for j in range(table.shape[1])], np.arange(len(table)))

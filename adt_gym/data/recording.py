@@ -136,18 +136,19 @@ def assemble(
         tags = [name for name in chunk.columns if not is_note(name)]
         if not tags:
             raise InputError(f"{where} has no column of values; its columns are {', '.join(chunk.columns)}")
-        parts.append(np.column_stack([numbers(_pointed(chunk[tag], decimal), where) for tag in tags]))
+        values = [numbers(_pointed(chunk[tag], decimal), where).astype(np.float32) for tag in tags]
+        parts.append(np.column_stack(values))
         notes.append(chunk.drop(columns=tags))
     if not parts or not sum(map(len, parts)):
         raise InputError(f"{where} has no rows below its header")
-    values, texts = np.concatenate(parts), pd.concat(notes)
-    blank: NDArray[np.bool_] = np.asarray(np.isnan(values).all(axis=1))
+    whole, texts = np.concatenate(parts), pd.concat(notes)
+    blank: NDArray[np.bool_] = np.asarray(np.isnan(whole).all(axis=1))
     for name in texts:
         blank &= is_blank(texts[name])
     if blank.all():
         raise InputError(f"{where} has only blank rows below its header")
     end = len(blank) - int(np.argmin(blank[::-1]))
-    return Recording(where, values[:end], tuple(tags), texts[:end])
+    return Recording(where, whole[:end], tuple(tags), texts[:end])
 
 
 def _pointed(column: pd.Series, decimal: str) -> pd.Series:

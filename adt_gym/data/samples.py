@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adt_gym.data.table import LABEL_NAMES, TIME_NAMES, table
+from adt_gym.data.cells import listed
+from adt_gym.data.metrics import TEXT
+from adt_gym.data.table import read_table
 from adt_gym.samples import Samples, blobs, kubernetes_samples
 from adt_gym.series import InputError
 
@@ -27,10 +28,10 @@ def read_samples(
     """Read the samples of a table, in the order of time if it has a column of times, otherwise of the rows.
 
     Args:
-        source: The path of a .csv, .csv.gz (UTF-8) or .parquet file, or a DataFrame.
+        source: A path or DataFrame, as `adt_gym.data.table.read_table` takes it.
         label_column: 1 or True where the row is anomalous. By default the only column named like a label
             (label, anomaly, is_anomaly).
-        features: The columns that the agent sees; by default all but times and labels.
+        features: The columns that the agent sees; by default the metrics of `adt_gym.data.table.read_table`.
         name: By default the file's name without its ending, or "table".
 
     Raises:
@@ -38,28 +39,21 @@ def read_samples(
         InputError: If the table cannot be read or lacks a column, a feature is not a finite number, a label is
             not 0 or 1, or one of the classes does not occur.
     """
-    frame = _frame(source)
-    name = name or ("table" if frame is source else re.sub(r"\.(csv(\.gz)?|parquet)$", "", Path(str(source)).name))
-    frame = frame.set_axis([str(column).strip() for column in frame.columns], axis=1)
-    (series,) = table(frame, value_columns=features, label_column=label_column, name=name)
+    options = {"value_columns": features, "label_column": label_column, "name": name, "allow_gaps": True}
+    try:
+        read = read_table(source, **options)  # type: ignore[arg-type]
+    except InputError as error:
+        raise InputError(str(error).replace("value_columns=", "features=")) from error
+    if len(read.series) > 1:
+        raise InputError(f"{source} holds {len(read.series)} tables; give the path of one")
+    (series,) = read.series
     if series.labels is None:
-        raise InputError(f"{name} has no label column; name the one of {list(frame.columns)} that holds the labels")
-    if features is None:
-        for column in frame.columns:
-            if column not in (*series.columns, label_column) and not _is_time_or_label(column):
-                raise InputError(
-                    f"{name}, column {column!r} does not hold numbers; encode it as numbers or name the features to use"
-                )
-    return Samples(series.values, series.labels, series.columns, name)
-
-
-def _frame(source: str | Path | pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd
-
-    from adt_gym.data.table import _read
-
-    return source if isinstance(source, pd.DataFrame) else _read(Path(source), None, None)
-
-
-def _is_time_or_label(column: str) -> bool:
-    return column.lower() in TIME_NAMES or re.sub("[^a-z0-9]", "", column.lower()) in LABEL_NAMES
+        names = listed([*series.columns, *read.columns.unused])
+        raise InputError(f"{series.name} has no label column; name the one of {names} that holds it with label_column=")
+    for column, why in read.columns.unused.items():
+        if why == TEXT:
+            raise InputError(
+                f"{series.name}, column {column!r} does not hold numbers; encode it as numbers or name the features "
+                "to use with features="
+            )
+    return Samples(series.values, series.labels, series.columns, series.name)

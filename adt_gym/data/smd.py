@@ -50,7 +50,7 @@ def smd(root: str | Path, *, max_gap: int = 0) -> list[Series]:
     return series
 
 
-def _values(path: Path, remedy: str) -> NDArray[np.float32]:
+def _values(path: Path, remedy: str) -> NDArray[np.float64]:
     frame = _frame(path, remedy)
     return np.column_stack([numbers(frame[name], str(path)) for name in frame])
 

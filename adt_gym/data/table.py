@@ -1,30 +1,40 @@
-"""Any table as series: a CSV or Parquet file or a pandas DataFrame, wide or long."""
+"""Any table as series: a CSV, Parquet or Excel file, a folder of them or a pandas DataFrame, wide or long."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.data.cells import count_unordered, fill_gaps, flags, is_blank, is_numeric, numbers, require, warn_counts
+from adt_gym.data.cells import count_unordered, fill_gaps, is_blank, read_labels, require, warn_counts
+from adt_gym.data.columns import Asked, Columns, assign, leaks
+from adt_gym.data.metrics import CONSTANT, digits_lost
 from adt_gym.data.nab import window_labels
-from adt_gym.data.reading import csv_header, csv_options, reading
-from adt_gym.data.times import times_or_steps
+from adt_gym.data.notation import notations
+from adt_gym.data.opening import Opened, open_tables, with_clean_names
+from adt_gym.data.order import gaps, in_order
+from adt_gym.data.times import joined_times, times_or_steps
 from adt_gym.series import InputError, Series
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TIME_NAMES = {"timestamp", "timestamps", "time", "date", "datetime", "ds"}
-LABEL_NAMES = {"label", "labels", "anomaly", "anomalous", "isanomaly", "isanomalous"}
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The series of a table, and what its columns were taken for."""
+
+    series: list[Series]
+    columns: Columns
 
 
-def table(
+def read_table(
     source: str | Path | pd.DataFrame,
     *,
     value_columns: str | Sequence[str] | None = None,
@@ -32,148 +42,219 @@ def table(
     label_column: str | None = None,
     windows: str | Path | None = None,
     key_column: str | None = None,
+    drop_columns: str | Sequence[str] = (),
     name: str | None = None,
     delimiter: str | None = None,
+    decimal: str | None = None,
+    thousands: str | None = None,
     max_gap: int = 0,
-) -> list[Series]:
-    """Read the series of a table, each in the order of time.
+    allow_gaps: bool = False,
+) -> Table:
+    r"""Read the series of a table, each in the order of time.
 
-    Times that repeat or go back (a clock change) are kept, sorted stably, and counted in one warning.
-    Rows in messages are counted from 0, the header and blank lines not counted.
+    Times that repeat or go back are kept, sorted stably, and counted in one warning; the hour that a clock change
+    repeats stays in the order of the file. Rows in messages are counted from 0, the header and blank lines not counted.
 
     Args:
-        source: The path of a .csv, .csv.gz (UTF-8) or .parquet file, or a DataFrame.
-        value_columns: The metrics. By default every column of numbers that is not a time, label or key;
-            a text column counts if more than half of its filled cells are numbers, so that a bad cell is reported.
-        time_column: By default the only column named like a time (timestamp, time, date, datetime, ds) or
-            the DataFrame's DatetimeIndex; without one the rows are in order. Dates in ISO 8601 or a common format
-            (month first where 03/04/2015 could be either), or seconds to nanoseconds since 1970.
-            Numbers too small for a time after 1990 count steps: the rows are sorted by them, ``index`` is None.
+        source: The path of a .csv, .csv.gz, .zip (of one .csv), .parquet or .xlsx file; of a folder of such files, one
+            series per file, or, if they are called part-... as Spark writes them, one table; or a DataFrame.
+            CSV is read as UTF-8, or as UTF-16 with its mark.
+        value_columns: The metrics. By default every column of numbers that is not a time, label, key, constant, row
+            number or id. Decimal commas, thousands, one unit per column ("12 MB") and two states (ON and OFF, True and
+            False) are numbers too; a column that could be read in two ways is an error.
+        time_column: By default the only column that is named like a time (timestamp, time, date, ts, epoch, ...) or,
+            for want of one, holds times; a column of dates and one of times of the day are taken together; or the
+            DataFrame's DatetimeIndex. Without one the rows are in order. Dates in ISO 8601 or a common format
+            (month first where 03/04/2015 could be either), 20150304 or 20150304235900, or seconds to nanoseconds since
+            1970. Numbers too small for a time after 1990 count steps: the rows are sorted by them, ``index`` is None.
             Times with an offset become UTC.
-        label_column: 1 or True where the row is anomalous. By default the only column named like a label
-            (label, anomaly, is_anomaly); no column named so is ever a metric by default.
+        label_column: 1, True, yes or attack where the row is anomalous; of -1 and 1 the rarer. By default the only
+            column named like a label (label, anomaly, is_anomaly), or the only one of two states with attack, outlier,
+            ... in its name; no column named so is ever a metric by default.
         windows: Labels as a JSON of intervals in NAB's format, instead of ``label_column``.
         key_column: Long format: one series per value of this column, named ``name/value``, in order of appearance.
+        drop_columns: Columns that are left out.
         name: By default the file's name without its ending, or "table".
-        delimiter: What separates the columns of a CSV file; a comma by default.
+        delimiter: What separates the columns of a CSV file; a comma by default. A first line ``sep=;`` is understood.
+        decimal: The decimal mark, "." or ","; found out by default.
+        thousands: What stands between thousands: ``,``, ``.``, a blank, ``'`` or ``_``; found out by default.
         max_gap: Up to this many consecutive missing or infinite values are filled forward, and counted in one warning.
+        allow_gaps: Let windows span gaps in time, steps of more than one and a half of the median. Otherwise they are
+            counted in one warning, and no window spans one.
 
     Raises:
         FileNotFoundError: If there is no such file.
         InputError: If the table cannot be read, has no rows, lacks a column, or holds a value, label or time that
-            is not one; the message names the column and row.
+            is not one; if a column that nobody named gives the label away, or its numbers differ in more digits than
+            float64 holds. The message names the column and row.
     """
     if label_column is not None and windows is not None:
         raise InputError("labels come from label_column or from windows; give one of the two")
     if max_gap < 0:
         raise InputError(f"max_gap must be 0 or more rows, got {max_gap}")
-    frame, name, where = _frame(source, name, delimiter, time_column, key_column)
-    roles = _roles(frame, value_columns, time_column, label_column, key_column, where)
-    remedy = "correct it or name the value_columns"
-    values = np.column_stack([numbers(frame[column], where, remedy) for column in roles.values])
-    order, index = times_or_steps(frame[roles.time], where) if roles.time else (np.arange(len(frame)), None)
+    asked = Asked(
+        None if value_columns is None else _words(value_columns),
+        time_column, label_column, key_column, _words(drop_columns), windows is not None, notations(decimal, thousands),
+    )  # fmt: skip
+    opened, asked = _open(source, name, delimiter, asked)
+    where = opened[0].where if len(opened) == 1 else str(source)
+    frame, columns, metrics = _assign(opened, asked, where, as_text=decimal is not None or thousands is not None)
+    order, index = _times(frame, columns.time, where)
+    ends = np.cumsum([len(one.frame) for one in opened])
+    files = np.split(np.arange(len(frame)), ends[:-1])
     labels = None
     if windows is not None:
-        labels = window_labels(index, where, windows)
-    elif roles.label:
-        labels = flags(frame[roles.label], where)
-
-    series, unordered, filled = [], {}, {}
-    for title, rows in _groups(frame, roles.key, name, where):
-        unordered[title] = count_unordered(order[rows])
-        rows = rows[np.argsort(order[rows], kind="stable")]
-        part = values[rows]
-        if not np.isfinite(part).all():
-            filled[title] = fill_gaps(part, max_gap, where, roles.values, rows)
-        truth = None if labels is None else labels[rows]
-        series.append(Series(part, truth, title, None if index is None else index[rows], roles.values))
-    warn_counts(unordered, filled)
-    return series
-
-
-@dataclass(frozen=True)
-class _Roles:
-    """Which column of the table is what."""
-
-    values: tuple[str, ...]
-    time: str | None
-    label: str | None
-    key: str | None
+        parts = (None if index is None else index[rows] for rows in files)
+        labels = np.concatenate(
+            [window_labels(part, one.where, windows) for part, one in zip(parts, opened, strict=True)]
+        )
+    elif columns.label is not None:
+        labels, columns.notes[columns.label] = read_labels(frame[columns.label], where)
+    if labels is not None and asked.values is None:
+        _refuse_leaks(metrics, labels, where)
+    whole = _Whole(np.column_stack([*metrics.values()]), order, index, labels, columns.metrics)
+    series, unordered, repeated, filled = [], {}, {}, {}
+    for one, in_file in zip(opened, files, strict=True):
+        for title, of_key in _groups(frame.iloc[in_file], columns.key, one.name, where):
+            rows, repeats = in_order(order[in_file[of_key]])
+            rows = in_file[of_key][rows]
+            made, filled[title] = whole.series(title, rows, one.where, rows - in_file[0], max_gap)
+            made = made if allow_gaps else replace(made, breaks=gaps(made.index))
+            unordered[title] = 0 if repeats else count_unordered(order[in_file[of_key]])
+            repeated[title] = repeats
+            series.append(made)
+    missing = {one.name: len(one.breaks) for one in series}
+    warn_counts(unordered, filled, repeated, missing, stacklevel=4)
+    return Table(series, columns)
 
 
-def _frame(
-    source: str | Path | pd.DataFrame,
-    name: str | None,
-    delimiter: str | None,
-    time_column: str | None,
-    key_column: str | None,
-) -> tuple[pd.DataFrame, str, str]:
-    """Return the table, the name of its series, and how messages call it."""
+def table(source: str | Path | pd.DataFrame, **options: Any) -> list[Series]:
+    """Return the series of a table; the arguments are those of `read_table`."""
+    return read_table(source, **options).series
+
+
+table.__signature__ = inspect.signature(read_table).replace(return_annotation=list[Series])  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, eq=False)
+class _Whole:
+    """All rows of a table, in the order of the files.
+
+    Args:
+        values: Shape ``(n, m)``.
+        order: Shape ``(n,)``: what rows are sorted by.
+        index: Shape ``(n,)``: their times, or None.
+        labels: Shape ``(n,)``, or None.
+        columns: Shape ``(m,)``: the names of the metrics.
+    """
+
+    values: NDArray[np.float64]
+    order: NDArray[Any]
+    index: NDArray[np.datetime64] | None
+    labels: NDArray[np.bool_] | None
+    columns: tuple[str, ...]
+
+    def series(
+        self, name: str, rows: NDArray[np.intp], where: str, numbers: NDArray[np.intp], max_gap: int
+    ) -> tuple[Series, int]:
+        """Return these rows as a series, and how many of its values were filled; ``numbers`` are the rows' own."""
+        part = self.values[rows]
+        filled = fill_gaps(part, max_gap, where, self.columns, numbers)
+        labels = None if self.labels is None else self.labels[rows]
+        index = None if self.index is None else self.index[rows]
+        return Series(part, labels, name, index, self.columns), filled
+
+
+def _words(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _open(
+    source: str | Path | pd.DataFrame, name: str | None, delimiter: str | None, asked: Asked
+) -> tuple[list[Opened], Asked]:
+    """Return the tables of the source, and what is asked for with a DataFrame's DatetimeIndex as the time."""
     import pandas as pd
 
-    if isinstance(source, pd.DataFrame):
-        frame, name = source, name or "table"
-        where = name
-    else:
-        where, file = str(source), Path(source)
-        frame = _read(file, delimiter, key_column)
-        name = name or re.sub(r"\.(csv(\.gz)?|parquet)$", "", file.name, flags=re.IGNORECASE)
-    if frame.empty:
-        raise InputError(f"{where} has no rows" + (" below its header" if len(frame.columns) else ""))
-    frame = frame.set_axis([str(column).strip() for column in frame.columns], axis=1)
-    if isinstance(frame.index, pd.DatetimeIndex) and time_column in (None, frame.index.name):
-        time = time_column or "timestamp"
+    if not isinstance(source, pd.DataFrame):
+        wanted = None if asked.values is None else [*asked.named, *asked.drop]
+        opened = open_tables(Path(source), delimiter, asked.key, wanted)
+        if name is not None:
+            opened = [replace(one, name=f"{name}/{one.name}" if len(opened) > 1 else name) for one in opened]
+        return opened, asked
+    name = name or "table"
+    if source.empty:
+        raise InputError(f"{name} has no rows")
+    frame = with_clean_names(source, name)
+    if isinstance(frame.index, pd.DatetimeIndex) and asked.time in (None, frame.index.name):
+        time = asked.time or str(frame.index.name or "timestamp")
         frame = frame if time in frame else frame.reset_index(names=time)
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise InputError(f"{where} has two columns called {twice[0]!r}; rename one")
-    return frame.reset_index(drop=True), name, where
+        asked = replace(asked, time=time)
+    return [Opened(frame.reset_index(drop=True), name, name)], asked
 
 
-def _read(path: Path, delimiter: str | None, key_column: str | None) -> pd.DataFrame:
+def _assign(
+    opened: Sequence[Opened], asked: Asked, where: str, as_text: bool
+) -> tuple[pd.DataFrame, Columns, dict[str, NDArray[np.float64]]]:
+    """Return all rows, what the columns are, and the values of the metrics.
+
+    Where the file turns out to write decimal commas, what pandas took for numbers with a point is looked at again:
+    1.234 is more than a thousand there.
+    """
     import pandas as pd
 
-    if not path.is_file():
-        raise FileNotFoundError(f"no table at {path}; give the path of a .csv, .csv.gz or .parquet file")
-    if not path.name.lower().endswith((".csv", ".csv.gz", ".parquet")):
-        raise InputError(f"{path} is not a .csv, .csv.gz or .parquet file; save the table as one of them")
-    with reading(path):
-        if path.suffix.lower() == ".parquet":
-            return pd.read_parquet(path)
-        header = csv_header(path, delimiter or ",", "give delimiter={!r}")
-        # As a converter, str keeps the key as it is written: 007 is no number and NA is not missing.
-        keys = [column for column in header if column.strip() == key_column]
-        return pd.read_csv(path, converters=dict.fromkeys(keys, str), **csv_options(delimiter or ","))
+    frame = _together(opened, as_text)
+    groups = np.repeat(np.arange(len(opened)), [len(one.frame) for one in opened])
+    columns, values = assign(frame, asked, groups, where)
+    fractions = [name for name in map(str, frame.columns) if pd.api.types.is_float_dtype(frame[name])]
+    constant = [name for name in fractions if columns.unused.get(name) == CONSTANT]
+    again = fractions if columns.decimal == "," else constant
+    if again and all(one.as_text for one in opened):
+        text = _together(opened, as_text=True)
+        for name in constant:
+            if text[name].str.strip().nunique() > 1 and len(set(text[name].map(Decimal))) > 1:
+                raise InputError(digits_lost(name, where))
+        if columns.decimal == ",":
+            columns, values = assign(frame.assign(**{name: text[name] for name in again}), asked, groups, where)
+    return frame, columns, values
 
 
-def _roles(
-    frame: pd.DataFrame,
-    values: str | Sequence[str] | None,
-    time: str | None,
-    label: str | None,
-    key: str | None,
-    where: str,
-) -> _Roles:
-    names = list(frame.columns)
-    times = [name for name in names if name.lower() in TIME_NAMES]
-    labels = [name for name in names if re.sub("[^a-z0-9]", "", name.lower()) in LABEL_NAMES]
-    time = times[0] if time is None and len(times) == 1 else time
-    label = labels[0] if label is None and len(labels) == 1 else label
-    if values is None:
-        others = {time, label, key, *times, *labels}
-        free = [name for name in names if name not in others and not re.fullmatch(r"(Unnamed: \d+)?", name)]
-        # Where no column looks like numbers, the first cell that is none makes the message.
-        values = [name for name in free if is_numeric(frame[name])] or free
-    values = (values,) if isinstance(values, str) else tuple(values)
-    if not values:
-        raise InputError(f"{where} has no column of values; its columns are {names}")
-    used = [name for name in (*values, time, label, key) if name is not None]
-    for name in used:
-        if name not in names:
-            raise InputError(f"{where} has no column {name!r}; its columns are {names}")
-        if used.count(name) > 1:
-            raise InputError(f"{where}: column {name!r} is used twice, among the values, time, label and key")
-    return _Roles(values, time, label, key)
+def _together(opened: Sequence[Opened], as_text: bool) -> pd.DataFrame:
+    """Return the rows of all files; of several, the index says of which."""
+    import pandas as pd
+
+    frames = [one.as_text() if as_text and one.as_text else one.frame for one in opened]
+    if len(frames) == 1:
+        return frames[0]
+    first = set(frames[0].columns)
+    for one, frame in zip(opened, frames, strict=True):
+        if differ := sorted(first ^ set(frame.columns)):
+            raise InputError(
+                f"{one.where} and {opened[0].where} differ in column {differ[0]!r}; files of one folder have the same"
+            )
+    rows = [f"{row} of {Path(one.where).name}" for one in opened for row in range(len(one.frame))]
+    return pd.concat(frames, ignore_index=True).set_axis(rows)
+
+
+def _times(
+    frame: pd.DataFrame, time: tuple[str, ...], where: str
+) -> tuple[NDArray[Any], NDArray[np.datetime64] | None]:
+    """Return what rows are sorted by, and their times, or None where there are none."""
+    match time:
+        case (date, clock):
+            index = joined_times(frame[date], frame[clock], where)
+            return index, index
+        case (column,):
+            return times_or_steps(frame[column], where)
+    return np.arange(len(frame)), None
+
+
+def _refuse_leaks(metrics: Mapping[str, NDArray[np.float64]], labels: NDArray[np.bool_], where: str) -> None:
+    for name, values in metrics.items():
+        if leaks(values, labels):
+            raise InputError(
+                f"{where}, column {name!r} gives the label away: it has few values, and some of them stand for "
+                f"anomalies only; leave it out with drop_columns={name!r}, or name the metrics with value_columns="
+            )
 
 
 def _groups(frame: pd.DataFrame, key: str | None, name: str, where: str) -> list[tuple[str, NDArray[np.intp]]]:

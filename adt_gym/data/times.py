@@ -10,16 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.data.cells import floats, is_numeric, require
+from adt_gym.series import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DATES = (  # where both readings fit, the first one is taken
     *("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%d.%m.%y"),
-    *("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d %Y", "%b %d, %Y"),
+    *("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%b %d %Y", "%b %d, %Y", "%Y%m%d", "%Y-%m-%d"),
 )
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %I:%M:%S.%f %p")
-FORMATS = ("ISO8601", *(date + clock for date, clock in itertools.product(DATES, CLOCKS)))
+SERVERS = ("%d/%b/%Y:%H:%M:%S", "%d/%b/%Y:%H:%M:%S %z", "%a, %d %b %Y %H:%M:%S", "%a %b %d %H:%M:%S %Y")
+"""How web servers, mail and C's ctime write times."""
+FORMATS = ("ISO8601", *(date + clock for date, clock in itertools.product(DATES, CLOCKS)), *SERVERS)
+WRITTEN_DATES = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+"""Dates and times written as one whole number, by its digits."""
+CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[AaPp][Mm])?"
+SAMPLE = 20
+"""Cells by which a column of an unknown name is taken for times."""
 EPOCH_1990, EPOCH_2100 = 631_152_000, 4_102_444_800
 EPOCH_UNITS: dict[Literal["s", "ms", "us", "ns"], float] = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
@@ -37,13 +45,32 @@ def times_or_steps(column: pd.Series, where: str) -> tuple[NDArray[Any], NDArray
     elif is_numeric(column):
         counted = floats(column)
         require(np.isfinite(counted), column, where, "not a time")
-        if np.median(counted) < EPOCH_1990:
+        written = _from_digits(counted)
+        if written is None and np.median(counted) < EPOCH_1990:
             return counted, None
-        times = _from_epoch(pd.Series(counted))
+        times = _from_epoch(column, counted) if written is None else written
     else:
         times = _from_text(column.astype(str).str.strip(), where)
     index = _index(times, column, where, "2024-01-31 23:59:00")
     return index, index
+
+
+def joined_times(date: pd.Series, clock: pd.Series, where: str) -> NDArray[np.datetime64]:
+    """Return the times that a column of dates and one of times of the day say together.
+
+    Raises:
+        InputError: If a cell is not a date or not a time of the day.
+    """
+    import pandas as pd
+
+    _, days = times_or_steps(date, where)
+    if days is None:
+        raise InputError(f"{where}, column {date.name!r} holds no dates")
+    written = pd.Series(np.datetime_as_string(days, "D"), date.index) + " " + clock.astype(str).str.strip()
+    _, index = times_or_steps(written.rename(f"{date.name} and {clock.name}"), where)
+    if index is None:
+        raise InputError(f"{where}: columns {date.name!r} and {clock.name!r} are not a date and a time of the day")
+    return index
 
 
 def times_in(column: pd.Series, form: str, where: str) -> NDArray[np.datetime64]:
@@ -66,27 +93,71 @@ def _index(times: pd.Series, column: pd.Series, where: str, example: str) -> NDA
     return times.dt.tz_localize(None).to_numpy("datetime64[ns]")
 
 
-def _from_epoch(numbers: pd.Series) -> pd.Series:
+def epoch_unit(values: NDArray[np.float64]) -> Literal["s", "ms", "us", "ns"] | None:
+    """Return the unit since 1970 in which the median lies between 1990 and 2100, or None."""
+    median = np.median(values)
+    return next((unit for unit, scale in EPOCH_UNITS.items() if EPOCH_1990 <= median / scale < EPOCH_2100), None)
+
+
+def _from_epoch(column: pd.Series, values: NDArray[np.float64]) -> pd.Series:
     """Read seconds, milli-, micro- or nanoseconds since 1970, whichever puts the median between 1990 and 2100."""
     import pandas as pd
 
-    for unit, scale in EPOCH_UNITS.items():
-        if EPOCH_1990 <= numbers.median() / scale < EPOCH_2100:
-            plausible = numbers.between(EPOCH_1990 * scale, EPOCH_2100 * scale)
-            times = pd.to_datetime(numbers.where(plausible), unit=unit, utc=True)
-            return times.dt.round("us")  # float64 holds no more digits
-    return pd.Series(pd.NaT, numbers.index, dtype="datetime64[ns, UTC]")
+    unit = epoch_unit(values)
+    if unit is None:
+        return pd.Series(pd.NaT, range(len(values)), dtype="datetime64[ns, UTC]")
+    scale = EPOCH_UNITS[unit]
+    plausible = (EPOCH_1990 * scale <= values) & (values <= EPOCH_2100 * scale)
+    if pd.api.types.is_integer_dtype(column):
+        return pd.to_datetime(pd.Series(column.to_numpy()).where(plausible), unit=unit, utc=True)
+    times = pd.to_datetime(pd.Series(values).where(plausible), unit=unit, utc=True)
+    return times.dt.round("us")  # float64 holds no more digits
+
+
+def _from_digits(values: NDArray[np.float64]) -> pd.Series | None:
+    """Read whole numbers like 20240131 or 20240131235900; None where one of them is no date between 1990 and 2100."""
+    import pandas as pd
+
+    form = WRITTEN_DATES.get(len(f"{values[0]:.0f}"))
+    if form is None or (values % 1).any() or values.min() < 0:
+        return None
+    times = pd.to_datetime(pd.Series(values).map("{:.0f}".format), format=form, errors="coerce", utc=True)
+    return times if times.dt.year.between(1990, 2099).all() else None
+
+
+def _plain(text: pd.Series) -> pd.Series:
+    """Write the zone UTC as an offset, and fractions of a second with a point."""
+    text = text.str.replace(r"(?<=\d) *(?:UTC|GMT|Z)$", "", regex=True)
+    return text.str.replace(r"(:\d{2}),(\d+)", r"\1.\2", regex=True)
+
+
+def _read(rows: pd.Series, form: str) -> pd.Series:
+    import pandas as pd
+
+    return pd.to_datetime(rows, format=form, errors="coerce", utc=True)
+
+
+def _fitting(first: pd.Series) -> list[str]:
+    return [form for form in FORMATS if _read(first, form).notna().all()] or ["ISO8601"]
+
+
+def holds_dates(column: pd.Series) -> bool:
+    """Return whether text reads like dates or times of a day of a year, by its first cells."""
+    text = _plain(column[:SAMPLE].astype(str).str.strip())
+    if not len(text) or not text.str.match(r"\w{1,10},?[-/. :T]+\w{1,3}[-/. :,]").all():
+        return False
+    return any(_read(text, form).notna().all() for form in _fitting(text[:1]))
+
+
+def holds_clock(column: pd.Series) -> bool:
+    """Return whether text is the time of a day, without a date."""
+    return bool(column.astype(str).str.strip().str.fullmatch(CLOCK).all())
 
 
 def _from_text(text: pd.Series, where: str) -> pd.Series:
     """Read every row in one format: of those that fit the first row, the one that fits most rows."""
-    import pandas as pd
-
-    def read(rows: pd.Series, form: str) -> pd.Series:
-        return pd.to_datetime(rows, format=form, errors="coerce", utc=True)
-
-    formats = [form for form in FORMATS if read(text[:1], form).notna().all()] or ["ISO8601"]
-    best, *others = sorted((read(text, form) for form in formats), key=lambda times: times.isna().sum())
+    text = _plain(text)
+    best, *others = sorted((_read(text, form) for form in _fitting(text[:1])), key=lambda times: times.isna().sum())
     for other in others:
         if other.notna().all() and (other != best).any():
             example = text[other != best].iloc[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adt_gym.evaluation.bootstrap import f1_interval
 from adt_gym.evaluation.composite import DEADLINE, composite_f1
@@ -135,7 +136,7 @@ def measure(
     decisions, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     precision, recall, f1 = precision_recall_f1(decisions, labels)
     interval = f1_interval([detections])
-    point_precision, point_recall, point_f1 = _pointwise(detections, points)
+    point_precision, point_recall, point_f1 = _pointwise(detections, test, points)
     events = find_events(detections)
     _, event_recall, event_f1 = events.precision_recall_f1()
     indexes = [one.index for one in test if one.index is not None]
@@ -183,11 +184,24 @@ def compare(
     return [evaluate(one, train, test, volumes, points, deadline) for one in thresholders]
 
 
-def _pointwise(detections: Sequence[Detection], points: Sequence[Series] | None) -> tuple[float, float, float]:
+def _pointwise(
+    detections: Sequence[Detection], test: Sequence[ScoredSeries], points: Sequence[Series] | None
+) -> tuple[float, float, float]:
     labels = [one.labels for one in points or () if one.labels is not None]
-    if len(labels) < len(detections):
+    if points is None or len(labels) < len(detections):
         return float("nan"), float("nan"), float("nan")
-    return pointwise_precision_recall_f1([one.decisions for one in detections], labels)
+    decisions = [_dense(*one) for one in zip(detections, test, points, strict=True)]
+    return pointwise_precision_recall_f1(decisions, labels)
+
+
+def _dense(detection: Detection, scored: ScoredSeries, points: Series) -> NDArray[np.bool_]:
+    """Return decisions for windows that span a gap in time, which have no score, too: not flagged."""
+    if not len(points.breaks):
+        return detection.decisions
+    window = scored.meta["window"]
+    dense = np.zeros(len(points) - window + 1, dtype=bool)
+    dense[points.window_starts(window)] = detection.decisions
+    return dense
 
 
 def _volumes(detections: Sequence[Detection], test: Sequence[ScoredSeries]) -> tuple[float, float]:

@@ -55,7 +55,8 @@ def joined(first: Series, second: Series) -> Series:
     index = None
     if first.index is not None and second.index is not None:
         index = np.concatenate([first.index, second.index])
-    return Series(np.concatenate([first.values, second.values]), labels, second.name, index, second.columns)
+    values, breaks = np.concatenate([first.values, second.values]), np.append(first.breaks, second.breaks + len(first))
+    return Series(values, labels, second.name, index, second.columns, breaks)
 
 
 def split_by_anomalies(series: Series, window: int, anomalies: int) -> Split:

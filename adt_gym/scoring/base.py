@@ -85,10 +85,15 @@ class BaseScorer(ABC):
 
     def _labels(self, series: Series) -> NDArray[np.bool_]:
         """Return the labels of the windows, False throughout where there are none."""
-        window = self.settings.window
+        starts = series.window_starts(self.settings.window)
         if series.labels is None:
-            return np.zeros(len(series) - window + 1, dtype=bool)
-        return series.window_labels(window)
+            return np.zeros(len(starts), dtype=bool)
+        return series.window_labels(self.settings.window)[starts]
+
+    def _index(self, series: Series) -> NDArray[np.datetime64] | None:
+        """Return the time of each window's last point."""
+        window = self.settings.window
+        return None if series.index is None else series.index[series.window_starts(window) + window - 1]
 
 
 class WindowScorer(BaseScorer):
@@ -126,18 +131,18 @@ class WindowScorer(BaseScorer):
             raise InputError(f"{self.name}: fit() or load() before score()")
         for one in (series, past or series):
             self._require_columns(one)
-            one.windows(self.settings.window)  # raises where there is none
+            one.window_starts(self.settings.window)  # raises where there is none
         scaling, earlier = self._scaling, np.empty(0)
         if past is not None:
             earlier = self._past_scores(past)
             scaling = SCALINGS[self.settings.scaling](earlier)
         own = past is series
         return ScoredSeries.scaled(
-            earlier if own else self._raw(series, past),
+            earlier if own else self._scores(series, past),
             scaling,
             self._labels(series),
             series.name,
-            index=series.window_index(self.settings.window),
+            index=self._index(series),
             meta=self._meta(series),
             past=NO_PAST if own else earlier,
         )
@@ -148,15 +153,18 @@ class WindowScorer(BaseScorer):
 
     @abstractmethod
     def _raw(self, series: Series, past: Series | None) -> NDArray[np.float64]:
-        """Return shape ``(T,)``, the unscaled score of every window: the higher, the stranger."""
+        """Return shape ``(n - tau + 1,)``: the higher, the stranger; what windows over a gap have does not count."""
 
     def _fit_scaling(self, normal: Sequence[Series]) -> Self:
         parts = [self._past_scores(one) for one in normal if len(one) >= self.settings.window]
         self._scaling: Scaling = SCALINGS[self.settings.scaling](np.concatenate(parts))
         return self
 
+    def _scores(self, series: Series, past: Series | None) -> NDArray[np.float64]:
+        return self._raw(series, past)[series.window_starts(self.settings.window)]
+
     def _past_scores(self, past: Series) -> NDArray[np.float64]:
-        raw = self._raw(past, past)
+        raw = self._scores(past, past)
         if not np.isfinite(raw).all():
             raise InputError(f"{self.label}: the scores of series {past.name!r} are not finite; use another scorer")
         return raw
@@ -190,10 +198,9 @@ class ScaledInput:
 
 
 def normal_windows(series: Series, window: int) -> NDArray[np.int64]:
-    """Return the starts of the windows without an anomaly; all of them where a series has no labels."""
-    if series.labels is None:
-        return np.arange(len(series.windows(window)))
-    return np.flatnonzero(~series.window_labels(window))
+    """Return the starts of the windows without an anomaly or a gap in time; of all where a series has no labels."""
+    starts = series.window_starts(window)
+    return starts if series.labels is None else starts[~series.window_labels(window)[starts]]
 
 
 def normal_points(series: Series) -> NDArray[np.floating[Any]]:

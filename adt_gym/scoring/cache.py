@@ -38,7 +38,7 @@ def cache_key(scorer: Scorer, normal: Sequence[Series], series: Sequence[Judged]
             _add(digest, "no past")
             continue
         _add(digest, json.dumps([one.name, one.columns, one.values.shape]))
-        for array in (one.values, one.labels, one.index):
+        for array in (one.values, one.labels, one.index, one.breaks):
             _add(digest, "none" if array is None else str(array.dtype))
             if array is not None:
                 digest.update(np.ascontiguousarray(array).view(np.uint8).data)

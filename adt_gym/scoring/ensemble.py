@@ -196,8 +196,9 @@ class Ensemble(BaseScorer):
         window, folds = self.settings.window, self.settings.folds
         scores, labels, owners = [], [], []
         for fold in range(folds):
-            parts = [_fold(len(one.windows(window)), fold, folds) for one in normal]
-            hidden = [_hide(one, part, window) for one, part in zip(normal, parts, strict=True)]
+            starts = [one.window_starts(window) for one in normal]
+            parts = [_fold(len(each), fold, folds) for each in starts]
+            hidden = [_hide(one, each[part], window) for one, each, part in zip(normal, starts, parts, strict=True)]
             members = [member.fit(hidden) for member in self._new_members()]
             for one, hide, part in zip(normal, hidden, parts, strict=True):
                 scored = [member.score(one, hide)[part] for member in members if part.stop > part.start]
@@ -208,8 +209,8 @@ class Ensemble(BaseScorer):
         return OutOfFold(np.concatenate(scores), np.concatenate(labels), np.concatenate(owners))
 
     def _scored(self, series: Series, scores: NDArray[np.floating[Any]]) -> ScoredSeries:
-        index = series.window_index(self.settings.window)
-        return ScoredSeries(scores.astype(np.float32), self._labels(series), series.name, index, self._meta(series))
+        meta = self._meta(series)
+        return ScoredSeries(scores.astype(np.float32), self._labels(series), series.name, self._index(series), meta)
 
     def _new_members(self) -> Iterator[scoring.Scorer]:
         settings = self.settings
@@ -271,12 +272,12 @@ def _fold(windows: int, fold: int, folds: int) -> slice:
     return slice(windows * fold // folds, windows * (fold + 1) // folds)
 
 
-def _hide(series: Series, windows: slice, window: int) -> Series:
+def _hide(series: Series, starts: NDArray[np.intp], window: int) -> Series:
     """Mark all points of the windows as anomalous: what no scorer learns from."""
     labels = np.zeros(len(series), dtype=bool) if series.labels is None else series.labels.copy()
-    if windows.stop > windows.start:
-        labels[windows.start : windows.stop + window - 1] = True
-    return Series(series.values, labels, series.name, series.index, series.columns)
+    if len(starts):
+        labels[starts[0] : starts[-1] + window] = True
+    return replace(series, labels=labels)
 
 
 def _learnable(held_out: OutOfFold) -> bool:

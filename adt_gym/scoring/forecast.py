@@ -14,8 +14,8 @@ from adt_gym.series import Series
 class Forecast(TorchScorer):
     """One LSTM layer of 64 reads tau points and forecasts the next one, all its metrics at once.
 
-    A point's error is the mean squared error over its metrics, scaled to [0, 1]; the first tau points, which have no
-    such past, have none. A window's score is the largest error of its points.
+    A point's error is the mean squared error over its metrics, scaled to [0, 1]; the first tau points, and those
+    after a gap in time, have no such past and none. A window's score is the largest error of its points.
 
     Args:
         settings: Fields of `TorchSettings`.
@@ -36,5 +36,8 @@ class Forecast(TorchScorer):
         return LSTMForecaster(self._length, self._columns)
 
     def _raw(self, series: Series, past: Series | None) -> NDArray[np.float64]:
-        unknown = np.zeros(min(self.settings.window, len(series)))
-        return window_max(np.append(unknown, self._errors(series, past)), self.settings.window)
+        window = self.settings.window
+        errors = np.append(np.zeros(min(window, len(series))), self._errors(series, past))
+        for start in series.breaks:
+            errors[start : start + window] = 0.0
+        return window_max(errors, window)

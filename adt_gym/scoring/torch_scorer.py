@@ -144,9 +144,7 @@ class TorchScorer(WindowScorer):
         training = np.concatenate([s[:n] for s, n in zip(starts, kept, strict=True)])
         validation = np.concatenate([s[n:] for s, n in zip(starts, kept, strict=True)])
         tested, firsts = self._joined(test)
-        every = [
-            np.arange(len(one.windows(self._length))) + first for (one, _), first in zip(test, firsts, strict=True)
-        ]
+        every = [one.window_starts(self._length) + first for (one, _), first in zip(test, firsts, strict=True)]
         return Parts(
             self._windows(values, training),
             self._windows(values, validation),

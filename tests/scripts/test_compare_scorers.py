@@ -61,6 +61,12 @@ def test_a_scorer_keeps_its_own_scaling_unless_told() -> None:
     assert (scaling("ensemble", "minmax"), scaling("isolation", "tail")) == ("minmax", "tail")
 
 
+def test_epochs_reach_the_members_of_an_ensemble_that_have_a_network() -> None:
+    made = make_scorer("ensemble", epochs=7, device=None, scaling=None)
+    epochs = {one.label: one.settings.epochs for one in made._new_members() if hasattr(one.settings, "epochs")}
+    assert epochs == {"forecast": 7}
+
+
 def test_an_unknown_scorer_is_one_line_and_leaves_nothing(here: Path) -> None:
     result = compare("pump.csv", "--train-until", 80, "--scorer", "oracle")
     assert result.exit_code == 2

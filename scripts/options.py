@@ -1,0 +1,68 @@
+"""Settings that are written down once: a dataclass whose fields are a command's options."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, Field, field, fields
+from functools import wraps
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import typer
+
+Command = Callable[..., Any]
+
+
+def option(default: Any, *names: str, help: str, **limits: Any) -> Any:
+    """Return a field that is an option; ``names`` as typer makes them by default, ``limits`` such as min=1."""
+    return field(default=default, metadata={"typer": typer.Option(*names, help=help, **limits)})
+
+
+def argument(help: str) -> Any:
+    """Return a field that is an argument."""
+    return field(metadata={"typer": typer.Argument(help=help)})
+
+
+def takes(settings: type[Any], parameter: str, *, without: tuple[str, ...] = ()) -> Callable[[Command], Command]:
+    """Give a command the fields of a dataclass as its options.
+
+    Args:
+        settings: The dataclass; its fields are made with `option` and `argument`. A tuple is an option to repeat.
+        parameter: The command's parameter of this class, which is made of the options.
+        without: Fields that are no options here, and empty.
+    """
+    types = get_type_hints(settings)
+    chosen = [_parameter(one, types[one.name]) for one in fields(settings) if one.name not in without]
+    empty = dict.fromkeys(without, "")
+
+    def decorate(command: Command) -> Command:
+        own = inspect.signature(command, eval_str=True).parameters.values()
+        parameters = [
+            each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for one in own
+            for each in (chosen if one.name == parameter else [one])
+        ]
+        defaults = {one.name: one.default for one in parameters if one.default is not inspect.Parameter.empty}
+
+        @wraps(command)
+        def whole(*words: Any, **options: Any) -> Any:
+            given = defaults | dict(zip((one.name for one in parameters), words, strict=False)) | options
+            read = {one.name: given.pop(one.name) for one in chosen}
+            made = {name: tuple(value or ()) if _is_tuple(types[name]) else value for name, value in read.items()}
+            return command(**given, **{parameter: settings(**empty, **made)})
+
+        whole.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        whole.__annotations__ = {each.name: each.annotation for each in parameters}
+        return whole
+
+    return decorate
+
+
+def _parameter(one: "Field[Any]", kind: Any) -> inspect.Parameter:
+    default = inspect.Parameter.empty if one.default is MISSING else one.default
+    if _is_tuple(kind):
+        kind, default = list[get_args(kind)[0]] | None, None  # type: ignore[misc]
+    annotation = Annotated[kind, one.metadata["typer"]]
+    return inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _is_tuple(kind: Any) -> bool:
+    return get_origin(kind) is tuple

@@ -1,0 +1,284 @@
+"""Which column of a user's table is what, and how its cells are read: nothing is silently wrong."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adt_gym.data.cells import numbers
+from adt_gym.data.notation import notations, read_numbers
+from adt_gym.data.table import Table, read_table
+from adt_gym.series import InputError
+
+N = 300
+RANDOM = np.random.default_rng(0)
+LABEL = np.isin(np.arange(N) % 60, (40, 41, 42)).astype(int)
+CPU = RANDOM.normal(50, 5, N).round(2)
+TIMES = pd.date_range("2024-01-01", periods=N, freq="min")
+EPOCH = np.asarray(TIMES.astype("datetime64[s]").astype(np.int64))
+
+
+def read(frame: dict[str, Any], folder: Path | None = None, **options: Any) -> Table:
+    """Read columns beside a clean metric and a label: as a frame, and through a CSV file too if there is a folder."""
+    whole = pd.DataFrame({**frame, "cpu": CPU, "label": LABEL})
+    if folder is None:
+        return read_table(whole, allow_gaps=True, **options)
+    whole.to_csv(folder / "pump.csv", index=False)
+    return read_table(folder / "pump.csv", allow_gaps=True, **options)
+
+
+def one_metric(cells: Any, folder: Path, **options: Any) -> np.ndarray:
+    table = read({"x": cells}, folder, **options)
+    assert table.columns.metrics == ("x", "cpu")
+    return table.series[0].values[:, 0]
+
+
+# Times, row numbers, ids
+
+
+@pytest.mark.parametrize("scale", [1, 10**3, 10**6, 10**9])
+@pytest.mark.parametrize("name", ["ts", "epoch", "unix_time", "@timestamp", "recorded", "request_time"])
+def test_seconds_to_nanoseconds_since_1970_are_times_whatever_their_column_is_called(name: str, scale: int) -> None:
+    table = read({name: EPOCH * scale})
+    assert (table.columns.time, table.columns.metrics) == ((name,), ("cpu",))
+    np.testing.assert_array_equal(table.series[0].index, TIMES.to_numpy())
+
+
+def test_a_second_column_of_times_is_no_metric() -> None:
+    table = read({"timestamp": TIMES, "scraped": EPOCH, "started_at": TIMES.astype(str)})
+    assert table.columns.time == ("timestamp",)
+    assert table.columns.unused == {"scraped": "times", "started_at": "times"}
+
+
+def test_rising_numbers_that_may_be_times_or_a_counter_are_not_guessed_at() -> None:
+    rising = {"events": EPOCH + np.cumsum(RANDOM.integers(0, 50, N))}
+    with pytest.raises(InputError, match=r"'events'.*time_column='events'.*value_columns='events'.*drop_columns="):
+        read(rising)
+    assert read(rising, time_column="events").columns.time == ("events",)
+    assert read(rising, value_columns="events").columns.metrics == ("events",)
+    assert read(rising, drop_columns="events").columns.unused == {"events": "dropped"}
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "why"),
+    [
+        ("id", np.arange(N), "row numbers"),
+        ("anything", np.arange(N) + 1000, "row numbers"),
+        ("anything", np.arange(N)[::-1], "row numbers"),
+        ("index", RANDOM.permutation(N * 10)[:N], "row numbers"),
+        ("Unnamed: 0", np.arange(N) * 2, "no name"),
+        ("device_id", RANDOM.integers(0, 5, N), "an id"),
+        ("deviceId", RANDOM.integers(0, 5, N), "an id"),
+        ("flat", np.full(N, 3.5), "constant"),
+        ("nothing", np.full(N, np.nan), "empty"),
+        ("host", RANDOM.choice(["web-1", "web-2"], N), "text"),
+        ("message", [f"GET /{i} took {i} ms" for i in range(N)], "text"),
+    ],
+)
+def test_what_was_not_measured_is_not_used_and_the_reason_is_told(name: str, cells: Any, why: str) -> None:
+    columns = read({name: cells}).columns
+    assert columns.metrics == ("cpu",)
+    assert columns.unused == {name: why}
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("bytes_total", np.cumsum(RANDOM.integers(1, 900, N))),
+        ("uptime", np.arange(N) * 60),
+        ("heat_index", RANDOM.integers(20, 40, N)),
+        ("liquid", RANDOM.integers(20, 40, N)),
+        ("index", CPU + 1),
+        ("free_memory", 1_700_000_000 + RANDOM.integers(-(10**6), 10**6, N)),
+        ("response_time", RANDOM.random(N)),
+    ],
+)
+def test_counters_and_measures_stay_metrics(name: str, cells: Any) -> None:
+    assert read({name: cells}).columns.metrics == (name, "cpu")
+
+
+def test_a_flat_line_alone_is_a_series() -> None:
+    table = read_table(pd.DataFrame({"value": [1.0] * 20, "label": [0, 1] * 10}))
+    assert table.columns.metrics == ("value",)
+    with pytest.raises(InputError, match=r"no column of values \('id': row numbers\)"):
+        read_table(pd.DataFrame({"id": range(20), "label": [0, 1] * 10}))
+
+
+@pytest.mark.parametrize(
+    ("date", "clock"),
+    [("%Y-%m-%d", "%H:%M:%S"), ("%m/%d/%Y", "%I:%M:%S %p"), ("%d.%m.%Y", "%H:%M"), ("%Y%m%d", "%H:%M")],
+)
+def test_a_column_of_dates_and_one_of_clock_times_are_taken_together(date: str, clock: str) -> None:
+    days = pd.date_range("2024-01-20 23:30", periods=N, freq="min")
+    table = read({"Date": days.strftime(date), "Time": days.strftime(clock)})
+    assert table.columns.time == ("Date", "Time")
+    np.testing.assert_array_equal(table.series[0].index, days.to_numpy())
+
+
+def test_two_columns_of_times_are_an_error_until_one_is_named() -> None:
+    times = {"timestamp": TIMES[::-1].astype(str), "ts": EPOCH}
+    with pytest.raises(InputError, match=r"2 columns of times, \['timestamp', 'ts'\].*time_column='timestamp'"):
+        read(times)
+    with pytest.warns(UserWarning, match="goes back"):
+        table = read(times, time_column="timestamp")
+    assert table.series[0].values[0, 0] == pytest.approx(CPU[-1], rel=1e-6)
+    assert table.columns.unused == {"ts": "times"}
+
+
+def test_row_numbers_and_times_start_anew_in_every_series(tmp_path: Path) -> None:
+    one = pd.DataFrame({"t": EPOCH, "row": range(N), "n": range(N), "cpu": CPU})
+    both = pd.concat([one.assign(host="a"), one.assign(host="b", cpu=CPU[::-1])])
+    for frame in (both, both.sort_values("row"), both.sample(frac=1, random_state=0).drop(columns="n")):
+        table = read_table(frame, key_column="host", allow_gaps=True)
+        assert (table.columns.time, table.columns.metrics) == (("t",), ("cpu",))
+        assert table.columns.unused["row"] == "row numbers"
+        np.testing.assert_allclose(sorted(table.series, key=lambda each: each.name)[0].values[:, 0], CPU, rtol=1e-6)
+    (tmp_path / "fleet").mkdir()
+    for name in ("a", "b"):
+        one.to_csv(tmp_path / "fleet" / f"{name}.csv", index=False)
+    columns = read_table(tmp_path / "fleet").columns
+    assert (columns.time, columns.metrics) == (("t",), ("cpu",))
+
+
+# Labels
+
+
+@pytest.mark.parametrize("name", ["label.1", "changepoint", "attack_P1", "outlier", "is_anomaly", "Ground Truth"])
+@pytest.mark.parametrize("second", [LABEL, np.roll(LABEL, 20), np.where(LABEL, "attack", "normal")])
+def test_a_second_label_is_never_a_metric(name: str, second: Any) -> None:
+    if name == "is_anomaly" and second is not LABEL:
+        return  # then nothing says which of the two is meant
+    columns = read({name: second}).columns
+    assert (columns.label, columns.metrics) == ("label", ("cpu",))
+    assert columns.unused == {name: "a label, beside 'label'"}
+
+
+@pytest.mark.parametrize(
+    "column", [LABEL, 1 - LABEL, LABEL * RANDOM.integers(1, 4, N), LABEL * (np.arange(N) < 150), LABEL | (CPU > 66)]
+)
+def test_a_column_of_few_values_that_gives_the_label_away_is_refused_unless_it_is_named(column: Any) -> None:
+    with pytest.raises(InputError, match=r"'mode' gives the label away.*drop_columns='mode'"):
+        read({"mode": column})
+    assert read({"mode": column}, value_columns=["mode", "cpu"]).columns.metrics == ("mode", "cpu")
+    assert read({"mode": column}, drop_columns=["mode"]).columns.metrics == ("cpu",)
+
+
+@pytest.mark.parametrize("column", [RANDOM.integers(0, 2, N), np.roll(LABEL, 30), np.arange(N) % 60 > 30])
+def test_a_switch_that_does_not_tell_the_label_is_a_metric(column: Any) -> None:
+    assert read({"mode": column}).columns.metrics == ("mode", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("anomalous", "normal"),
+    [(1, 0), (-1, 1), (1, -1), (1.0, -1.0), ("t", "f"), ("Yes", "No"), ("TRUE", "FALSE"), ("A ttack", "Normal")],
+)
+def test_labels_in_two_words(anomalous: Any, normal: Any, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"cpu": CPU, "label": np.where(LABEL, anomalous, normal)})
+    frame.to_csv(tmp_path / "pump.csv", index=False)
+    for source in (frame, tmp_path / "pump.csv"):
+        table = read_table(source)
+        np.testing.assert_array_equal(table.series[0].labels, LABEL == 1)
+        assert str(anomalous).split(".")[0].lower() in table.columns.notes["label"].lower()
+
+
+@pytest.mark.parametrize("cells", [[-1, 1] * 10, [-1] * 20, ["yes", "maybe"] * 10, ["yes", "0"] * 10])
+def test_labels_that_could_mean_either_are_refused(cells: list[Any]) -> None:
+    with pytest.raises(InputError, match=r"column 'label'.*write 0 or False \(normal\), 1 or True"):
+        read_table(pd.DataFrame({"cpu": range(20), "label": cells}))
+
+
+# Numbers
+
+
+def grouped(value: float, decimal: str, thousands: str) -> str:
+    return f"{value:,.2f}".translate({ord(","): thousands, ord("."): decimal})
+
+
+@pytest.mark.parametrize("thousands", ["", ".", " ", "\u00a0", "'"])
+def test_a_decimal_comma_is_recognised(thousands: str, tmp_path: Path) -> None:
+    values = CPU * 1000 + 0.25
+    expected = values.round(2)
+    cells = [grouped(value, ",", thousands) for value in values]
+    np.testing.assert_allclose(one_metric(cells, tmp_path), expected, rtol=1e-6)
+
+
+def test_where_commas_are_decimal_marks_points_stand_between_thousands(tmp_path: Path) -> None:
+    cells = {"big": [f"{i:,}".replace(",", ".") for i in range(1000, 1000 + 7 * N, 7)], "x": [f"{c},5" for c in LABEL]}
+    pd.DataFrame({**cells, "label": np.roll(LABEL, 9)}).to_csv(tmp_path / "a.csv", index=False)
+    table = read_table(tmp_path / "a.csv")
+    assert table.series[0].values[:2, 0].tolist() == [1000, 1007]
+    assert table.columns.notes["big"] == "decimal comma, thousands apart by '.'"
+
+
+def test_what_could_be_either_is_an_error_whose_remedies_work(tmp_path: Path) -> None:
+    pd.DataFrame({"x": ["1,234", "2,345"] * 9, "label": [0, 1] * 9}).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(InputError, match=r"'x': '1,234' is .*decimal=',' or decimal='.', or with thousands=','"):
+        read_table(tmp_path / "a.csv")
+    for options, value in (({"decimal": ","}, 1.234), ({"decimal": "."}, 1234), ({"thousands": ","}, 1234)):
+        assert read_table(tmp_path / "a.csv", **options).series[0].values[0, 0] == pytest.approx(value)
+
+
+def test_a_mark_that_is_asked_for_is_not_overruled(tmp_path: Path) -> None:
+    pd.DataFrame({"x": ["1.25", "2.5"] * 9, "label": [0, 1] * 9}).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(InputError, match=r"'x': '1.25' is not written as decimal="):
+        read_table(tmp_path / "a.csv", decimal=",")
+
+
+@given(
+    st.lists(st.decimals(-(10**9), 10**9, places=2), min_size=1, max_size=20),
+    st.sampled_from([one for one in notations(None, None) if one.thousands]),
+)
+def test_what_is_written_in_a_notation_is_read_back(values: list[Any], notation: Any) -> None:
+    cells = [grouped(value, notation.decimal, notation.thousands or "") for value in values]
+    found = read_numbers(pd.Series(cells), [notation], "table")
+    assert found is not None
+    assert found.values.tolist() == [float(value) for value in values]
+
+
+@pytest.mark.parametrize("form", ["{} MB", "{}%", "{}ms", "{} °C", "${}", "{} km/h"])
+def test_a_unit_is_read_and_told(form: str, tmp_path: Path) -> None:
+    np.testing.assert_allclose(one_metric([form.format(value) for value in CPU], tmp_path), CPU, rtol=1e-6)
+    assert (
+        read({"x": [form.format(value) for value in CPU]}).columns.notes["x"] == f"in {form.replace('{}', '').strip()}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (["1 MB", "2 KB"], "mixes the units 'MB' and 'KB'"),
+        (["100m", "1"], "mixes the units"),
+        (["1.5", "-", "2.5", "-"], "row 1: '-' is not a number"),
+        (["1.5", "missing", "2.5", "missing"], "row 1: 'missing' is not a number"),
+    ],
+)
+def test_what_cannot_be_read_is_an_error_by_name(cells: list[str], words: str) -> None:
+    with pytest.raises(InputError, match=rf"column 'x'.*{words}.*drop_columns='x'"):
+        read_table(pd.DataFrame({"x": cells * 4, "cpu": range(0, 8 * len(cells), 2)}))
+
+
+@pytest.mark.parametrize("states", [("OFF", "ON"), (False, True), ("no", "yes"), ("closed", "open"), ("False", "True")])
+def test_two_states_are_a_metric(states: tuple[Any, Any], tmp_path: Path) -> None:
+    on = RANDOM.random(N) < 0.5
+    np.testing.assert_array_equal(one_metric(np.where(on, states[1], states[0]), tmp_path), on)
+
+
+def test_numbers_keep_the_digits_of_float64() -> None:
+    assert numbers(pd.Series([16777217, 0.1]), "table").tolist() == [16777217, 0.1]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        2**60 + np.arange(N) % 7,
+        [str(10**25 + i % 7) for i in range(N)],
+        [f"1700000000.00000000{i % 7}" for i in range(N)],
+    ],
+)
+def test_a_signal_that_float64_would_lose_is_an_error(cells: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"'x' differs in digits only.*subtract.*drop_columns='x'"):
+        read({"x": cells}, tmp_path)
