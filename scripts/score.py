@@ -11,6 +11,7 @@ import typer
 from adt_gym.evaluation.scorers import evaluate_scorer
 from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.curves import training_curves
+from adt_gym.scripts import cutting
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import ScorerRow, baseline_rows, fit_with_bar, make_scorer, scorer_tables
 from adt_gym.scripts.options import takes
@@ -38,12 +39,12 @@ def score(
         raise InputError(f"{out}: scored series are kept in .npz files; give the file that ending")
     window = source.window
     series = sources.load(source, seed).series
-    split, whole_split = sources.split(source, series), sources.split_in_time(source, series)
+    split, whole_split = cutting.split(source, series), cutting.split_in_time(source, series)
     double = {"double": True} if scorer == "autoencoder" else {}
     made = make_scorer(scorer, epochs=epochs, device=device, window=window, scaling=scaling, seed=seed, **double)
     started = time.perf_counter()
     pairs = list(zip(whole_split.train, whole_split.test, strict=True))
-    scoring = [sources.InPieces.of(joined(first, second), source) for first, second in pairs]
+    scoring = [cutting.InPieces.of(joined(first, second), source) for first, second in pairs]
     kept, found = cached_scores(
         cache,
         made,

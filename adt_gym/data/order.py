@@ -1,9 +1,12 @@
 """The rows of a series in the order of time, and the gaps between them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from adt_gym.series import Series
 
 GAP = 1.5
 """More of the usual step than this between two points is a gap."""
@@ -76,3 +79,13 @@ def bounds(index: NDArray[np.datetime64] | None, points: int, window: int) -> li
         return [slice(0, points)]
     ends = zip([0, *cuts], [*cuts, points], strict=True)
     return [slice(int(start), int(stop)) for start, stop in ends if stop - start >= window + LEAST_WINDOWS - 1]
+
+
+def pieces(series: Series, window: int) -> list[Series]:
+    """Cut a series at its gaps in time; pieces of fewer than 10 windows are left out."""
+    return [series[part] for part in bounds(series.index, len(series), window)]
+
+
+def points_lost(series: Sequence[Series], window: int) -> int:
+    """Count the points that `pieces` leaves out."""
+    return sum(len(one) - sum(map(len, pieces(one, window))) for one in series)

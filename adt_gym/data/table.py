@@ -80,7 +80,7 @@ def read_table(
         thousands: What stands between thousands: ``,``, ``.``, a blank, ``'`` or ``_``; found out by default.
         max_gap: Up to this many consecutive missing or infinite values are filled forward, and counted in one warning.
         allow_gaps: Say nothing of gaps in time, steps of more than one and a half of the median. They are counted in
-            one warning otherwise; `adt_gym.data.order.bounds` says where to cut a series.
+            one warning otherwise; `adt_gym.data.order.pieces` cuts a series there.
 
     Raises:
         FileNotFoundError: If there is no such file.
