@@ -104,7 +104,7 @@ def test_counters_and_measures_stay_metrics(name: str, cells: Any) -> None:
 def test_a_flat_line_alone_is_a_series() -> None:
     table = read_table(pd.DataFrame({"value": [1.0] * 20, "label": [0, 1] * 10}))
     assert table.columns.metrics == ("value",)
-    with pytest.raises(InputError, match=r"no column of values \('id': row numbers\)"):
+    with pytest.raises(InputError, match=r"no column of values \(column 'id': row numbers\)"):
         read_table(pd.DataFrame({"id": range(20), "label": [0, 1] * 10}))
 
 

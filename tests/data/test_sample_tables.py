@@ -79,6 +79,13 @@ def test_a_switch_is_a_feature() -> None:
     assert read_samples(a_frame(disk=[True, False, False, True])).features[:, 1].tolist() == [1, 0, 0, 1]
 
 
+def test_the_remedies_of_the_reader_of_tables_work_here_too() -> None:
+    frame = a_frame(ts=[1, 2, 3, 4], time=[4, 3, 2, 1])
+    with pytest.raises(InputError, match="time_column='ts'"):
+        read_samples(frame)
+    assert read_samples(frame, time_column="ts", drop_columns="disk").columns == ("cpu",)
+
+
 def test_rows_follow_the_time() -> None:
     with pytest.warns(UserWarning, match="sorted stably by time"):
         samples = read_samples(a_frame(timestamp=["2024-01-04", "2024-01-02", "2024-01-03", "2024-01-01"]))
