@@ -23,7 +23,7 @@ class Samples:
     """Labelled samples of both classes.
 
     Args:
-        features: Shape ``(n, d)``, finite; kept as float32.
+        features: Shape ``(n, d)``, finite; kept as float32 where given so, else as float64.
         labels: Shape ``(n,)``, True or 1 where the sample is anomalous; both classes occur.
         columns: The names of the d features; ``("value_0", ...)`` by default.
         name: How messages and tables call the samples.
@@ -32,7 +32,7 @@ class Samples:
         InputError: If a feature is not a finite number, a label is not 0 or 1, a class is missing, or lengths differ.
     """
 
-    features: NDArray[np.float32]
+    features: NDArray[np.floating[Any]]
     labels: NDArray[np.bool_]
     columns: tuple[str, ...] = ()
     name: str = "samples"

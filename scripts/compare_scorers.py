@@ -20,6 +20,7 @@ from adt_gym.scoring.curves import PARTS, training_curves
 from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.training import Epoch
+from adt_gym.scripts import cutting
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.options import takes
 from adt_gym.scripts.progress import bar, console
@@ -101,7 +102,7 @@ def make_scorer(name: str, *, epochs: int, device: str | None, scaling: str | No
 
 def _compare(settings: CompareScorersSettings, folder: Path, every: bool) -> None:
     source = sources.load(settings.source, settings.seed)
-    split = sources.split(settings.source, source.series)
+    split = cutting.split(settings.source, source.series)
     rows = []
     for name in settings.scorers:
         made = make_scorer(

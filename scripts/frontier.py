@@ -165,7 +165,7 @@ def frontier(
     )  # fmt: skip
     scoring.make(scorer)  # refuses an unknown name before anything is written
     conditions, rounds = settings.conditions, read_rounds(settings)
-    open_folder(out, settings)
+    open_folder(out, settings, rounds)
     cells = [
         Cell(learned, tested, conditions, seed, episodes, deadline)
         for seed, scores in score_all(settings, rounds, cache, jobs).items()
@@ -258,8 +258,8 @@ def run_cell(cell: Cell) -> Outcome:
 # The folder
 
 
-def open_folder(folder: Path, settings: FrontierSettings) -> None:
-    """Write config.json.
+def open_folder(folder: Path, settings: FrontierSettings, rounds: Sequence[Round]) -> None:
+    """Write config.json, with what the sources were taken for.
 
     Raises:
         FileExistsError: If the folder holds something else than a frontier.
@@ -268,7 +268,9 @@ def open_folder(folder: Path, settings: FrontierSettings) -> None:
     if folder.exists() and not empty and not is_frontier(folder):
         raise FileExistsError(f"{folder} exists and is not a frontier to go on with; choose another folder (--out)")
     with replacing(folder / "config.json") as temporary:
-        content = {"kind": KIND, "settings": asdict(settings), **versions()}
+        servers = [server for others, one in rounds for server in (*others, one)]
+        taken = [asdict(one) for one in {server.summary.source: server.summary for server in servers}.values()]
+        content = {"kind": KIND, "settings": asdict(settings), "sources": taken, **versions()}
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 

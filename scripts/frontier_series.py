@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from adt_gym.scoring.cache import cached_scores
+from adt_gym.scripts import cutting
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import make_scorer
 from adt_gym.series import InputError, ScoredSeries, Series
@@ -22,10 +23,12 @@ class Server:
     Args:
         normal: What its scorer learns on.
         judged: The labelled part, whose windows are thresholded.
+        summary: What its source was taken for.
     """
 
     normal: Series
     judged: Series
+    summary: sources.Summary
 
     @property
     def name(self) -> str:
@@ -57,13 +60,14 @@ def _read(settings: sources.SourceSettings) -> list[Server]:
     path = Path(settings.source)
     if path.suffix and not path.exists():
         raise FileNotFoundError(f"no file of a series at {path}")
-    series = sources.load(settings).series
+    source = sources.load(settings)
+    series = source.series
     if sources.arrays_at(path):
         # A scorer scales a series by what it has seen under its name.
         named = [replace(one, name=one.name.rpartition("/")[0]) for one in series]
-        return [Server(*parts) for parts in zip(named[::2], named[1::2], strict=True)]
-    split = sources.split(settings, series)
-    return [Server(*parts) for parts in zip(split.train, split.test, strict=True)]
+        return [Server(*parts, source.summary) for parts in zip(named[::2], named[1::2], strict=True)]
+    split = cutting.split(settings, series)
+    return [Server(*parts, source.summary) for parts in zip(split.train, split.test, strict=True)]
 
 
 def check_apart(train: Sequence[Server], tested: Server) -> None:

@@ -28,6 +28,7 @@ from adt_gym.scoring import Scorer
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.ensemble import Ensemble
+from adt_gym.scripts import cutting
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import fit_and_score, fit_with_bar, make_scorer
 from adt_gym.scripts.options import takes
@@ -162,7 +163,7 @@ def run_seed(settings: RunSettings, folder: Path, cache: Path) -> SeedOutcome:
     """Go the whole road with one seed and leave its files in ``folder``."""
     folder.mkdir(exist_ok=True)
     source = sources.load(settings.source, settings.seed)
-    split = sources.split(settings.source, source.series)
+    split = cutting.split(settings.source, source.series)
     scorer = make_scorer(
         settings.scorer,
         epochs=settings.epochs,

@@ -13,6 +13,7 @@ from adt_gym.evaluation.split import joined
 from adt_gym.scored_files import save_scored
 from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.curves import training_curves
+from adt_gym.scripts import cutting
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import ScorerRow, baseline_rows, fit_with_bar, make_scorer, scorer_tables
 from adt_gym.scripts.options import takes
@@ -41,7 +42,7 @@ def score(
         raise InputError(f"{out}: scored series are kept in .npz files; give the file that ending")
     window = source.window
     series = sources.load(source, seed).series
-    split = sources.split(source, series)
+    split = cutting.split(source, series)
     double = {"double": True} if scorer == "autoencoder" else {}
     made = make_scorer(scorer, epochs=epochs, device=device, window=window, scaling=scaling, seed=seed, **double)
     started = time.perf_counter()

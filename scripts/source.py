@@ -12,14 +12,11 @@ from adt_gym import data
 from adt_gym.data.columns import Columns
 from adt_gym.data.order import gaps
 from adt_gym.data.table import read_table
-from adt_gym.evaluation.split import Split, split_at, split_by_anomalies, split_by_share
 from adt_gym.scripts.options import argument, option
 from adt_gym.scripts.progress import console
 from adt_gym.series import InputError, Series
 
 GENERATED = ("yahoo_like", "kubernetes")
-TRAIN = "train"
-QUARTER, HALF = 0.25, 0.5
 SHOWN = 30
 """Columns of one kind that are printed; config.json has all."""
 
@@ -174,8 +171,7 @@ def load(settings: SourceSettings, seed: int = 0) -> Source:
         cuts,
         sum(_spanning(one, settings.window) for one in series),
         settings.windows or "those of the data set",
-        columns
-        or Columns(("those of the data set",) if series[0].index is not None else (), metrics=series[0].columns),
+        columns or Columns(("that of the data set",) if series[0].index is not None else (), metrics=series[0].columns),
     )
     for line in summary.lines():
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -259,45 +255,3 @@ def _refuse(settings: SourceSettings, *names: str) -> None:
     for name in names:
         if getattr(settings, name) not in (None, ()):
             raise InputError(f"{as_option(name)} means nothing for {settings.source}; leave it out")
-
-
-def split(settings: SourceSettings, series: list[Series]) -> Split:
-    """Cut the series into what may be learned from and what is evaluated.
-
-    Where a data set comes as a training and a test part, the scorer learns on the first, and the labelled second
-    is cut in two.
-
-    Raises:
-        InputError: If a part lacks what it needs.
-    """
-    history = [_without(TRAIN, one) for one in series if one.name.rpartition("/")[2].startswith(TRAIN)]
-    labelled = [_without("test", one) for one in series if not one.name.rpartition("/")[2].startswith(TRAIN)]
-    if settings.train_until is not None:
-        if len(labelled) > 1:
-            raise InputError("--train-until cuts one series; of several, --train-share is the training part of each")
-        cut = split_at(labelled[0], _row(labelled[0], settings.train_until), settings.window)
-    elif len(labelled) == 1 and settings.train_share is None and not history and settings.source not in GENERATED:
-        cut = split_by_anomalies(labelled[0], settings.window, settings.train_anomalies)
-    else:
-        default = HALF if history or len(labelled) == 1 else QUARTER
-        share = default if settings.train_share is None else settings.train_share
-        cut = split_by_share(labelled, share, settings.window)
-    return replace(cut, history=history)
-
-
-def _without(part: str, series: Series) -> Series:
-    """Name both parts of a data set alike: the scorer scales a series by what it has seen under that name."""
-    name, slash, last = series.name.rpartition("/")
-    return replace(series, name=name) if slash and last == part else series
-
-
-def _row(series: Series, until: str) -> int:
-    if until.isdecimal():
-        return int(until)
-    if series.index is None:
-        raise InputError(f"--train-until {until!r}: series {series.name!r} has no times; give a row number")
-    try:
-        later = series.index >= np.datetime64(until)
-    except ValueError as error:
-        raise InputError(f"--train-until {until!r} is neither a row number nor a time like 2014-02-01T12:00") from error
-    return int(np.argmax(later)) if later.any() else len(series)

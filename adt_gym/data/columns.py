@@ -128,7 +128,7 @@ def assign(
         values = reader.metrics(free, unused)
     if not values:
         reasons = [*unused.items()]
-        why = "; ".join(f"{shown(name)}: {reason}" for name, reason in reasons[:8])
+        why = "; ".join(f"column {shown(name)}: {reason}" for name, reason in reasons[:8])
         raise InputError(f"{where} has no column of values{f' ({why})' if why else ''}; name them with value_columns=")
     notes = {name: how for name, how in reader.notes.items() if name in values}
     return Columns(time, label, asked.key, tuple(values), unused, notes, reader.mark), values

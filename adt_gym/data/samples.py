@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adt_gym.data.cells import listed
 from adt_gym.data.metrics import TEXT
@@ -24,6 +24,7 @@ def read_samples(
     label_column: str | None = None,
     features: Sequence[str] | None = None,
     name: str | None = None,
+    **reading: Any,
 ) -> Samples:
     """Read the samples of a table, in the order of time if it has a column of times, otherwise of the rows.
 
@@ -33,15 +34,21 @@ def read_samples(
             (label, anomaly, is_anomaly).
         features: The columns that the agent sees; by default the metrics of `adt_gym.data.table.read_table`.
         name: By default the file's name without its ending, or "table".
+        reading: More options of `adt_gym.data.table.read_table`: time_column, drop_columns, delimiter, decimal, ...
 
     Raises:
         FileNotFoundError: If there is no such file.
         InputError: If the table cannot be read or lacks a column, a feature is not a finite number, a label is
             not 0 or 1, or one of the classes does not occur.
     """
-    options = {"value_columns": features, "label_column": label_column, "name": name, "allow_gaps": True}
+    options: dict[str, Any] = {
+        "value_columns": features,
+        "label_column": label_column,
+        "name": name,
+        "allow_gaps": True,
+    }
     try:
-        read = read_table(source, **options)  # type: ignore[arg-type]
+        read = read_table(source, **options, **reading)
     except InputError as error:
         raise InputError(str(error).replace("value_columns=", "features=")) from error
     if len(read.series) > 1:

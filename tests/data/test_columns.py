@@ -104,7 +104,7 @@ def test_counters_and_measures_stay_metrics(name: str, cells: Any) -> None:
 def test_a_flat_line_alone_is_a_series() -> None:
     table = read_table(pd.DataFrame({"value": [1.0] * 20, "label": [0, 1] * 10}))
     assert table.columns.metrics == ("value",)
-    with pytest.raises(InputError, match=r"no column of values \('id': row numbers\)"):
+    with pytest.raises(InputError, match=r"no column of values \(column 'id': row numbers\)"):
         read_table(pd.DataFrame({"id": range(20), "label": [0, 1] * 10}))
 
 
@@ -129,6 +129,7 @@ def test_two_columns_of_times_are_an_error_until_one_is_named() -> None:
     assert table.columns.unused == {"ts": "times"}
 
 
+@pytest.mark.filterwarnings("ignore:rows whose time")
 def test_row_numbers_and_times_start_anew_in_every_series(tmp_path: Path) -> None:
     one = pd.DataFrame({"t": EPOCH, "row": range(N), "n": range(N), "cpu": CPU})
     both = pd.concat([one.assign(host="a"), one.assign(host="b", cpu=CPU[::-1])])
@@ -158,7 +159,15 @@ def test_a_second_label_is_never_a_metric(name: str, second: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "column", [LABEL, 1 - LABEL, LABEL * RANDOM.integers(1, 4, N), LABEL * (np.arange(N) < 150), LABEL | (CPU > 66)]
+    "column",
+    [
+        LABEL,
+        1 - LABEL,
+        LABEL * RANDOM.integers(1, 4, N),
+        LABEL * (np.arange(N) < 150),
+        LABEL | (CPU > 66),
+        LABEL | np.roll(LABEL, 1),
+    ],
 )
 def test_a_column_of_few_values_that_gives_the_label_away_is_refused_unless_it_is_named(column: Any) -> None:
     with pytest.raises(InputError, match=r"'mode' gives the label away.*drop_columns='mode'"):

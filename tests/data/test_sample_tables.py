@@ -64,7 +64,7 @@ def test_a_frame_and_a_file_are_the_same_samples(tmp_path: Path) -> None:
         assert samples.name == "pods"
         assert samples.columns == ("cpu", "disk")
         assert samples.features.tolist() == [[1, 5], [2, 6], [3, 7], [4, 8]]
-        assert samples.features.dtype == np.float32
+        assert samples.features.dtype == np.float64
         assert samples.labels.tolist() == [False, True, False, True]
 
 
@@ -77,6 +77,13 @@ def test_columns_may_be_named() -> None:
 
 def test_a_switch_is_a_feature() -> None:
     assert read_samples(a_frame(disk=[True, False, False, True])).features[:, 1].tolist() == [1, 0, 0, 1]
+
+
+def test_the_remedies_of_the_reader_of_tables_work_here_too() -> None:
+    frame = a_frame(ts=[1, 2, 3, 4], time=[4, 3, 2, 1])
+    with pytest.raises(InputError, match="time_column='ts'"):
+        read_samples(frame)
+    assert read_samples(frame, time_column="ts", drop_columns="disk").columns == ("cpu",)
 
 
 def test_rows_follow_the_time() -> None:

@@ -226,6 +226,7 @@ def test_the_configuration_says_what_it_is_and_what_was_asked() -> None:
     assert config["kind"] == "frontier"
     assert config["settings"]["delays"] == ["5", "never"]
     assert config["settings"]["feedback"] == ["full", "alerts"]
+    assert [(one["source"], one["series"]) for one in config["sources"]] == [("fleet", 6)]
     assert {"numpy", "torch", "adt_gym"} <= set(config["versions"])
 
 

@@ -73,7 +73,11 @@ def test_the_whole_series_is_scored_by_what_its_training_part_taught(tmp_path: P
 
 def test_the_table_holds_what_every_scorer_must_be_held_against(here: Path) -> None:
     output = score("pump.csv", "--train-until", 60, "--epochs", 1, "--out", "one.npz").output
-    saw = {line.split()[0]: line.split()[1] for line in output.splitlines() if len(line.split()) == 11 and line[0] == " " != line[1]}
+    saw = {
+        line.split()[0]: line.split()[1]
+        for line in output.splitlines()
+        if len(line.split()) == 11 and line[0] == " " != line[1]
+    }
     assert saw == {"autoencoder": "no", "persistence(1)": "yes", "random": "no", "always": "no", "never": "no"}
 
 

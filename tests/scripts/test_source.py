@@ -12,8 +12,9 @@ import typer
 from typer.testing import CliRunner, Result
 
 from adt_gym.scripts.__main__ import app
+from adt_gym.scripts.cutting import split
 from adt_gym.scripts.frontier_series import Scoring, read_servers, score
-from adt_gym.scripts.source import SourceSettings, in_options, load, split
+from adt_gym.scripts.source import SourceSettings, in_options, load
 from adt_gym.series import InputError, ScoredSeries
 
 READERS = ("run", "score", "compare-scorers", "frontier")
@@ -157,6 +158,14 @@ def test_other_sources_have_a_short_block(here: Path, capsys: pytest.CaptureFixt
     np.savez("server.npz", train=np.zeros((30, 2)), test=np.ones((30, 2)), test_label=np.arange(30) % 7 == 0)
     summary = load(SourceSettings("server.npz")).summary
     assert (summary.series, summary.points, summary.columns.metrics) == (2, 60, ("value_0", "value_1"))
+
+
+@pytest.mark.parametrize("name", ["train", "training", "train-7"])
+def test_a_table_may_be_called_train(here: Path, name: str) -> None:
+    Path("pump.csv").rename(f"{name}.csv")
+    settings = SourceSettings(f"{name}.csv")
+    cut = split(settings, load(settings).series)
+    assert (len(cut.train), len(cut.test), cut.history) == (1, 1, [])
 
 
 def test_a_folder_ignores_hidden_files_and_holds_one_kind(here: Path) -> None:
