@@ -14,14 +14,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
+from adt_gym.checks import InputError
 from adt_gym.files import MALFORMED_NPZ, replacing
 
 MIN_SCORE = 1e-6
 """Scores stay at or above this, so that a threshold of 0 flags every window."""
-
-
-class InputError(ValueError):
-    """Input that cannot be used; the message names the series, the place and the remedy."""
 
 
 @dataclass(frozen=True, eq=False)
