@@ -234,7 +234,7 @@ def test_what_is_kept_depends_on_the_data(tmp_path: Path, make_series: Callable[
     for seed in (0, 1, 0):
         path = tmp_path / "scores.npz"
         replace(make_series(100, seed), name="one", meta={"trained_on_points": 50, "window": 5}).save(path)
-        for cache in (sources._named, module.load, module.fingerprint):  # a command reads a file once
+        for cache in (module.load, module.fingerprint):  # a command reads a file once
             cache.cache_clear()
         keys.append(Cell(str(path)).key)
     assert keys[0] == keys[2] != keys[1]
