@@ -10,6 +10,9 @@ import numpy as np
 MOST = 10**9
 """No count may be higher: more windows, episodes or samples than that are a slip of the keyboard."""
 
+MAX_SEED = 2**32 - 1
+"""The largest seed that NumPy, torch and Gymnasium all take."""
+
 _LARGEST = sys.float_info.max
 
 
