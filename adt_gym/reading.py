@@ -102,7 +102,7 @@ def _check_depth(value: Any) -> None:
 # Settings
 
 
-def settings_of(kind: type[T], value: Any, complaint: str) -> T:
+def as_dataclass(kind: type[T], value: Any, complaint: str, others: bool = False) -> T:
     """Return a dataclass made of a JSON object, every field of the type that the class gives it.
 
     JSON's whole numbers do for floats, its lists for tuples.
@@ -112,11 +112,14 @@ def settings_of(kind: type[T], value: Any, complaint: str) -> T:
             anything (``Any``), or one of several of these.
         value: What the JSON held.
         complaint: How the message of an error begins, such as "runs/a/config.json is not the config.json of a run".
+        others: Whether the object may hold more than the class has fields.
 
     Raises:
         InputError: If it is no object, a field is missing, unknown or of another type, or the class refuses it.
     """
     try:
+        if others and isinstance(value, dict):
+            value = {name: value[name] for name in kind.__annotations__ if name in value}
         made: T = _made(kind, value, "")
         return made
     except InputError as error:

@@ -17,7 +17,7 @@ from torch import nn
 from adt_gym.agents.hyperparameters import widths_of
 from adt_gym.checks import MOST, InputError, whole
 from adt_gym.files import MALFORMED_NPZ, replacing
-from adt_gym.reading import open_npz, parse_json, settings_of
+from adt_gym.reading import as_dataclass, open_npz, parse_json
 
 _MEMORY = ("observations", "next_observations", "actions", "rewards", "terminated")
 _MALFORMED = (*MALFORMED_NPZ, pickle.UnpicklingError)
@@ -81,7 +81,7 @@ def reading_policy(path: str | Path, agent: str) -> Iterator[tuple[PolicyConfig,
         InputError: If the file, or what the block makes of it, does not hold such a policy.
     """
     with open_npz(path, f"a policy that {agent}.save wrote") as arrays:
-        config = settings_of(PolicyConfig, parse_json(str(arrays["config"]), "its config"), "its config")
+        config = as_dataclass(PolicyConfig, parse_json(str(arrays["config"]), "its config"), "its config")
         if config.agent != agent:
             raise ValueError(f"it holds one of {config.agent}")
         widths = [config.observations, *widths_of("net_arch", config.settings["net_arch"]), config.actions]

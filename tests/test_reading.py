@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from adt_gym.checks import InputError
-from adt_gym.reading import MAX_DEPTH, MAX_JSON, SMALL_NPZ, open_npz, parse_json, read_json, settings_of
+from adt_gym.reading import MAX_DEPTH, MAX_JSON, SMALL_NPZ, as_dataclass, open_npz, parse_json, read_json
 
 GIGABYTE = 1 << 30
 
@@ -117,8 +117,8 @@ def test_settings_have_the_types_of_their_class() -> None:
         2, 1.0, True, "a", 3, (4, 5), ("b", 2), [Inner(3), Inner()], {"a": 1.0}, Inner(4), Colour.RED, "none",
         (1.0, 2.0), {"a": []},
     )  # fmt: skip
-    assert settings_of(Outer, given, "bad") == expected
-    assert settings_of(Outer, {"n": 2, "either": "b", "maybe": None}, "bad") == Outer(2, either="b")
+    assert as_dataclass(Outer, given, "bad") == expected
+    assert as_dataclass(Outer, {"n": 2, "either": "b", "maybe": None}, "bad") == Outer(2, either="b")
 
 
 WRONG = [
@@ -134,13 +134,13 @@ WRONG = [
 @pytest.mark.parametrize(("name", "value"), WRONG, ids=str)
 def test_a_field_of_another_type_is_named(name: str, value: Any) -> None:
     with pytest.raises(InputError, match=rf"^run is bad: {name}[^\n]* (must|unknown)[^\n]*$"):
-        settings_of(Outer, {"n": 1, name: value}, "run is bad")
+        as_dataclass(Outer, {"n": 1, name: value}, "run is bad")
 
 
 @pytest.mark.parametrize("value", [None, [], "a", 3, {}], ids=str)
 def test_what_are_no_settings_or_lack_one(value: Any) -> None:
     with pytest.raises(InputError, match=r"^run is bad: (it must be an object|n is missing)"):
-        settings_of(Outer, value, "run is bad")
+        as_dataclass(Outer, value, "run is bad")
 
 
 # Arrays
