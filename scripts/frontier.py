@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,7 @@ from adt_gym.evaluation.grid import digest
 from adt_gym.feedback import Feedback
 from adt_gym.files import replacing
 from adt_gym.frontier_report import KIND, is_frontier
+from adt_gym.reading import as_dataclass, read_json
 from adt_gym.scripts.frontier_methods import measure_all
 from adt_gym.scripts.frontier_series import Scoring, Server, check_apart, read_servers, score
 from adt_gym.scripts.frontier_tables import events_table, f1_table, goals_table
@@ -260,11 +262,15 @@ def write(folder: Path, cell: Cell, outcome: Outcome) -> None:
 
 def read(folder: Path, cell: Cell) -> Outcome | None:
     """Return what became of a cell that was finished with these settings and data, else None."""
+    path = folder / "cells" / f"{cell.key}.json"
     try:
-        kept = Outcome(**json.loads((folder / "cells" / f"{cell.key}.json").read_text()))
-        return None if kept.error else replace(kept, rows=[FrontierRow(**row) for row in kept.rows])  # type: ignore[arg-type]
-    except (FileNotFoundError, ValueError, TypeError):
+        kept = as_dataclass(Outcome, read_json(path, "a cell of a frontier", nan=True), f"{path} is damaged")
+    except FileNotFoundError:
         return None
+    except InputError as error:
+        warnings.warn(f"a cell is measured again: {error}", stacklevel=2)
+        return None
+    return None if kept.error else kept
 
 
 def conclude(folder: Path, rows: Sequence[FrontierRow]) -> None:

@@ -1,6 +1,5 @@
 """The Numenta Anomaly Benchmark (NAB): one CSV per series, and one JSON of anomaly windows for all of them."""
 
-import json
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym.reading import read_json
 from adt_gym.series import InputError, Series
 
 
@@ -81,10 +81,7 @@ def window_labels(
 def _read_windows(path: Path) -> dict[str, list[Any]]:
     if not path.is_file():
         raise FileNotFoundError(f"no anomaly windows at {path}; NAB keeps them in labels/combined_windows.json")
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}") from error
+    entries = read_json(path, "JSON")
     if not isinstance(entries, dict) or not all(isinstance(windows, list) for windows in entries.values()):
         raise InputError(f'{path} is not of the form {{"folder/file.csv": [[start, end], ...], ...}}')
     return entries
