@@ -27,7 +27,8 @@ def whole(name: str, value: Any, least: int = 1, most: int = MOST) -> int:
         InputError: If it is something else; the message calls it ``name``.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise InputError(f"{name} must be a whole number of at least {least}, got {shown(value)}")
+        from_least = f" of at least {least:,}" if least > -MOST else ""
+        raise InputError(f"{name} must be a whole number{from_least}, got {shown(value)}")
     _within(name, value, least, most)
     return int(value)
 

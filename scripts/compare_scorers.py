@@ -18,6 +18,7 @@ from adt_gym.files import replacing_folder
 from adt_gym.scoring.curves import PARTS, training_curves
 from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.training import Epoch
+from adt_gym.scripts import options
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.tables import TEXT, new_table, number, yes_no
@@ -68,16 +69,16 @@ def compare_scorers(
     key_column: Annotated[str | None, typer.Option(help="tells several series in one file apart")] = None,
     windows: Annotated[str | None, typer.Option(help="anomalous windows in NAB's JSON format")] = None,
     delimiter: str | None = None,
-    window: Annotated[int, typer.Option(help="points of a window (tau)")] = 10,
+    window: Annotated[int, options.whole("points of a window (tau)")] = 10,
     train_anomalies: Annotated[
-        int, typer.Option(help="one series: train on the shortest prefix with so many anomalous windows")
+        int, options.whole("one series: train on the shortest prefix with so many anomalous windows")
     ] = 20,
     train_until: Annotated[str | None, typer.Option(help="one series: train up to this time or row instead")] = None,
-    train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
+    train_share: Annotated[float | None, options.number("train on this share of each series", within=True)] = None,
     root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
     scaling: Annotated[str | None, typer.Option(help="minmax, or tail; each scorer's own by default")] = None,
-    epochs: Annotated[int, typer.Option(help="passes of the networks over their windows")] = 30,
-    seed: int = 0,
+    epochs: Annotated[int, options.whole("passes of the networks over their windows")] = 30,
+    seed: Annotated[int, options.seed()] = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
     out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME-scorers by default")] = None,
 ) -> None:

@@ -20,6 +20,7 @@ from adt_gym.feedback import Feedback
 from adt_gym.files import replacing
 from adt_gym.frontier_report import KIND, is_frontier
 from adt_gym.reading import as_dataclass, read_json
+from adt_gym.scripts import options
 from adt_gym.scripts.frontier_methods import measure_all
 from adt_gym.scripts.frontier_series import Scoring, Server, check_apart, read_servers, score
 from adt_gym.scripts.frontier_tables import events_table, f1_table, goals_table
@@ -127,11 +128,11 @@ def frontier(
     label_noise: Annotated[
         list[float] | None, typer.Option(help="shares of the labels that are told wrongly", show_default="0")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="run so many seeds, from 0 on")] = 5,
+    seeds: Annotated[int, options.whole("run so many seeds, from 0 on", most=options.MAX_SEEDS)] = 5,
     scorer: Annotated[str, typer.Option(help="as of adt run")] = "autoencoder",
-    epochs: Annotated[int, typer.Option(min=1, help="passes of the scorer's network over its windows")] = 30,
-    episodes: Annotated[int, typer.Option(min=1, help="of the training of the paper's agent")] = 2000,
-    jobs: Annotated[int, typer.Option(min=1, help="cells at a time")] = os.cpu_count() or 1,
+    epochs: Annotated[int, options.whole("passes of the scorer's network over its windows")] = 30,
+    episodes: Annotated[int, options.whole("of the training of the paper's agent")] = 2000,
+    jobs: Annotated[int, options.whole("cells at a time", most=options.MAX_JOBS)] = os.cpu_count() or 1,
     cache: Annotated[Path, typer.Option(help="where scores are kept for the next time")] = Path("runs/cache"),
     out: Annotated[Path, typer.Option(help="folder of the results; finished cells in it are kept")] = Path(
         "runs/frontier"

@@ -166,7 +166,8 @@ def open_folder(folder: Path, settings: ReproduceSettings) -> None:
     config = folder / "config.json"
     if config.is_file():
         found = read_json(config, "the config.json of adt reproduce")
-        ours = isinstance(found, dict) and "what" in dict(found.get("settings") or {})
+        settings_found = found.get("settings") if isinstance(found, dict) else None
+        ours = isinstance(settings_found, dict) and "what" in settings_found
     else:
         ours = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
     if not ours:

@@ -11,6 +11,7 @@ import typer
 from adt_gym.evaluation.scorers import evaluate_scorer
 from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.curves import training_curves
+from adt_gym.scripts import options
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import ScorerRow, baseline_rows, fit_with_bar, make_scorer, scorer_tables
 from adt_gym.scripts.progress import console
@@ -29,16 +30,16 @@ def score(
     key_column: str | None = None,
     windows: Annotated[str | None, typer.Option(help="anomalous windows in NAB's JSON format")] = None,
     delimiter: str | None = None,
-    window: Annotated[int, typer.Option(help="points of a window (tau)")] = 10,
-    train_anomalies: int = 20,
+    window: Annotated[int, options.whole("points of a window (tau)")] = 10,
+    train_anomalies: Annotated[int, options.whole()] = 20,
     train_until: str | None = None,
-    train_share: Annotated[float | None, typer.Option(help="train on this share of each series")] = None,
+    train_share: Annotated[float | None, options.number("train on this share of each series", within=True)] = None,
     root: Annotated[str | None, typer.Option(help="the folder of a data set given by its name")] = None,
     scorer: Annotated[str, typer.Option(help="autoencoder, dense, lstm, isolation, pyod:NAME, ...")] = "autoencoder",
     scaling: Annotated[str | None, typer.Option(help="minmax, or tail; the scorer's own by default")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="passes of the scorer's network over its windows")] = 30,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    epochs: Annotated[int, options.whole("passes of the scorer's network over its windows")] = 30,
+    seed: Annotated[int, options.seed()] = 0,
     cache: Annotated[Path, typer.Option(help="where scores are kept for the next time")] = Path("runs/cache"),
 ) -> None:
     """Train a scorer on the normal windows of the training part; write the scores of the whole series.
