@@ -55,9 +55,12 @@ def find_events(detections: Sequence[Detection]) -> Events:
     An event is a run of anomalous windows, an alarm segment a run of flagged ones; neither crosses from one series
     into another. An event is found if any of its windows is flagged.
     """
-    each = [_find_events(one.decisions, one.labels) for one in detections]
-    delays = np.concatenate([np.empty(0, dtype=int), *(one.delays for one in each)])
-    return Events(delays, sum(one.missed for one in each), sum(one.false_segments for one in each))
+    apart = np.zeros(1, dtype=bool)  # after each series, so that no run crosses into the next
+    decisions, labels = (
+        np.concatenate([apart, *(part for one in detections for part in (getattr(one, name), apart))])
+        for name in ("decisions", "labels")
+    )
+    return _find_events(decisions, labels)
 
 
 def _find_events(decisions: NDArray[np.bool_], labels: NDArray[np.bool_]) -> Events:
