@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.evaluation.events import runs
+from adt_gym.evaluation.events import find_events, runs
 from adt_gym.evaluation.results import LearningCurve, RunResults
 from adt_gym.series import Detection, ScoredSeries
+
+MAX_SERIES = 500
 
 SMOOTHED = 30
 """Episodes of the moving average (paper, Figure 4)."""
@@ -23,11 +25,12 @@ SMOOTHED = 30
 def drawn_series(test: Sequence[ScoredSeries], windows: int) -> list[int]:
     """Return which series to draw, in their order: those with the most anomalous windows, up to ``windows`` in all.
 
+    At most ``MAX_SERIES`` are drawn: nobody looks through more.
     The first of them is drawn whatever its length.
     """
     by_anomalies = sorted(range(len(test)), key=lambda i: -int(test[i].labels.sum()))
     lengths = np.cumsum([len(test[i]) for i in by_anomalies])
-    return sorted(by_anomalies[: max(1, int(np.searchsorted(lengths, windows, side="right")))])
+    return sorted(by_anomalies[: min(max(1, int(np.searchsorted(lengths, windows, side="right"))), MAX_SERIES)])
 
 
 def charts(run: RunResults, shown: Sequence[int], colours: Sequence[str]) -> dict[str, Any]:
@@ -83,9 +86,9 @@ def _series(series: ScoredSeries, detections: Sequence[Detection]) -> dict[str, 
 
 def _found_within(detections: Sequence[Detection]) -> dict[str, list[float]]:
     """Return the share of events that were found within each delay that occurs."""
-    delays = [delay for one in detections for delay in event_delays(one)]
-    values, counts = np.unique([d for d in delays if d is not None], return_counts=True)
-    return {"delay": values.tolist(), "share": (np.cumsum(counts) / max(len(delays), 1)).tolist()}
+    events = find_events(detections)
+    values, counts = np.unique(events.delays, return_counts=True)
+    return {"delay": values.tolist(), "share": (np.cumsum(counts) / max(events.found + events.missed, 1)).tolist()}
 
 
 def _learning(curve: LearningCurve) -> dict[str, str]:

@@ -1,16 +1,19 @@
 """Which labels an operator is told of the windows that were judged, and when."""
 
 from dataclasses import dataclass
-from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym.checks import InputError, one_of, share, whole
 from adt_gym.mdp import OUTCOME_OF, OUTCOMES
-from adt_gym.series import InputError, ScoredSeries
+from adt_gym.series import ScoredSeries
 
 UNTOLD = len(OUTCOMES)
 """Stands for the outcome of a window whose label is never told: the column after those of the four outcomes."""
+
+MAX_DELAY = 10**6
+"""Windows that a label may be late."""
 
 _FULL = tuple(tuple(OUTCOMES.index(outcome) for outcome in row) for row in OUTCOME_OF)
 _TOLD = {
@@ -30,7 +33,7 @@ class Feedback:
         noise: The probability that the label that is told is the wrong one.
 
     Raises:
-        InputError: If the kind is unknown, the delay below 1 or the noise outside [0, 1].
+        InputError: If the kind is unknown, the delay not from 1 to ``MAX_DELAY`` or the noise outside [0, 1].
     """
 
     kind: str = "full"
@@ -38,15 +41,12 @@ class Feedback:
     noise: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.kind not in _TOLD:
-            raise InputError(f"unknown feedback {self.kind!r}; choose one of {', '.join(_TOLD)}")
-        if not isinstance(self.delay, Integral) or self.delay < 1:
-            raise InputError(
-                f"feedback_delay must be a whole number of windows, at least 1, got {self.delay!r}; "
-                'for labels that never come choose feedback="none"'
-            )
-        if not 0 <= self.noise <= 1:
-            raise InputError(f"label_noise is a probability: give one in [0, 1], got {self.noise!r}")
+        one_of("feedback", self.kind, _TOLD)
+        try:
+            object.__setattr__(self, "delay", whole("feedback_delay", self.delay, most=MAX_DELAY))
+        except InputError as error:
+            raise InputError(f'{error}; for labels that never come choose feedback="none"') from None
+        object.__setattr__(self, "noise", share("label_noise", self.noise))
 
     @property
     def tells(self) -> bool:

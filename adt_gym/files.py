@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -10,13 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MALFORMED_NPZ = (
+    ArithmeticError,
     AttributeError,
     EOFError,
-    KeyError,
+    LookupError,
+    MemoryError,
     NotImplementedError,
     OSError,
     RuntimeError,
+    SyntaxError,
     TypeError,
+    tokenize.TokenError,
     ValueError,
     zipfile.BadZipFile,
     zlib.error,

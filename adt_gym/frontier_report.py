@@ -1,13 +1,13 @@
 """One HTML page of one or several frontiers: how methods do on unseen series as labels come late, in part or never."""
 
-import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adt_gym.checks import InputError
 from adt_gym.evaluation.frontier import (
     OURS,
     over_delays,
@@ -18,7 +18,7 @@ from adt_gym.evaluation.frontier import (
     title_of,
 )
 from adt_gym.page import html_table, page_path, write_page
-from adt_gym.series import InputError
+from adt_gym.reading import as_dataclass, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,22 +51,32 @@ document.querySelectorAll(".chart").forEach((place, i) =>
 """Draws the charts of all panels, in their order."""
 
 
+CONFIG = "the config.json of a frontier"
+
+
+@dataclass(frozen=True)
+class FrontierConfig:
+    """What a report wants of config.json: the words of the command."""
+
+    command: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class FrontierResults:
-    """The content of a folder that `adt frontier` wrote: its name, its config.json and its table."""
+    """The content of a folder that `adt frontier` wrote: its name, the words of its command and its table."""
 
     name: str
-    config: Mapping[str, Any]
+    command: tuple[str, ...]
     table: "pd.DataFrame"
 
 
 def is_frontier(folder: str | Path) -> bool:
     """Return whether the folder is one that `adt frontier` wrote."""
-    config = Path(folder) / "config.json"
     try:
-        return bool(json.loads(config.read_text()).get("kind") == KIND)
-    except (FileNotFoundError, NotADirectoryError, ValueError, AttributeError):
+        config = read_json(Path(folder) / "config.json", CONFIG)
+    except (FileNotFoundError, InputError):
         return False
+    return isinstance(config, dict) and config.get("kind") == KIND
 
 
 def read_frontier(folder: str | Path) -> FrontierResults:
@@ -79,10 +89,12 @@ def read_frontier(folder: str | Path) -> FrontierResults:
     folder = Path(folder)
     if not is_frontier(folder):
         raise FileNotFoundError(f"{folder} holds no frontier; `adt frontier` makes one")
+    path = folder / "config.json"
+    config = as_dataclass(FrontierConfig, read_json(path, CONFIG), f"{path} is not {CONFIG}", others=True)
     table = read_rows(folder / "table.csv")
     if table.empty:
         raise InputError(f"{folder / 'table.csv'} has no rows: go on with the frontier first")
-    return FrontierResults(folder.resolve().name, json.loads((folder / "config.json").read_text()), table)
+    return FrontierResults(folder.resolve().name, config.command, table)
 
 
 def write_frontier_report(path: str | Path, folders: Sequence[str | Path]) -> None:
@@ -108,7 +120,7 @@ def _article(results: FrontierResults) -> str:
 <article>
 <h2>{escape(results.name)}</h2>
 <p class="facts">{counts}</p>
-<pre class="command">{escape(" ".join(map(shlex.quote, results.config["command"])))}</pre>
+<pre class="command">{escape(" ".join(map(shlex.quote, results.command)))}</pre>
 {panels}
 </article>"""
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.series import InputError, ScoredSeries
+from adt_gym.checks import InputError, share, whole
+from adt_gym.series import ScoredSeries
 
 OUTCOMES = ("TP", "TN", "FP", "FN")
 """The four outcomes, in the order in which observations hold their shares."""
@@ -45,6 +46,18 @@ def reward(tp: Any, fp: Any, positives: Any, k: int, alpha: float, beta: float) 
     return alpha * (tp - fp - (positives - tp)) + beta * (k - positives - fp)
 
 
+def weights_of(alpha: float, beta: float) -> tuple[float, float]:
+    """Return the weights of the reward.
+
+    Raises:
+        InputError: If one is not in [0, 1], or they do not add up to 1.
+    """
+    alpha, beta = share("alpha", alpha), share("beta", beta)
+    if abs(alpha + beta - 1) > 1e-6:  # float32 knows no better
+        raise InputError(f"alpha and beta must add up to 1, got {alpha} and {beta}")
+    return alpha, beta
+
+
 def trailing_count(flags: NDArray[np.bool_], k: int) -> Counts:
     """Return shape ``(T + 1,)``: how many of the k entries before each of 0 .. T are True."""
     total = np.zeros(len(flags) + 1, dtype=np.int64)
@@ -68,9 +81,10 @@ def trailing_statistics(scores: NDArray[np.float32], k: int) -> NDArray[np.float
     sigma is the sample variance (divisor k - 1; 0 when k = 1). Rows before k are 0: nothing is observed there.
     """
     statistics = np.zeros((len(scores) + 1, 2), dtype=np.float32)
-    shifted = [scores[i : len(scores) - k + 1 + i].astype(np.float64) for i in range(k)]
-    mean = sum(shifted) / k
-    squares = sum((s - mean) ** 2 for s in shifted)
+    # One shifted copy at a time: k may be large.
+    shifted = [scores[i : len(scores) - k + 1 + i] for i in range(k)]
+    mean = sum(s.astype(np.float64) for s in shifted) / k
+    squares = sum((s.astype(np.float64) - mean) ** 2 for s in shifted)
     statistics[k:, 0] = mean
     statistics[k:, 1] = squares / max(k - 1, 1)
     return statistics
@@ -106,10 +120,7 @@ class ThresholdingMDP:
     """
 
     def __init__(self, series: Sequence[ScoredSeries], k: int = 2, alpha: float = 0.9, beta: float = 0.1):
-        if k < 1:
-            raise InputError(f"k must be at least 1, got {k}")
-        if not (0 <= alpha <= 1 and abs(alpha + beta - 1) < 1e-9):
-            raise InputError(f"alpha and beta must be in [0, 1] and add up to 1, got {alpha} and {beta}")
+        k, (alpha, beta) = whole("k", k), weights_of(alpha, beta)
         if not series:
             raise InputError("no series given")
         for one in series:

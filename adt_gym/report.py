@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from adt_gym.charts import SMOOTHED, charts, drawn_series
-from adt_gym.evaluation.events import Events, find_events, runs
+from adt_gym.evaluation.events import Events, find_events
 from adt_gym.evaluation.results import LearningCurve, RunResults, read_run
 from adt_gym.page import asset, html_table, page_path, write_page
 from adt_gym.series import InputError
@@ -83,7 +83,8 @@ def _tabs(names: Sequence[str]) -> str:
 
 def _article(number: int, run: RunResults, drawn: int) -> str:
     labels = np.concatenate([one.labels for one in run.test])
-    events = sum(len(runs(one.labels)[0]) for one in run.test)
+    some = find_events(next(iter(run.detections.values())))
+    events = some.found + some.missed
     facts = _plural(len(run.test), "series", "series"), _plural(len(labels), "window"), _plural(events, "event")
     return f"""
 <article id="run-{number}" role="tabpanel">

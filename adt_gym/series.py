@@ -13,6 +13,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
+from adt_gym.checks import InputError
+
 if TYPE_CHECKING:
     from adt_gym.scaling import Scaling
 
@@ -22,10 +24,6 @@ MIN_SCORE = float(np.finfo(np.float32).tiny)
 NO_BREAKS = np.empty(0, np.intp)
 NO_PAST = np.empty(0, np.float32)
 """The past of a series that nothing is known of."""
-
-
-class InputError(ValueError):
-    """Input that cannot be used; the message names the series, the place and the remedy."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,11 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+from adt_gym.checks import InputError, shown
 from adt_gym.context import HISTORY, LABEL_CONTEXT, SCORE_CONTEXT, label_context, score_context
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.mdp import OUTCOME_OF, OUTCOMES
-from adt_gym.series import InputError, ScoredSeries
+from adt_gym.series import ScoredSeries
 
 Vector = NDArray[np.float32]
 
@@ -61,10 +62,10 @@ class OutcomeRewards(gym.Wrapper[Any, Any, Any, Any], gym.utils.RecordConstructo
     """
 
     def __init__(self, env: gym.Env[Any, Any]):
+        if not isinstance(env, gym.Env) or not isinstance(env.unwrapped, ThresholdingEnv):
+            raise InputError(f'only ADT-v0 tells outcomes to count, got {shown(env)}: gym.make("ADT-v0") and wrap that')
         gym.utils.RecordConstructorArgs.__init__(self)
         gym.Wrapper.__init__(self, env)
-        if not isinstance(env.unwrapped, ThresholdingEnv):
-            raise InputError(f'only ADT-v0 tells outcomes to count, got {env}: gym.make("ADT-v0") and wrap that')
         self._counts = OutcomeCounts(env.unwrapped)
         self.reward_space, self.reward_dim = self._counts.space, len(OUTCOMES)
 
@@ -124,13 +125,15 @@ class ContextObservation(gym.ObservationWrapper[Any, Any, Any], gym.utils.Record
     """
 
     def __init__(self, env: gym.Env[Any, Any]):
+        adt = env.unwrapped if isinstance(env, gym.Env) else None
+        if not isinstance(adt, ThresholdingEnv) or not adt.observe_score:
+            wanted = 'wrap gym.make("ADT-v0", observe_score=True)'
+            raise InputError(f"the context holds the score: {wanted}, got {shown(env)}")
         gym.utils.RecordConstructorArgs.__init__(self)
         gym.ObservationWrapper.__init__(self, env)
-        adt, inner = env.unwrapped, env.observation_space
-        if not isinstance(adt, ThresholdingEnv) or not adt.observe_score:
-            raise InputError(f'the context holds the score: wrap gym.make("ADT-v0", observe_score=True), got {env}')
+        inner = env.observation_space
         if not isinstance(inner, Box) or inner.shape != adt.observation_space.shape:
-            raise InputError(f"the context goes inside of wrappers that change the observation's shape, got {env}")
+            raise InputError(f"the context goes inside wrappers that change the observation's shape, got {shown(env)}")
         self._adt = adt
         columns = len(SCORE_CONTEXT) + (len(LABEL_CONTEXT) if adt.feedback.tells else 0)
         bound = np.ones(columns, dtype=np.float32)

@@ -4,8 +4,9 @@ The paper updates the network once per episode, with one minibatch. So the polic
 an episode can be planned (adt_gym.plan) instead of stepped: the same transitions, many times faster.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from adt_gym.agents.hyperparameters import check, settings_from
 from adt_gym.agents.small_network import Backpropagation
 from adt_gym.agents.storage import q_network, read_checkpoint, reading_policy, write_checkpoint, write_policy
+from adt_gym.checks import MAX_SEED, InputError, whole
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.plan import MAX_STATES_PER_DECISION, outputs, roll_out, states_per_decision
-from adt_gym.series import InputError
+
+MAX_NUMBERS = 10**8
+"""That the observations of a replay memory may have."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +59,7 @@ class Hyperparameters:
     plan: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "net_arch", tuple(self.net_arch))
-        if self.hold < 1 or self.batch_size < 1 or self.buffer_size < self.batch_size:
-            raise InputError(
-                f"hold and batch_size must be at least 1 and buffer_size at least batch_size, got {self.hold}, "
-                f"{self.batch_size} and {self.buffer_size}"
-            )
-        if not (self.learning_rate > 0 and 0 <= self.gamma <= 1):
-            raise InputError(
-                f"learning_rate must be above 0 and gamma in [0, 1], got {self.learning_rate} and {self.gamma}"
-            )
-        if self.loss not in ("mse", "huber"):
-            raise InputError(f"unknown loss {self.loss!r}; known: mse, huber")
+        check(self)
 
     def epsilon(self, progress: float) -> float:
         """Return epsilon after the share ``progress`` of the episodes."""
@@ -90,6 +84,7 @@ class ReplayMemory:
     """The newest ``size`` transitions, in arrays that are overwritten in a ring."""
 
     def __init__(self, size: int, observation_shape: tuple[int, ...]):
+        whole("buffer_size x observation", size * math.prod(observation_shape), most=MAX_NUMBERS)
         self.observations = np.zeros((size, *observation_shape), dtype=np.float32)
         self.next_observations = np.zeros_like(self.observations)
         self.actions = np.zeros(size, dtype=np.int64)
@@ -133,11 +128,8 @@ class ReferenceDQN:
     """
 
     def __init__(self, env: gym.Env[Any, Any] | None, seed: int = 0, **hyperparameters: Any):
-        known = {f.name for f in fields(Hyperparameters)}
-        if unknown := sorted(set(hyperparameters) - known):
-            raise InputError(f"unknown hyper-parameter {unknown[0]!r}; known: {', '.join(sorted(known))}")
-        self.settings = Hyperparameters(**hyperparameters)
-        self.env, self.seed = env, seed
+        self.settings = settings_from(Hyperparameters, hyperparameters)
+        self.env, self.seed = env, whole("seed", seed, 0, MAX_SEED)
         self.episodes, self.steps = 0, 0
         if env is not None:
             actions, shape = env.action_space, env.observation_space.shape or ()
@@ -157,6 +149,7 @@ class ReferenceDQN:
         """
         if self.env is None:
             raise InputError("this agent has no environment to learn in: pass one to ReferenceDQN or load()")
+        whole("episodes", episodes, least=0)
         settings, play = self.settings, self._play_planned if self._can_plan() else self._play
         for episode in range(self.episodes if resumed else 0, episodes):
             epsilon = settings.epsilon(episode / episodes)
@@ -259,11 +252,11 @@ class ReferenceDQN:
             InputError: If the file does not hold such a policy.
         """
         with reading_policy(path, cls.__name__) as (config, weights):
-            agent = cls(None, config["seed"], **config["settings"])
-            agent._build(config["observations"], config["actions"])
+            agent = cls(None, config.seed, **config.settings)
+            agent._build(config.observations, config.actions)
             agent.network.load_state_dict(weights)
             agent.target.load_state_dict(weights)
-        agent.env, agent.episodes = env, config["episodes"]
+        agent.env, agent.episodes = env, config.episodes
         return agent
 
     def save_checkpoint(self, path: str | Path) -> None:

@@ -5,7 +5,7 @@ epsilon decays by a factor per episode, so that training may be continued for an
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from adt_gym.agents.hyperparameters import check, settings_from
 from adt_gym.agents.reference_dqn import EpisodeReport, ReplayMemory
 from adt_gym.agents.storage import q_network, read_checkpoint, reading_policy, write_checkpoint, write_policy
-from adt_gym.series import InputError
+from adt_gym.checks import MAX_SEED, InputError, whole
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,7 @@ class SamplesSettings:
     double: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "net_arch", tuple(self.net_arch))
-        if min(self.batch_size, self.train_freq, self.target_update_interval) < 1:
-            raise InputError(f"batch_size, train_freq and target_update_interval must be at least 1: {self}")
-        if self.buffer_size < max(self.batch_size, self.learning_starts):
-            raise InputError(f"buffer_size must be at least batch_size and learning_starts: {self}")
-        if not 0 <= self.gamma <= 1:
-            raise InputError(f"gamma must be in [0, 1], got {self.gamma}")
+        check(self)
 
     def epsilon(self, episode: int) -> float:
         """Return epsilon in episode number ``episode``, counted from 0."""
@@ -81,11 +76,8 @@ class SamplesDQN:
     """
 
     def __init__(self, env: gym.Env[Any, Any] | None, seed: int = 0, **hyperparameters: Any):
-        known = {f.name for f in fields(SamplesSettings)}
-        if unknown := sorted(set(hyperparameters) - known):
-            raise InputError(f"unknown hyper-parameter {unknown[0]!r}; known: {', '.join(sorted(known))}")
-        self.settings = SamplesSettings(**hyperparameters)
-        self.env, self.seed, self.episodes, self.steps = env, seed, 0, 0
+        self.settings = settings_from(SamplesSettings, hyperparameters)
+        self.env, self.seed, self.episodes, self.steps = env, whole("seed", seed, 0, MAX_SEED), 0, 0
         if env is not None:
             shape = env.observation_space.shape or ()
             if not isinstance(env.action_space, gym.spaces.Discrete) or len(shape) != 1:
@@ -97,7 +89,7 @@ class SamplesDQN:
         """Play ``episodes`` more episodes, epsilon-greedily, and learn from the replay memory all along."""
         if self.env is None:
             raise InputError("this agent has no environment to learn in: pass one to SamplesDQN")
-        for _ in range(episodes):
+        for _ in range(whole("episodes", episodes, least=0)):
             epsilon, begun = self.settings.epsilon(self.episodes), self.steps
             earned, losses = self._play(epsilon)
             self.episodes += 1
@@ -177,11 +169,11 @@ class SamplesDQN:
             InputError: If the file does not hold such a policy.
         """
         with reading_policy(path, cls.__name__) as (config, weights):
-            agent = cls(None, config["seed"], **config["settings"])
-            agent._build(config["observations"], config["actions"])
+            agent = cls(None, config.seed, **config.settings)
+            agent._build(config.observations, config.actions)
             agent.network.load_state_dict(weights)
             agent.target.load_state_dict(weights)
-        agent.episodes = config["episodes"]
+        agent.episodes = config.episodes
         return agent
 
     def save_checkpoint(self, path: str | Path) -> None:

@@ -23,10 +23,11 @@ from stable_baselines3.common.type_aliases import MaybeCallback, RolloutReturn
 from stable_baselines3.dqn import dqn as sb3_dqn
 from torch import nn
 
+from adt_gym.agents.hyperparameters import settings_from, widths_of
 from adt_gym.agents.reference_dqn import Hyperparameters
 from adt_gym.agents.vec_env import Env, as_vec_env
+from adt_gym.checks import MAX_SEED, InputError, flag, one_of, whole
 from adt_gym.files import replacing
-from adt_gym.series import InputError
 
 NET_ARCH = Hyperparameters.net_arch
 
@@ -146,10 +147,7 @@ def make_dqn(env: Env, seed: int = 0, shared_exploration: bool = False, **hyperp
     Raises:
         InputError: If a hyper-parameter is unknown or out of range, or the environment's spaces do not fit.
     """
-    try:
-        settings = Hyperparameters(**hyperparameters)
-    except TypeError as error:
-        raise InputError(f"{error}; known hyper-parameters: {', '.join(Hyperparameters.__annotations__)}") from error
+    settings, seed = settings_from(Hyperparameters, hyperparameters), whole("seed", seed, 0, MAX_SEED)
     vec_env = as_vec_env(env)
     torch.set_num_threads(1)  # more threads than cores make these small networks many times slower
     return HoldDQN(
@@ -158,7 +156,7 @@ def make_dqn(env: Env, seed: int = 0, shared_exploration: bool = False, **hyperp
         hold=settings.hold,
         loss=settings.loss,
         target_update_episodes=settings.target_update_interval,
-        shared_exploration=shared_exploration,
+        shared_exploration=flag("shared_exploration", shared_exploration),
         seed=seed,
         learning_rate=settings.learning_rate,
         buffer_size=settings.buffer_size,
@@ -186,7 +184,7 @@ def learn_episodes(model: HoldDQN, episodes: int, callback: MaybeCallback = None
         callback: SB3's; ``on_rollout_start`` comes before every episode, after the update of the one before.
         options: Further arguments of SB3's ``learn``.
     """
-    model.total_episodes = episodes
+    model.total_episodes = whole("episodes", episodes, least=0)
     model.learn(sys.maxsize, callback, **options)
     model.total_episodes = None  # a plain model.learn() counts steps again
     return model
@@ -204,9 +202,9 @@ def make_ppo(env: Env, seed: int = 0, net_arch: Sequence[int] = NET_ARCH, **hype
     Raises:
         InputError: If a hyper-parameter is unknown or the environment's spaces do not fit.
     """
-    vec_env = as_vec_env(env)
+    vec_env, seed = as_vec_env(env), whole("seed", seed, 0, MAX_SEED)
     defaults = {"n_steps": max(2048 // getattr(vec_env, "num_envs", 1), 16), "batch_size": 256}
-    policy = {"net_arch": list(net_arch), "activation_fn": nn.ReLU}
+    policy = {"net_arch": list(widths_of("net_arch", net_arch)), "activation_fn": nn.ReLU}
     torch.set_num_threads(1)
     try:
         return PPO("MlpPolicy", vec_env, policy_kwargs=policy, seed=seed, device="cpu", **defaults | hyperparameters)
@@ -286,8 +284,8 @@ def load_policy(path: str | Path, algorithm: str, net_arch: Sequence[int] = NET_
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no policy at {path}")
-    if algorithm not in _LAYERS:
-        raise InputError(f"unknown algorithm {algorithm!r}; known: {', '.join(_LAYERS)}")
+    one_of("algorithm", algorithm, _LAYERS)
+    net_arch = widths_of("net_arch", net_arch)
     try:
         with zipfile.ZipFile(path) as archive:
             weights = torch.load(io.BytesIO(archive.read("policy.pth")), map_location="cpu", weights_only=True)

@@ -4,7 +4,7 @@ import json
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from adt_gym.agents.hyperparameters import widths_of
+from adt_gym.checks import MOST, InputError, whole
 from adt_gym.files import MALFORMED_NPZ, replacing
-from adt_gym.series import InputError
+from adt_gym.reading import as_dataclass, open_npz, parse_json
 
 _MEMORY = ("observations", "next_observations", "actions", "rewards", "terminated")
 _MALFORMED = (*MALFORMED_NPZ, pickle.UnpicklingError)
@@ -58,25 +60,38 @@ def write_policy(path: str | Path, agent: Learner, **shape: int) -> None:
         np.savez(temporary, config=np.array(json.dumps(config)), **weights)
 
 
+@dataclass(frozen=True)
+class PolicyConfig:
+    """What a file of a policy says of it beside its weights."""
+
+    agent: str
+    settings: dict[str, Any]
+    seed: int
+    episodes: int
+    observations: int
+    actions: int
+
+
 @contextmanager
-def reading_policy(path: str | Path, agent: str) -> Iterator[tuple[dict[str, Any], dict[str, torch.Tensor]]]:
+def reading_policy(path: str | Path, agent: str) -> Iterator[tuple[PolicyConfig, dict[str, torch.Tensor]]]:
     """Yield the configuration and the weights of a policy of that kind of agent.
 
     Raises:
         FileNotFoundError: If there is no such file.
         InputError: If the file, or what the block makes of it, does not hold such a policy.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no policy at {path}")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            config = json.loads(str(arrays["config"]))
-            weights = {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != "config"}
-        if config["agent"] != agent:
-            raise ValueError(f"it holds one of {config['agent']}")
+    with open_npz(path, f"a policy that {agent}.save wrote") as arrays:
+        config = as_dataclass(PolicyConfig, parse_json(str(arrays["config"]), "its config"), "its config")
+        if config.agent != agent:
+            raise ValueError(f"it holds one of {config.agent}")
+        widths = [config.observations, *widths_of("net_arch", config.settings["net_arch"]), config.actions]
+        weights = {name: torch.from_numpy(arrays[name]) for name in arrays if name != "config"}
+        shapes = [shape for before, after in pairwise(widths) for shape in ((after, before), (after,))]
+        if [tuple(one.shape) for one in weights.values()] != shapes:  # before a network of such widths is made
+            raise ValueError("its weights have other shapes than its settings say")
+        if not all(one.isfinite().all() for one in weights.values()):
+            raise ValueError("its weights are not finite")
         yield config, weights
-    except _MALFORMED as error:
-        raise InputError(f"{path} is not a policy that {agent}.save wrote: {error}") from error
 
 
 def write_checkpoint(path: str | Path, agent: Learner, **counters: int) -> None:
@@ -112,15 +127,15 @@ def read_checkpoint(path: str | Path, make: Any, env: gym.Env[Any, Any]) -> Any:
         state = torch.load(path, weights_only=True)
         if state["agent"] != make.__name__:
             raise ValueError(f"it holds one of {state['agent']}")
-        agent = make(env, state["seed"], **json.loads(state["settings"]))
+        agent = make(env, state["seed"], **parse_json(state["settings"], "its settings"))
         for part in ("network", "target", "optimizer"):
             getattr(agent, part).load_state_dict(state[part])
         for name in _MEMORY:
             getattr(agent.memory, name)[:] = state["memory"][name].numpy()
-        agent.memory.added = state["added"]
-        for name, count in state["counters"].items():
-            setattr(agent, name, count)
-        generators = json.loads(state["generators"])
+        agent.memory.added = whole("added", state["added"], least=0, most=MOST**2)
+        for name in ("episodes", "steps"):
+            setattr(agent, name, whole(name, state["counters"][name], least=0, most=MOST**2))
+        generators = parse_json(state["generators"], "its generators")
         agent.random.bit_generator.state = generators["agent"]
         env.unwrapped.np_random.bit_generator.state = generators["env"]
     except _MALFORMED as error:

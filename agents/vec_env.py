@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv, VecEnvIndices, VecEnvStepReturn
 from stable_baselines3.common.vec_env.vec_monitor import VecMonitor
 
-from adt_gym.series import InputError
+from adt_gym.checks import InputError, shown
 
 Env = gym.Env[Any, Any] | VectorEnv[Any, Any, Any] | VecEnv
 
@@ -31,7 +31,7 @@ class SB3VecEnv(VecEnv):
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any]):
-        mode = env.metadata.get("autoreset_mode")
+        mode = env.metadata.get("autoreset_mode") if isinstance(env, VectorEnv) else None
         if mode != AutoresetMode.SAME_STEP:
             raise InputError(
                 f"SB3 restarts an episode in the step that ends it, this environment does not ({mode}): make it with "
@@ -121,6 +121,8 @@ def as_vec_env(env: Env) -> gym.Env[Any, Any] | VecEnv:
     Raises:
         InputError: If a DQN cannot handle the spaces, or a vector environment lacks same-step autoreset.
     """
+    if not isinstance(env, gym.Env | VectorEnv | VecEnv):
+        raise InputError(f'an environment is needed, such as gym.make("ADT-v0"), got {shown(env)}')
     if isinstance(env, VectorEnv):
         env = VecMonitor(SB3VecEnv(env))
     if not isinstance(env.action_space, gym.spaces.Discrete) or len(env.observation_space.shape or ()) != 1:

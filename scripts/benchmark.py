@@ -20,7 +20,7 @@ from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.timing import Machine, Measurement, measure, this_machine
 from adt_gym.files import replacing
 from adt_gym.mdp import mdp_of
-from adt_gym.scripts import learning_curves
+from adt_gym.scripts import learning_curves, options
 from adt_gym.scripts.learning_curves import plain_table
 from adt_gym.scripts.progress import bar, console
 from adt_gym.series import InputError, ScoredSeries
@@ -32,8 +32,8 @@ SERIES = "yahoo_like_59"
 ACTION_ROWS = 64
 """Vectors of actions that are drawn beforehand and taken in turns."""
 
-Rounds = Annotated[int, typer.Option(min=1, help="alternations; the table holds medians and extremes")]
-Windows = Annotated[int, typer.Option(help=f"of {SERIES}, from its start")]
+Rounds = Annotated[int, options.whole("alternations; the table holds medians and extremes", most=1000)]
+Windows = Annotated[int, options.whole(f"of {SERIES}, from its start", 3)]
 Out = Annotated[Path, typer.Option(help="folder of the JSON")]
 OUT = Path("benchmarks")
 
@@ -53,7 +53,7 @@ def quick(context: typer.Context) -> None:
 
 @benchmark.command()
 def step(
-    steps: Annotated[int, typer.Option(min=1, help="per round and environment")] = 200_000,
+    steps: Annotated[int, options.whole("per round and environment")] = 200_000,
     rounds: Rounds = 7,
     out: Out = OUT,
 ) -> None:
@@ -71,10 +71,8 @@ def step(
 
 @benchmark.command()
 def vector(
-    num_envs: Annotated[list[int] | None, typer.Option(min=1, help="N; repeat it. 64, 1024, 8192 by default")] = None,
-    steps: Annotated[
-        int, typer.Option(min=1, help="per round and of all N at once; by default about two episodes")
-    ] = 3000,
+    num_envs: Annotated[list[int] | None, options.whole("N; repeat it. 64, 1024, 8192 by default", most=10**6)] = None,
+    steps: Annotated[int, options.whole("per round and of all N at once; by default about two episodes")] = 3000,
     rounds: Rounds = 7,
     out: Out = OUT,
 ) -> None:
@@ -94,8 +92,8 @@ def vector(
 @benchmark.command()
 def train(
     windows: Windows = 1000,
-    episodes: Annotated[int, typer.Option(min=1, help="of the reference agent that plans, per round")] = 500,
-    slow_episodes: Annotated[int, typer.Option(min=1, help="of the others, per round")] = 10,
+    episodes: Annotated[int, options.whole("of the reference agent that plans, per round")] = 500,
+    slow_episodes: Annotated[int, options.whole("of the others, per round")] = 10,
     rounds: Rounds = 5,
     out: Out = OUT,
 ) -> None:
@@ -117,12 +115,12 @@ def train(
 
 @benchmark.command()
 def learn(
-    seeds: Annotated[int, typer.Option(min=2)] = 5,
-    episodes: Annotated[int, typer.Option(min=1)] = 2000,
-    windows: Annotated[int, typer.Option(help="of the packaged series, where they hold the most events")] = 330,
-    learning_rate: float = 1e-3,
-    gamma: float = 0.99,
-    jobs: Annotated[int | None, typer.Option(min=1, help="processes; one per core by default")] = None,
+    seeds: Annotated[int, options.whole(None, 2, options.MAX_SEEDS)] = 5,
+    episodes: Annotated[int, options.whole()] = 2000,
+    windows: Annotated[int, options.whole("of the packaged series, where they hold the most events", 3)] = 330,
+    learning_rate: Annotated[float, options.number(within=True)] = 1e-3,
+    gamma: Annotated[float, options.number()] = 0.99,
+    jobs: Annotated[int | None, options.whole("processes; one per core by default", most=options.MAX_JOBS)] = None,
     out: Out = OUT,
 ) -> None:
     """Whether the reference agent learns what SB3's DQN learns: curves, final F1, equality of the greedy decisions.
@@ -140,9 +138,9 @@ def learn(
 
 @benchmark.command()
 def infer(
-    windows: Annotated[int, typer.Option(help=f"of {SERIES}, repeated, per round")] = 1_000_000,
-    slow_windows: Annotated[int, typer.Option(help="that SB3's predict is called for, per round")] = 20_000,
-    episodes: Annotated[int, typer.Option(min=1, help="that the policy is trained for")] = 500,
+    windows: Annotated[int, options.whole(f"of {SERIES}, repeated, per round", 3, 10**8)] = 1_000_000,
+    slow_windows: Annotated[int, options.whole("that SB3's predict is called for, per round", 3, 10**8)] = 20_000,
+    episodes: Annotated[int, options.whole("that the policy is trained for")] = 500,
     rounds: Rounds = 3,
     out: Out = OUT,
 ) -> None:
@@ -168,7 +166,7 @@ def infer(
 
 
 @benchmark.command()
-def paper(episodes: Annotated[int, typer.Option(min=1)] = 20_000, windows: Windows = 1000, out: Out = OUT) -> None:
+def paper(episodes: Annotated[int, options.whole()] = 20_000, windows: Windows = 1000, out: Out = OUT) -> None:
     """Seconds that the reference agent takes for the paper's protocol: k = 2, l = 1 and 10."""
     report = Report("paper", {"episodes": episodes, "windows": windows, "k": 2})
     series, table = training_series(windows), plain_table("paper", ("l", "seconds", "steps/s"))

@@ -15,12 +15,15 @@ from rich.table import Table
 
 from adt_gym.agents.reference_dqn import EpisodeReport
 from adt_gym.agents.samples_dqn import SamplesDQN, SamplesSettings, make_sb3_dqn
+from adt_gym.checks import whole
 from adt_gym.data.samples import read_samples
 from adt_gym.envs.samples import reward_table
 from adt_gym.evaluation import classification
 from adt_gym.evaluation.classification import Summary, Verdicts
 from adt_gym.files import replacing
+from adt_gym.reading import as_dataclass, read_json
 from adt_gym.samples import GENERATORS, Samples, Split, Standardiser
+from adt_gym.scripts import options
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.versions import versions
 from adt_gym.series import InputError
@@ -67,8 +70,6 @@ class ClassifySettings:
 
     def __post_init__(self) -> None:
         reward_table(self.reward)
-        if self.episodes < 1 or self.seeds < 1:
-            raise InputError(f"episodes and seeds must be at least 1, got {self.episodes} and {self.seeds}")
         if self.source in GENERATORS and (self.label_column or self.features):
             raise InputError(f"{self.source} has its own columns; leave --label-column and --features out")
 
@@ -76,6 +77,16 @@ class ClassifySettings:
     def name(self) -> str:
         """What the run is called."""
         return Path(self.source).name.split(".")[0]
+
+
+CONFIG = "the config.json of a run of adt classify"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a run that is resumed wants of its config.json."""
+
+    settings: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -95,17 +106,19 @@ def classify(
     label_column: Annotated[str | None, typer.Option(help="1 or true where anomalous")] = None,
     features: Annotated[list[str] | None, typer.Option(help="the columns the agent sees; repeat the option")] = None,
     split: Annotated[str, typer.Option(help="stratified, or chronological: train on the first rows")] = "stratified",
-    train_share: Annotated[float, typer.Option(help="share of the rows to train on")] = 0.7,
+    train_share: Annotated[float, options.number("share of the rows to train on", within=True)] = 0.7,
     reward: Annotated[
         str | None, typer.Option(help="symmetric, imbalanced, or four numbers for TP,TN,FP,FN: 1,0.1,-0.5,-1")
     ] = None,
     stream: Annotated[bool, typer.Option(help="train in the order of the rows instead of shuffled")] = False,
-    episode_samples: Annotated[int | None, typer.Option(help="samples of an episode; all by default")] = None,
-    episodes: int = 100,
-    gamma: Annotated[float, typer.Option(help="discount factor")] = SamplesSettings.gamma,
+    episode_samples: Annotated[int | None, options.whole("samples of an episode; all by default")] = None,
+    episodes: Annotated[int, options.whole()] = 100,
+    gamma: Annotated[float, options.number("discount factor")] = SamplesSettings.gamma,
     double: Annotated[bool, typer.Option(help="double Q-learning")] = False,
-    seed: Annotated[int, typer.Option(help="the first seed")] = 0,
-    seeds: Annotated[int, typer.Option(help="how many; above 1 the table holds mean and standard deviation")] = 1,
+    seed: Annotated[int, options.seed("the first seed")] = 0,
+    seeds: Annotated[
+        int, options.whole("how many; above 1 the table holds mean and standard deviation", most=options.MAX_SEEDS)
+    ] = 1,
     sb3: Annotated[bool, typer.Option(help="train SB3's DQN too")] = False,
     resume: Annotated[bool, typer.Option(help="continue the run in the folder from its last checkpoint")] = False,
     out: Annotated[Path | None, typer.Option(help="folder of the results; runs/classify-NAME by default")] = None,
@@ -170,15 +183,16 @@ def open_folder(folder: Path, settings: ClassifySettings, resume: bool) -> None:
         for stale in folder.glob("seed-*"):
             shutil.rmtree(stale)
     else:
-        before = json.loads(config.read_text())["settings"]
+        kept = as_dataclass(Kept, read_json(config, CONFIG), f"{config} is not {CONFIG}", others=True)
+        before = kept.settings
         for name in sorted(set(given) - MAY_CHANGE):
             if before.get(name) != given[name]:
                 raise InputError(
                     f"the run in {folder} had {name}={before.get(name)!r}, not {given[name]!r}; "
                     "resume it with the same settings or choose another --out"
                 )
-        if before["episodes"] > given["episodes"]:
-            raise InputError(f"the run in {folder} had {before['episodes']} episodes; resume it with no fewer")
+        if (played := whole("episodes", before.get("episodes"))) > given["episodes"]:
+            raise InputError(f"the run in {folder} had {played} episodes; resume it with no fewer")
     with replacing(config) as temporary:
         temporary.write_text(json.dumps({"settings": given, **versions()}, indent=2) + "\n")
 
@@ -209,7 +223,7 @@ def run_seed(
 def write_scaling(path: Path, scale: Standardiser, resume: bool) -> None:
     """Write the scaling that the policy needs; a resumed run must find the one it had."""
     given = as_json(scale)
-    if resume and path.is_file() and json.loads(path.read_text()) != given:
+    if resume and path.is_file() and read_json(path, "the scaling of a policy") != given:
         raise InputError(f"the training part is not the one of {path}: the table has changed; start a new run")
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(given, indent=2) + "\n")

@@ -20,7 +20,7 @@ from adt_gym.scoring.curves import PARTS, training_curves
 from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.training import Epoch
-from adt_gym.scripts import cutting
+from adt_gym.scripts import cutting, options
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.options import takes
 from adt_gym.scripts.progress import bar, console
@@ -65,8 +65,8 @@ def compare_scorers(
         list[str] | None, typer.Option(help="repeat the option; the five auto-encoders by default")
     ] = None,
     scaling: Annotated[str | None, typer.Option(help="quantile, minmax or tail; each scorer's own by default")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="passes of the networks over their windows")] = 30,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    epochs: Annotated[int, options.whole("passes of the networks over their windows")] = 30,
+    seed: Annotated[int, options.seed()] = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
     out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME-scorers by default")] = None,
     every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading one")] = False,

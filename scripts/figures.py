@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import gymnasium as gym
 import numpy as np
@@ -10,6 +10,7 @@ import typer
 
 from adt_gym import plots
 from adt_gym.agents.reference_dqn import ReferenceDQN
+from adt_gym.checks import share, whole
 from adt_gym.evaluation.events import runs as runs_of
 from adt_gym.evaluation.results import RunResults, read_run
 from adt_gym.files import replacing
@@ -55,11 +56,12 @@ def draw_frame(path: Path, results: RunResults, agent: ReferenceDQN, shown: int)
 
     series, settings = results.test[shown], results.settings
     starts, _ = runs_of(series.labels)
-    alpha, hold = settings["alpha"], settings["hold"]
-    options = {"k": settings["k"], "alpha": alpha, "beta": 1 - alpha, "hold": hold, "render_mode": "rgb_array"}
+    k, hold = (whole(name, settings.get(name)) for name in ("k", "hold"))
+    alpha = share("alpha", settings.get("alpha"))
+    options: dict[str, Any] = {"k": k, "alpha": alpha, "beta": 1 - alpha, "hold": hold, "render_mode": "rgb_array"}
     env = gym.make("ADT-v0", series=series, **options)
     observation, _ = env.reset(seed=0)
-    window = settings["k"]
+    window = k
     while window < min(starts[0] + AFTER_EVENT, len(series)):
         observation, *_ = env.step(agent.predict(observation, deterministic=True)[0])
         window += hold

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,8 @@ from adt_gym.evaluation.grid import digest
 from adt_gym.feedback import Feedback
 from adt_gym.files import replacing
 from adt_gym.frontier_report import KIND, is_frontier
+from adt_gym.reading import as_dataclass, read_json
+from adt_gym.scripts import options
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.frontier_methods import measure_all
 from adt_gym.scripts.frontier_series import Scoring, Server, check_apart, read_servers, score
@@ -141,11 +144,11 @@ def frontier(
     ] = None,
     *,
     source: sources.SourceSettings,
-    seeds: Annotated[int, typer.Option(min=1, help="run so many seeds, from 0 on")] = 5,
+    seeds: Annotated[int, options.whole("run so many seeds, from 0 on", most=options.MAX_SEEDS)] = 5,
     scorer: Annotated[str, typer.Option(help="as of adt run")] = "autoencoder",
-    epochs: Annotated[int, typer.Option(min=1, help="passes of the scorer's network over its windows")] = 30,
-    episodes: Annotated[int, typer.Option(min=1, help="of the training of the paper's agent")] = 2000,
-    jobs: Annotated[int, typer.Option(min=1, help="cells at a time")] = os.cpu_count() or 1,
+    epochs: Annotated[int, options.whole("passes of the scorer's network over its windows")] = 30,
+    episodes: Annotated[int, options.whole("of the training of the paper's agent")] = 2000,
+    jobs: Annotated[int, options.whole("cells at a time", most=options.MAX_JOBS)] = os.cpu_count() or 1,
     cache: Annotated[Path, typer.Option(help="where scores are kept for the next time")] = Path("runs/cache"),
     out: Annotated[Path, typer.Option(help="folder of the results; finished cells in it are kept")] = Path(
         "runs/frontier"
@@ -282,11 +285,15 @@ def write(folder: Path, cell: Cell, outcome: Outcome) -> None:
 
 def read(folder: Path, cell: Cell) -> Outcome | None:
     """Return what became of a cell that was finished with these settings and data, else None."""
+    path = folder / "cells" / f"{cell.key}.json"
     try:
-        kept = Outcome(**json.loads((folder / "cells" / f"{cell.key}.json").read_text()))
-        return None if kept.error else replace(kept, rows=[FrontierRow(**row) for row in kept.rows])  # type: ignore[arg-type]
-    except (FileNotFoundError, ValueError, TypeError):
+        kept = as_dataclass(Outcome, read_json(path, "a cell of a frontier", nan=True), f"{path} is damaged")
+    except FileNotFoundError:
         return None
+    except InputError as error:
+        warnings.warn(f"a cell is measured again: {error}", stacklevel=2)
+        return None
+    return None if kept.error else kept
 
 
 def conclude(folder: Path, rows: Sequence[FrontierRow], deadline: int = DEADLINE, every: bool = False) -> None:

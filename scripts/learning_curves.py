@@ -24,6 +24,7 @@ from adt_gym.evaluation.timing import Spread
 from adt_gym.files import replacing
 from adt_gym.mdp import ThresholdingMDP, solve
 from adt_gym.plan import outputs
+from adt_gym.reading import as_dataclass, read_json
 from adt_gym.scripts.progress import bar
 from adt_gym.series import InputError, ScoredSeries
 
@@ -208,11 +209,8 @@ def read_cell(path: Path, settings: LearnSettings) -> Cell:
     Raises:
         InputError: If it is not one, or of other settings.
     """
-    try:
-        fields = json.loads(path.read_text())
-        cell = Cell(**{**fields, "settings": LearnSettings(**fields["settings"])})
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is not what this benchmark keeps ({error}); delete it") from error
+    what = "what this benchmark keeps: delete it to have it made again"
+    cell = as_dataclass(Cell, read_json(path, what), f"{path} is not {what}")
     if cell.settings != settings:
         raise InputError(f"{path} was trained with {cell.settings}, not {settings}; delete it or give another --out")
     return cell

@@ -16,6 +16,7 @@ import gymnasium as gym
 
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.files import replacing
+from adt_gym.reading import as_dataclass, read_json
 from adt_gym.scripts.paper import Setting
 from adt_gym.scripts.progress import bar
 from adt_gym.series import ScoredSeries
@@ -67,7 +68,26 @@ class Cell:
         """Return whether it has been trained with the same settings."""
         if not (self.record.is_file() and self.policy.is_file()):
             return False
-        return bool(json.loads(self.record.read_text())["settings"] == self.settings())
+        return Record.read(self.record).settings == self.settings()
+
+
+@dataclass(frozen=True)
+class Record:
+    """How an agent was trained, and how that went; see `TrainedAgent`."""
+
+    settings: dict[str, Any]
+    seconds: float
+    rewards: list[float]
+
+    @classmethod
+    def read(cls, path: Path) -> "Record":
+        """Return what a file keeps.
+
+        Raises:
+            InputError: If it is damaged.
+        """
+        what = "the record of a trained agent: delete it to have the agent trained again"
+        return as_dataclass(cls, read_json(path, what), f"{path} is not {what}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +107,8 @@ class TrainedAgent:
     @classmethod
     def load(cls, cell: Cell) -> "TrainedAgent":
         """Read the record of a finished cell."""
-        record = json.loads(cell.record.read_text())
-        return cls(cell, record["seconds"], record["rewards"])
+        record = Record.read(cell.record)
+        return cls(cell, record.seconds, record.rewards)
 
     def thresholder(self) -> Policy:
         """Return the agent as a thresholder."""

@@ -10,6 +10,7 @@ from adt_gym import data
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.split import draw_labelled, split_by_share
 from adt_gym.files import replacing_folder
+from adt_gym.reading import read_json
 from adt_gym.scored_files import load_scored, save_scored
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts.compare_scorers import fit_with_bar
@@ -73,7 +74,8 @@ def prepare(settings: ScoreSettings, folder: Path) -> PaperScores:
     if settings.dataset == "yahoo_like":
         return _packaged(settings)
     marker, names = folder / "settings.json", [f.name for f in fields(PaperScores)]
-    if marker.is_file() and json.loads(marker.read_text()) == asdict(settings):
+    kept = "the settings of kept scores: delete its folder to have them made again"
+    if marker.is_file() and read_json(marker, kept) == asdict(settings):
         return PaperScores(**{name: load_scored(folder / f"{name}.npz") for name in names})
     series = _load(settings)
     scorer = AutoEncoder(window=settings.window, epochs=settings.epochs)

@@ -18,7 +18,8 @@ from adt_gym.evaluation.events import false_alarms_per_day, find_events
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.evaluation.robustness import mean_and_std, subset_scores, wilcoxon_p
 from adt_gym.files import replacing
-from adt_gym.scripts import paper
+from adt_gym.reading import read_json
+from adt_gym.scripts import options, paper
 from adt_gym.scripts.paper import Dataset, Setting, What
 from adt_gym.scripts.paper_agents import Cell, TrainedAgent, available_jobs, train_agents
 from adt_gym.scripts.paper_pictures import draw
@@ -26,7 +27,7 @@ from adt_gym.scripts.paper_scores import PaperScores, ScoreSettings, prepare
 from adt_gym.scripts.paper_tables import further_table, leading_table, name_of, published_table, reported_table
 from adt_gym.scripts.progress import console
 from adt_gym.scripts.versions import versions
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.series import Detection, ScoredSeries
 from adt_gym.thresholds import Thresholder
 
 
@@ -49,10 +50,6 @@ class ReproduceSettings:
     episodes: int
     as_published: bool
     deadline: int = DEADLINE
-
-    def __post_init__(self) -> None:
-        if self.seeds < 1 or self.episodes < 1:
-            raise InputError(f"seeds and episodes must be at least 1, got {self.seeds} and {self.episodes}")
 
 
 @dataclass(frozen=True)
@@ -122,16 +119,18 @@ def reproduce(
         Dataset, typer.Option(help="yahoo_like is packaged; of the others you need a copy")
     ] = "yahoo_like",
     root: Annotated[Path | None, typer.Option(help="the folder of your copy")] = None,
-    seeds: Annotated[int, typer.Option(help="agents per setting")] = 5,
-    episodes: Annotated[int, typer.Option(help="of each agent; the paper's by default")] = paper.EPISODES,
+    seeds: Annotated[int, options.whole("agents per setting", most=options.MAX_SEEDS)] = 5,
+    episodes: Annotated[int, options.whole("of each agent; the paper's by default")] = paper.EPISODES,
     train_share: Annotated[
-        float | None, typer.Option(help="share of the windows that agents learn on; the paper's by default")
+        float | None, options.number("share of the windows that agents learn on; the paper's by default", within=True)
     ] = None,
-    epochs: Annotated[int, typer.Option(help="passes of the auto-encoder; yahoo_like comes scored")] = 30,
+    epochs: Annotated[int, options.whole("passes of the auto-encoder; yahoo_like comes scored")] = 30,
     as_published: Annotated[
         bool, typer.Option("--as-published", help="show also what leaving the training windows in the test does")
     ] = False,
-    jobs: Annotated[int | None, typer.Option(help="agents trained at a time; one per processor by default")] = None,
+    jobs: Annotated[
+        int | None, options.whole("agents trained at a time; one per processor by default", most=options.MAX_JOBS)
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="folder of the results; runs/reproduce-WHAT-DATASET by default")
     ] = None,
@@ -146,8 +145,6 @@ def reproduce(
     """
     experiment = paper.EXPERIMENTS[dataset]
     share = experiment.train_share if train_share is None else train_share
-    if not 0 < share < 1:
-        raise InputError(f"the training share must lie between 0 and 1, got {share}")
     scored = ScoreSettings(dataset, None if root is None else str(root), experiment.window, share, epochs)
     settings = ReproduceSettings(what, scored, seeds, episodes, as_published, deadline)
     folder = out or Path("runs") / f"reproduce-{what}-{dataset}"
@@ -181,7 +178,9 @@ def open_folder(folder: Path, settings: ReproduceSettings) -> None:
     """
     config = folder / "config.json"
     if config.is_file():
-        ours = "what" in json.loads(config.read_text()).get("settings", {})
+        found = read_json(config, "the config.json of adt reproduce")
+        settings_found = found.get("settings") if isinstance(found, dict) else None
+        ours = isinstance(settings_found, dict) and "what" in settings_found
     else:
         ours = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
     if not ours:

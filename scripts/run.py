@@ -28,7 +28,7 @@ from adt_gym.scoring import Scorer
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.ensemble import Ensemble
-from adt_gym.scripts import cutting
+from adt_gym.scripts import cutting, options
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import fit_and_score, fit_with_bar, make_scorer
 from adt_gym.scripts.options import takes
@@ -101,20 +101,22 @@ def run(
         str | None, typer.Option(help="of the scores: quantile, minmax or tail; the scorer's own by default")
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="passes of the scorer's network over its windows")] = 30,
-    labelled_windows: Annotated[
-        int, typer.Option(min=1, help="windows of the training part that the agent learns on")
-    ] = 1000,
-    episodes: Annotated[int, typer.Option(min=1)] = 5000,
-    k: Annotated[int, typer.Option(min=1, help="windows the agent looks back on")] = 2,
-    hold: Annotated[int, typer.Option(min=1, help="windows it keeps a threshold for (l)")] = 1,
-    alpha: Annotated[float, typer.Option(help="weight of TP, FP and FN in the reward")] = 0.9,
-    learning_rate: Annotated[float, typer.Option(help="ten times the authors', who train ten times as long")] = 1e-3,
-    gamma: Annotated[float, typer.Option(help="the authors' 0.99 needs more episodes to settle")] = 0.9,
+    epochs: Annotated[int, options.whole("passes of the scorer's network over its windows")] = 30,
+    labelled_windows: Annotated[int, options.whole("windows of the training part that the agent learns on")] = 1000,
+    episodes: Annotated[int, options.whole()] = 5000,
+    k: Annotated[int, options.whole("windows the agent looks back on")] = 2,
+    hold: Annotated[int, options.whole("windows it keeps a threshold for (l)")] = 1,
+    alpha: Annotated[float, options.number("weight of TP, FP and FN in the reward")] = 0.9,
+    learning_rate: Annotated[
+        float, options.number("ten times the authors', who train ten times as long", within=True)
+    ] = 1e-3,
+    gamma: Annotated[float, options.number("the authors' 0.99 needs more episodes to settle")] = 0.9,
     pythresh: Annotated[bool, typer.Option("--pythresh", help="a row for every fast PyThresh method too")] = False,
     vus: Annotated[bool, typer.Option("--vus", help="measure the VUS too; takes minutes for many series")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="of all that is drawn, also of the data of kubernetes")] = 0,
-    seeds: Annotated[int, typer.Option(min=1, help="run so many seeds, from --seed on, and print their mean")] = 1,
+    seed: Annotated[int, options.seed("of all that is drawn, also of the data of kubernetes")] = 0,
+    seeds: Annotated[
+        int, options.whole("run so many seeds, from --seed on, and print their mean", most=options.MAX_SEEDS)
+    ] = 1,
     cache: Annotated[Path, typer.Option(help="where scores are kept for the next time")] = Path("runs/cache"),
     out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME by default")] = None,
     deadline: Annotated[

@@ -13,7 +13,7 @@ from adt_gym.evaluation.split import joined
 from adt_gym.scored_files import save_scored
 from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.curves import training_curves
-from adt_gym.scripts import cutting
+from adt_gym.scripts import cutting, options
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import ScorerRow, baseline_rows, fit_with_bar, make_scorer, scorer_tables
 from adt_gym.scripts.options import takes
@@ -28,8 +28,8 @@ def score(
     scorer: Annotated[str, typer.Option(help="autoencoder, dense, lstm, isolation, pyod:NAME, ...")] = "autoencoder",
     scaling: Annotated[str | None, typer.Option(help="quantile, minmax or tail; the scorer's own by default")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="passes of the scorer's network over its windows")] = 30,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    epochs: Annotated[int, options.whole("passes of the scorer's network over its windows")] = 30,
+    seed: Annotated[int, options.seed()] = 0,
     cache: Annotated[Path, typer.Option(help="where scores are kept for the next time")] = Path("runs/cache"),
     every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading one")] = False,
 ) -> None:

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
@@ -17,12 +18,15 @@ from rich.table import Table
 
 from adt_gym import thresholds
 from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
+from adt_gym.checks import MAX_SEED, share, whole
 from adt_gym.envs.sources import DEFAULT, resolve
 from adt_gym.evaluation.compare import COLUMNS, Row, compare
 from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.evaluation.grid import METRICS, Grid, Value, as_text, digest, heat_map, parse_grid, points, summarise
 from adt_gym.files import replacing
 from adt_gym.mdp import ThresholdingMDP
+from adt_gym.reading import as_dataclass, read_json
+from adt_gym.scripts import options
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.run import choose_labelled
 from adt_gym.scripts.tables import COMPOSITE, caption_of, composite_note, new_table, number, yes_no
@@ -62,6 +66,12 @@ class Cell:
     episodes: int = 5000
     seed: int = 0
     hyperparameters: Hyperparameters = field(default=Hyperparameters(learning_rate=1e-3, gamma=0.9))
+
+    def __post_init__(self) -> None:
+        whole("k", self.k)
+        whole("episodes", self.episodes)
+        whole("seed", self.seed, 0, MAX_SEED)
+        share("alpha", self.alpha)
 
     @classmethod
     def at(cls, point: dict[str, Any]) -> "Cell":
@@ -112,13 +122,28 @@ class Outcome:
     error: str | None = None
 
 
+Measured = make_dataclass("Measured", [(f.name, f.type) for f in fields(Row) if f.name in COLUMNS], frozen=True)
+"""A row of a table as it is kept: without the detections."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of a cell."""
+
+    hash: str
+    rows: list[Measured]  # type: ignore[valid-type]
+    training_seconds: float
+    deaths: int
+    error: str | None
+
+
 def sweep(
     words: Annotated[
         list[str] | None,
         typer.Argument(help="settings and their values: k=2,10 alpha=0.9,0.5 seed=0:10; with --ray also its address"),
     ] = None,
     grid: Annotated[list[str] | None, typer.Option(help="the same; all words behind it belong to it")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="cells at a time; a running cluster decides for itself")] = (
+    jobs: Annotated[int, options.whole("cells at a time; a running cluster decides for itself", most=1024)] = (
         os.cpu_count() or 1
     ),
     ray: Annotated[
@@ -205,9 +230,6 @@ def fingerprint(series: str) -> str:
 
 def check(cells: Sequence[Cell]) -> None:
     """Refuse what no cell could be trained with, before any is."""
-    for cell in cells:
-        if cell.episodes < 1 or cell.seed < 0:
-            raise InputError(f"episodes must be at least 1 and seed at least 0, got {cell.episodes} and {cell.seed}")
     for series, k, alpha in dict.fromkeys((cell.series, cell.k, cell.alpha) for cell in cells):
         for part in load(series):
             ThresholdingMDP(part, k, alpha, 1 - alpha)
@@ -263,13 +285,16 @@ def write(folder: Path, cell: Cell, outcome: Outcome) -> None:
 
 def read(folder: Path, cell: Cell) -> Outcome | None:
     """Return what became of a cell that was finished with these settings and data, else None."""
+    path = folder / "cells" / f"{cell.key}.json"
     try:
-        record = json.loads((folder / "cells" / f"{cell.key}.json").read_text())
-        outcome = Outcome(**{f.name: record[f.name] for f in fields(Outcome)})
-        rows = [Row(**row, detections=[]) for row in record["rows"]]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        kept = as_dataclass(Record, read_json(path, "a cell of a sweep", nan=True), f"{path} is damaged", others=True)
+    except FileNotFoundError:
         return None
-    return replace(outcome, rows=rows) if record["hash"] == cell.key and outcome.error is None else None
+    except InputError as error:
+        warnings.warn(f"a cell is measured again: {error}", stacklevel=2)
+        return None
+    rows = [Row(**vars(row), detections=[]) for row in kept.rows]
+    return Outcome(rows, kept.training_seconds, kept.deaths) if kept.hash == cell.key and kept.error is None else None
 
 
 # What it comes to

@@ -19,11 +19,15 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, configure
 
 from adt_gym.agents import sb3
-from adt_gym.agents.reference_dqn import EpisodeReport, ReferenceDQN
+from adt_gym.agents.reference_dqn import EpisodeReport, Hyperparameters, ReferenceDQN
 from adt_gym.agents.vec_env import as_vec_env
+from adt_gym.checks import MAX_SEED, InputError, one_of, whole
+from adt_gym.envs.settings import Settings
+from adt_gym.feedback import MAX_DELAY
 from adt_gym.files import replacing
+from adt_gym.reading import as_dataclass, read_json
+from adt_gym.scripts import options
 from adt_gym.scripts.progress import bar, console
-from adt_gym.series import InputError
 
 SMOOTHED = 30
 """Episodes that a shown or logged reward is averaged over."""
@@ -75,6 +79,15 @@ class TrainSettings:
     num_envs: int
     seed: int
 
+    def __post_init__(self) -> None:
+        one_of("agent", self.agent, Agent)
+        one_of("env", self.env, Environment)
+        for name in ("episodes", "num_envs"):
+            whole(name, getattr(self, name))
+        Settings(**self.env_kwargs)
+        Hyperparameters(hold=self.hold, learning_rate=self.learning_rate, gamma=self.gamma)
+        whole("seed", self.seed, 0, MAX_SEED)
+
     @property
     def env_kwargs(self) -> dict[str, Any]:
         """The arguments of ADT-v0 that a policy must be evaluated with."""
@@ -100,18 +113,18 @@ def train(
         Environment.PAPER
     ),
     feedback: Annotated[str | None, typer.Option(help="full, alerts or none; the environment's own by default")] = None,
-    feedback_delay: Annotated[int, typer.Option(help="windows after which a label is told")] = 1,
-    label_noise: Annotated[float, typer.Option(help="probability that a label is told wrong")] = 0.0,
-    k: Annotated[int, typer.Option(min=1, help="windows the agent looks back on")] = 2,
-    hold: Annotated[int, typer.Option(min=1, help="windows it keeps a threshold for (l)")] = 1,
-    alpha: Annotated[float, typer.Option(help="weight of TP, FP and FN in the reward")] = 0.9,
-    episodes: Annotated[int, typer.Option(min=1)] = 20_000,
-    learning_rate: float = 1e-4,
-    gamma: float = 0.99,
-    num_envs: Annotated[int, typer.Option(min=1, help="PPO: episodes side by side")] = 64,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    feedback_delay: Annotated[int, options.whole("windows after which a label is told", most=MAX_DELAY)] = 1,
+    label_noise: Annotated[float, options.number("probability that a label is told wrong")] = 0.0,
+    k: Annotated[int, options.whole("windows the agent looks back on")] = 2,
+    hold: Annotated[int, options.whole("windows it keeps a threshold for (l)")] = 1,
+    alpha: Annotated[float, options.number("weight of TP, FP and FN in the reward")] = 0.9,
+    episodes: Annotated[int, options.whole()] = 20_000,
+    learning_rate: Annotated[float, options.number(within=True)] = 1e-4,
+    gamma: Annotated[float, options.number()] = 0.99,
+    num_envs: Annotated[int, options.whole("PPO: episodes side by side", most=10**5)] = 64,
+    seed: Annotated[int, options.seed()] = 0,
     out: Annotated[Path | None, typer.Option(help="folder of the run; runs/train-AGENT by default")] = None,
-    checkpoint_seconds: Annotated[float, typer.Option(help="time between two checkpoints")] = 10.0,
+    checkpoint_seconds: Annotated[float, options.number("time between two checkpoints", most=1e6)] = 10.0,
     resume: Annotated[bool, typer.Option("--resume", help="go on where the run in the folder stopped")] = False,
 ) -> None:
     """Train an agent. Ctrl-C saves and exits; --resume goes on, for both DQNs bit for bit as if never stopped.
@@ -143,10 +156,8 @@ def read_settings(folder: Path) -> TrainSettings:
     path = folder / "config.json"
     if not path.is_file():
         raise FileNotFoundError(f"no run in {folder}: it has no config.json")
-    try:
-        return TrainSettings(**json.loads(path.read_text()))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{path} was not written by `adt train`: {error}") from error
+    what = "the config.json of a training"
+    return as_dataclass(TrainSettings, read_json(path, what), f"{path} is not {what}")
 
 
 def _prepare(folder: Path, settings: TrainSettings, resume: bool) -> None:

@@ -11,6 +11,8 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS = (
     {
+        "checks",
+        "reading",
         "series",
         "scaling",
         "scored_files",

@@ -1,7 +1,8 @@
+import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -55,3 +56,22 @@ def test_every_name_of_the_package_stands_for_something(module: Any) -> None:
     for name in module.names():
         with pytest.raises(InputError, match=r"it takes|unknown setting"):
             make(name, no_such_option=1)
+
+
+def numeric_options() -> list[tuple[str, str, type]]:
+    """Return every number that a thresholder takes: its name, the option, and the type."""
+    found = []
+    for name, where in thresholds._WHERE.items():
+        module, _, attribute = where.partition(":")
+        factory = getattr(importlib.import_module(module), attribute)
+        for option, kind in get_type_hints(factory.__init__).items():
+            found += [(name, option, kind)] if kind in (int, float, bool) else []
+    return found
+
+
+@pytest.mark.parametrize(("name", "option", "kind"), numeric_options(), ids=str)
+def test_an_option_of_another_type_is_named(name: str, option: str, kind: type) -> None:
+    bad = {int: (2.0, True, "x", None, [2], 10**12), float: (True, "x", None, float("nan")), bool: (1, "x", None)}[kind]
+    for value in bad:
+        with pytest.raises(InputError, match=rf"thresholder '{name}': {option} must be "):
+            thresholds.make(name, **{option: value})

@@ -1,6 +1,5 @@
 """The Numenta Anomaly Benchmark (NAB): one CSV per series, and one JSON of anomaly windows for all of them."""
 
-import json
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.data.cells import listed, shown
+from adt_gym.reading import read_json
 from adt_gym.series import InputError, Series
 
 MOST_COMPARED = 1000
@@ -93,10 +93,7 @@ def _window(window: Any, where: str) -> NDArray[np.datetime64]:
 def _read_windows(path: Path) -> dict[str, list[Any]]:
     if not path.is_file():
         raise FileNotFoundError(f"no anomaly windows at {path}; NAB keeps them in labels/combined_windows.json")
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON, or too deep: {error}") from error
+    entries = read_json(path, "JSON")
     if not isinstance(entries, dict) or not all(isinstance(windows, list) for windows in entries.values()):
         raise InputError(f'{path} is not of the form {{"folder/file.csv": [[start, end], ...], ...}}')
     return entries

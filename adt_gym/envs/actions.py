@@ -8,8 +8,8 @@ from gymnasium import Space, spaces
 from gymnasium.error import InvalidAction
 from numpy.typing import NDArray
 
+from adt_gym.checks import InputError, share, shown
 from adt_gym.mdp import PASSIVE
-from adt_gym.series import InputError
 
 THRESHOLDS = (0.0, PASSIVE)
 """The threshold of each action: action 0 is the active mode, action 1 the passive mode (equation 7)."""
@@ -28,13 +28,13 @@ def levels_of(thresholds: Thresholds) -> tuple[float, ...] | None:
     if isinstance(thresholds, str):
         if thresholds == CONTINUOUS:
             return None
-        raise InputError(f'unknown thresholds {thresholds!r}; give levels in [0, 1] or "{CONTINUOUS}"')
+        raise InputError(f'unknown thresholds {shown(thresholds)}; give levels in [0, 1] or "{CONTINUOUS}"')
     try:
-        levels = np.asarray(thresholds, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"thresholds must be numbers in [0, 1], got {thresholds!r}") from error
-    if levels.ndim != 1 or len(np.unique(levels)) < 2 or not ((levels >= 0) & (levels <= 1)).all():
-        raise InputError(f"thresholds must be at least two different levels in [0, 1], got {thresholds!r}")
+        levels = np.array([share("thresholds", one) for one in thresholds], dtype=np.float32)
+    except TypeError:
+        raise InputError(f"thresholds must be several numbers in [0, 1], got {shown(thresholds)}") from None
+    if len(np.unique(levels)) < 2:
+        raise InputError(f"thresholds must be at least two different levels in [0, 1], got {shown(thresholds)}")
     return tuple(levels.tolist())
 
 

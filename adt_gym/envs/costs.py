@@ -1,14 +1,13 @@
 """Reward terms that make thresholding a truly sequential problem; all are off by default."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym.checks import number, whole
 from adt_gym.envs.memory import Array, Envs
 from adt_gym.mdp import PASSIVE, ThresholdingMDP
-from adt_gym.series import InputError
 
 
 @dataclass(frozen=True)
@@ -35,13 +34,10 @@ class Costs:
 
     def __post_init__(self) -> None:
         for name in ("change_cost", "early_bonus", "alarm_cost"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise InputError(f"{name} must be finite and at least 0, got {value!r}")
-        if self.early_windows < 1:
-            raise InputError(f"early_windows must be at least 1, got {self.early_windows!r}")
-        if self.alarm_budget is not None and self.alarm_budget < 0:
-            raise InputError(f"alarm_budget must be at least 0, or None for no budget, got {self.alarm_budget!r}")
+            object.__setattr__(self, name, number(name, getattr(self, name), least=0))
+        object.__setattr__(self, "early_windows", whole("early_windows", self.early_windows))
+        if self.alarm_budget is not None:
+            object.__setattr__(self, "alarm_budget", whole("alarm_budget", self.alarm_budget, least=0))
 
     def __bool__(self) -> bool:
         return bool(self.change_cost or self.early_bonus or self.alarm_budget is not None)

@@ -9,9 +9,9 @@ from gymnasium import spaces
 from gymnasium.error import InvalidAction, ResetNeeded
 from numpy.typing import NDArray
 
+from adt_gym.checks import InputError, flag, number, shown, whole
 from adt_gym.mdp import OUTCOME_OF, OUTCOMES
 from adt_gym.samples import CLIP, Samples, Standardiser, packaged
-from adt_gym.series import InputError
 
 DEFAULT = "kubernetes_samples"
 
@@ -81,7 +81,7 @@ class SamplesEnv(gym.Env[NDArray[np.float32], np.int64]):
         standardise_on: Source = None,
         render_mode: None = None,
     ):
-        check_arguments(episode_samples, render_mode)
+        check_arguments(shuffle, episode_samples, render_mode)
         self.samples = resolve(features)
         self.shuffle, self.episode_samples = shuffle, episode_samples
         self.action_space = spaces.Discrete(2)
@@ -128,7 +128,7 @@ def resolve(source: Source) -> Samples:
     if isinstance(source, Samples):
         return source
     if source is None or isinstance(source, str):
-        return packaged(source or DEFAULT)
+        return packaged(DEFAULT if source is None else source)
     raise InputError(f"features must be Samples or the name of a packaged set, got {type(source).__name__}")
 
 
@@ -146,11 +146,12 @@ def reward_table(reward: str | Sequence[float]) -> NDArray[np.float64]:
             raise InputError(f"unknown reward preset {reward!r}; known: {', '.join(REWARDS)}")
         reward = REWARDS[reward]
     try:
-        given = np.array(reward, dtype=np.float64)
-    except (TypeError, ValueError):
-        given = np.empty(0)
-    if given.shape != (len(OUTCOMES),) or not np.isfinite(given).all():
-        raise InputError(f"reward must be a preset or four finite numbers, for {', '.join(OUTCOMES)}; got {reward!r}")
+        given = [number("reward", one) for one in reward]
+    except (TypeError, InputError):
+        given = []
+    if len(given) != len(OUTCOMES):
+        numbers = f"four finite numbers, for {', '.join(OUTCOMES)}"
+        raise InputError(f"reward must be a preset or {numbers}; got {shown(reward)}")
     of = dict(zip(OUTCOMES, given, strict=True))
     return np.array([[of[outcome] for outcome in row] for row in OUTCOME_OF])
 
@@ -179,12 +180,13 @@ def draw_rows(random: np.random.Generator, n: int, shuffle: bool, episode_sample
     return rows if length < n else np.append(rows, n)
 
 
-def check_arguments(episode_samples: int | None, render_mode: None) -> None:
-    """Refuse episodes without a sample, and rendering."""
-    if episode_samples is not None and episode_samples < 1:
-        raise InputError(f"episode_samples must be at least 1, got {episode_samples}")
+def check_arguments(shuffle: bool, episode_samples: int | None, render_mode: None) -> None:
+    """Refuse episodes without a sample, arguments of another type, and rendering."""
+    flag("shuffle", shuffle)
+    if episode_samples is not None:
+        whole("episode_samples", episode_samples)
     if render_mode is not None:
-        raise InputError(f"ADT-Samples-v0 does not render, got render_mode={render_mode!r}")
+        raise InputError(f"ADT-Samples-v0 does not render, got render_mode={shown(render_mode)}")
 
 
 def check_options(options: dict[str, Any] | None) -> None:

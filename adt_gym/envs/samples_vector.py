@@ -21,6 +21,7 @@ from adt_gym.envs.samples import (
     resolve,
     reward_table,
 )
+from adt_gym.envs.settings import autoreset_of, many
 from adt_gym.mdp import OUTCOME_OF
 from adt_gym.series import InputError
 
@@ -56,12 +57,12 @@ class SamplesVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         render_mode: None = None,
     ):
-        check_arguments(episode_samples, render_mode)
-        if num_envs < 1:
-            raise InputError(f"num_envs must be at least 1, got {num_envs}")
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        check_arguments(shuffle, episode_samples, render_mode)
+        self.autoreset_mode = autoreset_of(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
         self.samples = resolve(features)
+        self._stop = min(episode_samples or len(self.samples), len(self.samples))
+        num_envs = many(num_envs, self._stop + 1)
         self.num_envs, self.shuffle, self.episode_samples = num_envs, shuffle, episode_samples
         self.single_action_space = spaces.Discrete(2)
         self.single_observation_space = observation_space(self.samples)
@@ -69,7 +70,6 @@ class SamplesVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self._observations = observations(self.samples, standardise_on)
         self._rewards = reward_table(reward)
-        self._stop = min(episode_samples or len(self.samples), len(self.samples))
         self._rows = np.zeros((num_envs, self._stop + 1), dtype=np.int64)
         self._row = self._rows[:, 0].copy()  # the sample that each environment shows
         self._t = np.zeros(num_envs, dtype=np.int64)

@@ -1,6 +1,5 @@
 """What the ``series`` argument of the environments may name, and which part of it an episode covers."""
 
-import operator
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from adt_gym.checks import MOST, InputError, shown, whole
 from adt_gym.scored_files import load_scored
-from adt_gym.series import InputError, ScoredSeries
+from adt_gym.series import ScoredSeries
 
 PACKAGED = Path(__file__).parents[1] / "data"
 DEFAULT = "yahoo_like"
@@ -31,35 +31,68 @@ def resolve(source: Source) -> tuple[ScoredSeries, ...]:
     if isinstance(source, ScoredSeries):
         return (source,)
     if source is None or isinstance(source, str | Path):
-        return _named(str(source or DEFAULT))
-    series = tuple(source)
+        return _named(DEFAULT if source is None else str(source))
+    try:
+        series = tuple(source)
+    except TypeError:
+        series = (source,)  # type: ignore[assignment]
     wrong = [one for one in series if not isinstance(one, ScoredSeries)]
     if wrong or not series:
-        raise InputError(f"series must be ScoredSeries, a name or a path; got {wrong[0] if wrong else 'none'!r}")
+        raise InputError(f"series must be ScoredSeries, a name or a path; got {shown(wrong[0] if wrong else 'none')}")
     return series
 
 
-@lru_cache(maxsize=8)
 def _named(name: str) -> tuple[ScoredSeries, ...]:
     path = Path(name)
-    if path.is_dir():
-        files = sorted(path.glob("*.npz"))
+    if name and _is_folder(path):
+        files = sorted(file for file in path.glob("*.npz") if not file.name.startswith("."))
         if not files:
             raise FileNotFoundError(f"no .npz files of scored series in {path}")
-        return tuple(one for file in files for one in load_scored(file))
+        return _read(tuple(map(_stamp, files)))
     if path.suffix == ".npz":
-        return tuple(load_scored(path))
+        return _read((_stamp(path),))
     packaged = {file.stem: file for file in PACKAGED.glob("*.npz")}
     if name in packaged:
-        return tuple(load_scored(packaged[name]))
+        return _read((_stamp(packaged[name]),))
     if name.rpartition("_")[0] in packaged:
-        for one in load_scored(packaged[name.rpartition("_")[0]]):
+        for one in _named(name.rpartition("_")[0]):
             if one.name == name:
                 return (one,)
     raise InputError(
-        f"unknown series {name!r}: neither a packaged name ({', '.join(sorted(packaged))}, or one of its series such "
-        f"as {DEFAULT}_1) nor an .npz file nor a folder of them"
+        f"unknown series {shown(name)}: neither a packaged name ({', '.join(sorted(packaged))}, or one of its series "
+        f"such as {DEFAULT}_1) nor an .npz file nor a folder of them"
     )
+
+
+class Stamp(NamedTuple):
+    """A file as it is now: another content has another stamp."""
+
+    path: Path
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+
+def _stamp(path: Path) -> Stamp:
+    if not path.is_file():
+        raise FileNotFoundError(f"no file of scored series at {path}")
+    path = path.resolve()
+    now = path.stat()
+    return Stamp(path, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+
+
+@lru_cache(maxsize=8)
+def _read(files: tuple[Stamp, ...]) -> tuple[ScoredSeries, ...]:
+    """Return the series of the files; the same objects as long as the files stay what they are."""
+    return tuple(one for file in files for one in load_scored(file.path))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # longer than a path may be
+        return False
 
 
 class Episode(NamedTuple):
@@ -104,14 +137,12 @@ def _draw(random: np.random.Generator, n: int) -> int:
 
 
 def _chosen(options: dict[str, Any], names: Sequence[str]) -> tuple[int | None, int | None]:
-    unknown = set(options) - {"series", "start"}
-    if unknown:
-        raise InputError(f"unknown reset option {sorted(unknown)[0]!r}; known: 'series', 'start'")
+    for name in options:
+        if name not in ("series", "start"):
+            raise InputError(f"unknown reset option {shown(name)}; known: 'series', 'start'")
     series, start = options.get("series"), options.get("start")
     if start is not None:
-        start = _whole("start", start)
-        if start < 0:
-            raise InputError(f"start {start} is below 0")
+        start = whole("reset option 'start'", start, least=0)
     return None if series is None else _index(series, names), start
 
 
@@ -120,17 +151,10 @@ def _index(series: Any, names: Sequence[str]) -> int:
         if series not in names:
             raise InputError(f"unknown series {series!r}; the environment has {_listing(names)}")
         return names.index(series)
-    index = _whole("series", series)
+    index = whole("reset option 'series'", series, least=-MOST)
     if not 0 <= index < len(names):
         raise InputError(f"series index {index} is outside 0 to {len(names) - 1}")
     return index
-
-
-def _whole(option: str, value: Any) -> int:
-    try:
-        return operator.index(value)
-    except TypeError as error:
-        raise InputError(f"reset option {option!r} must be a whole number, got {value!r}") from error
 
 
 def _listing(names: Sequence[str]) -> str:

@@ -8,26 +8,18 @@ from gymnasium import spaces
 from gymnasium.error import InvalidAction, ResetNeeded
 from numpy.typing import NDArray
 
-from adt_gym.envs.actions import THRESHOLDS, Thresholds, action_space_of, continuous_thresholds, levels_of
-from adt_gym.envs.costs import Costs, Ledger
+from adt_gym.checks import one_of
+from adt_gym.envs.actions import THRESHOLDS, Thresholds, action_space_of, continuous_thresholds
+from adt_gym.envs.costs import Ledger
 from adt_gym.envs.feedback import ToldEpisode
 from adt_gym.envs.memory import CountedEpisode, TabulatedEpisode
 from adt_gym.envs.rendering import WINDOWS, Frame, Screen, ansi
+from adt_gym.envs.settings import Settings
 from adt_gym.envs.sources import Source, draw_episode, resolve
-from adt_gym.feedback import Feedback
 from adt_gym.mdp import OUTCOME_OF, PASSIVE, mdp_of
 from adt_gym.plan import View
-from adt_gym.series import InputError
 
 _FIRST = np.array([0])
-
-
-def check_episode(k: int, hold: int, episode_windows: int | None) -> None:
-    """Refuse episode settings that leave nothing to judge."""
-    if hold < 1:
-        raise InputError(f"hold must be at least 1, got {hold}")
-    if episode_windows is not None and episode_windows < k + 2:
-        raise InputError(f"episode_windows must be at least k + 2 = {k + 2}, got {episode_windows}")
 
 
 def observation_space_of(observe_score: bool) -> spaces.Space[NDArray[np.float32]]:
@@ -152,16 +144,18 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         alarm_budget: int | None = None,
         alarm_cost: float = 1.0,
     ):
-        check_episode(k, hold, episode_windows)
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise InputError(f"unknown render_mode {render_mode!r}; known: {', '.join(self.metadata['render_modes'])}")
-        self.mdp = mdp_of(resolve(series), k, alpha, beta)
-        self.hold, self.episode_windows, self.render_mode = hold, episode_windows, render_mode
-        self.feedback, self.observe_score = Feedback(feedback, feedback_delay, label_noise), observe_score
-        self.levels = levels_of(thresholds)
+        given = Settings(
+            k, alpha, beta, hold, thresholds, feedback, feedback_delay, label_noise, observe_score, episode_windows,
+            change_cost, early_bonus, early_windows, alarm_budget, alarm_cost,
+        )  # fmt: skip
+        if render_mode is not None:
+            one_of("render_mode", render_mode, self.metadata["render_modes"])
+        self.mdp = mdp_of(resolve(series), given.k, given.alpha, given.beta)
+        self.hold, self.episode_windows, self.render_mode = given.hold, given.episode_windows, render_mode
+        self.feedback, self.observe_score = given.told, given.observe_score
+        self.levels, self.costs = given.levels, given.costs
         self.action_space = action_space_of(self.levels)
-        self.observation_space = observation_space_of(observe_score)
-        self.costs = Costs(change_cost, early_bonus, early_windows, alarm_budget, alarm_cost)
+        self.observation_space = observation_space_of(self.observe_score)
         self._ledger = Ledger(self.costs, self.mdp, 1) if self.costs else None
         self._threshold_of: dict[Any, float] = dict(enumerate(self.levels or ()))
         self._scores, self._labels = self.mdp.score_list, self.mdp.label_list

@@ -11,13 +11,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from adt_gym.envs.actions import THRESHOLDS, Thresholds, action_space_of, continuous_thresholds, levels_of
-from adt_gym.envs.costs import Costs, Ledger
+from adt_gym.envs.actions import THRESHOLDS, Thresholds, action_space_of, continuous_thresholds
+from adt_gym.envs.costs import Ledger
 from adt_gym.envs.feedback import ToldEpisodes
 from adt_gym.envs.memory import OUTCOME_NAMES, Array, CountedEpisodes, Envs, TabulatedEpisodes
+from adt_gym.envs.settings import Settings, autoreset_of, many
 from adt_gym.envs.sources import Source, draw_episode, resolve
-from adt_gym.envs.thresholding import check_episode, empty_info, observation_space_of
-from adt_gym.feedback import Feedback
+from adt_gym.envs.thresholding import empty_info, observation_space_of
 from adt_gym.mdp import ThresholdingMDP, mdp_of
 from adt_gym.series import InputError
 
@@ -74,27 +74,28 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         alarm_budget: int | None = None,
         alarm_cost: float = 1.0,
     ):
-        check_episode(k, hold, episode_windows)
-        if num_envs < 1:
-            raise InputError(f"num_envs must be at least 1, got {num_envs}")
+        given = Settings(
+            k, alpha, beta, hold, thresholds, feedback, feedback_delay, label_noise, observe_score, episode_windows,
+            change_cost, early_bonus, early_windows, alarm_budget, alarm_cost,
+        )  # fmt: skip
+        num_envs = many(num_envs, max(given.hold, given.k + given.told.delay))
         if render_mode is not None:
             raise InputError('the vector environment does not render; use gym.make("ADT-v0", render_mode=...)')
-        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.autoreset_mode = autoreset_of(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
-        self.mdp = mdp_of(resolve(series), k, alpha, beta)
-        self.num_envs, self.hold, self.episode_windows = num_envs, hold, episode_windows
-        self.feedback, self.observe_score = Feedback(feedback, feedback_delay, label_noise), observe_score
-        levels = levels_of(thresholds)
+        self.mdp = mdp_of(resolve(series), given.k, given.alpha, given.beta)
+        self.num_envs, self.hold, self.episode_windows = num_envs, given.hold, given.episode_windows
+        self.feedback, self.observe_score = given.told, given.observe_score
+        levels, costs = given.levels, given.costs
         self.single_action_space = action_space_of(levels)
-        self.single_observation_space = observation_space_of(observe_score)
+        self.single_observation_space = observation_space_of(self.observe_score)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self._levels = None if levels is None else np.array(levels, dtype=np.float32)
         self._offsets = self.mdp.offsets.tolist()
-        costs = Costs(change_cost, early_bonus, early_windows, alarm_budget, alarm_cost)
         self._ledger = Ledger(costs, self.mdp, num_envs) if costs else None
         plain = self.feedback.immediate and not costs
-        self._fused = _fused(self.mdp, num_envs) if plain and hold == 1 else None
+        self._fused = _fused(self.mdp, num_envs) if plain and self.hold == 1 else None
         truth = self._fused or (TabulatedEpisodes if self.mdp.table else CountedEpisodes)(self.mdp, num_envs)
         self._memory = truth if self.feedback.immediate else ToldEpisodes(truth, self.mdp, self.feedback, num_envs)
         self._randoms: list[np.random.Generator | None] = [None] * num_envs

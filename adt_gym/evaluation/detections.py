@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.files import MALFORMED_NPZ, replacing
-from adt_gym.series import Detection, InputError
+from adt_gym.checks import InputError, whole
+from adt_gym.files import replacing
+from adt_gym.reading import as_dataclass, open_npz, parse_json
+from adt_gym.series import Detection
 
 
 def save_detections(path: str | Path, detections: Mapping[str, Sequence[Detection]]) -> None:
@@ -53,23 +56,29 @@ def load_detections(path: str | Path) -> dict[str, list[Detection]]:
         FileNotFoundError: If there is no such file.
         InputError: If the file is not one that ``save_detections`` wrote.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file of detections at {path}")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return _unpack(arrays)
-    except MALFORMED_NPZ as error:
-        raise InputError(f"{path} is not a file of detections (save_detections writes them): {error}") from error
+    with open_npz(path, "a file of detections (save_detections writes them)") as arrays:
+        return _unpack(arrays)
+
+
+@dataclass(frozen=True)
+class Header:
+    """Which methods judged which series: the names of both, and how many windows each series has."""
+
+    methods: list[str]
+    series: list[tuple[str, int]]
 
 
 def _unpack(arrays: Mapping[str, NDArray[Any]]) -> dict[str, list[Detection]]:
-    header = json.loads(str(arrays["header"]))
-    names, lengths = zip(*header["series"], strict=True)
+    header = as_dataclass(Header, parse_json(str(arrays["header"]), "its header"), "its header")
+    names = [name for name, _ in header.series]
+    lengths = [whole(f"windows of {name!r}", length) for name, length in header.series]
     cuts, total = np.cumsum(lengths)[:-1], sum(lengths)
     labels = np.split(_bits(arrays["labels"], total), cuts)
+    every = arrays["thresholds"]
+    if every.shape != (len(header.methods), total) or every.dtype.kind != "f":
+        raise ValueError(f"thresholds have shape {every.shape}, expected {(len(header.methods), total)}")
     detections = {}
-    for method, deltas, packed in zip(header["methods"], arrays["thresholds"], arrays["decisions"], strict=True):
+    for method, deltas, packed in zip(header.methods, every, arrays["decisions"], strict=True):
         thresholds, decisions = np.split(deltas, cuts), np.split(_bits(packed, total), cuts)
         detections[method] = [Detection(*one) for one in zip(thresholds, decisions, labels, names, strict=True)]
     return detections

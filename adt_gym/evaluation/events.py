@@ -58,9 +58,12 @@ def find_events(detections: Sequence[Detection]) -> Events:
     Raises:
         InputError: If a decision or label is neither 0 nor 1, or a detection has no window or other lengths of the two.
     """
-    each = [_find_events(*of_detection(one)) for one in detections]
-    delays = np.concatenate([np.empty(0, dtype=int), *(one.delays for one in each)])
-    return Events(delays, sum(one.missed for one in each), sum(one.false_segments for one in each))
+    apart = np.zeros(1, dtype=bool)  # after each series, so that no run crosses into the next
+    pairs = [of_detection(one) for one in detections]
+    decisions, labels = (
+        np.concatenate([apart, *(part for pair in pairs for part in (pair[side], apart))]) for side in (0, 1)
+    )
+    return _find_events(decisions, labels)
 
 
 def _find_events(decisions: NDArray[np.bool_], labels: NDArray[np.bool_]) -> Events:

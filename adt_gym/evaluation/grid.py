@@ -8,8 +8,8 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adt_gym.checks import InputError, shown
 from adt_gym.files import replacing
-from adt_gym.series import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +20,9 @@ Grid = dict[str, tuple[Value, ...]]
 
 METRICS = ("composite_f1", "f1", "precision", "recall", "alarms_per_1000", "training_seconds")
 """What is summed up over seeds."""
+
+MAX_POINTS = 100_000
+"""Of a grid: each is an agent to train."""
 
 ANY = "any"
 """Stands in a summary for a setting that a method does not depend on."""
@@ -52,6 +55,8 @@ def parse_grid(words: Sequence[str], kinds: Mapping[str, Any]) -> Grid:
         if len(set(values)) < len(values):
             raise InputError(f"grid: {word!r} holds a value twice")
         grid[name] = tuple(values)
+        if math.prod(map(len, grid.values())) > MAX_POINTS:
+            raise InputError(f"grid: {shown(word)} makes more than {MAX_POINTS:,} points; name fewer values")
     return grid
 
 
@@ -145,7 +150,7 @@ def _parse(word: str, item: str, kind: Any) -> Sequence[Value]:
     try:
         if kind is int and ":" in item:
             low, high = map(int, item.split(":"))
-            values = range(low, high)
+            values = range(low, min(high, low + MAX_POINTS + 1))  # more are refused anyway
         else:
             return [_PARSERS[kind](item)]
     except (ValueError, KeyError):

@@ -1,7 +1,6 @@
 """Reading of a run's folder: what `adt run` found, and what it takes to do so again."""
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym.checks import InputError
 from adt_gym.evaluation.detections import load_detections
 from adt_gym.files import replacing
+from adt_gym.reading import as_dataclass, read_json
 from adt_gym.scored_files import load_scored
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.series import Detection, ScoredSeries
+
+CONFIG = "the config.json of a run"
 
 CURVE_COLUMNS = ("episode", "reward", "epsilon", "loss")
 
@@ -57,6 +60,15 @@ class MethodRow:
     method: str
     saw_labels: bool
     measures: dict[str, float]
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What config.json says: what the run depends on, the words of its command, and versions by package."""
+
+    settings: dict[str, Any]
+    command: tuple[str, ...]
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +120,9 @@ def read_run(folder: str | Path) -> RunResults:
     training = folder / "training.csv"
     return RunResults(
         name=folder.resolve().name,
-        settings=config["settings"],
-        command=tuple(config["command"]),
-        versions=config["versions"],
+        settings=config.settings,
+        command=config.command,
+        versions=config.versions,
         table=table,
         test=test,
         detections=detections,
@@ -118,17 +130,10 @@ def read_run(folder: str | Path) -> RunResults:
     )
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path) -> RunConfig:
     if not path.is_file():
         raise FileNotFoundError(f"no run in {path.parent}: it holds no config.json; `adt run` writes one")
-    try:
-        config = json.loads(path.read_text())
-        well_formed = isinstance(config["settings"], dict) and isinstance(config["versions"], dict)
-        if not (well_formed and isinstance(config["command"], list)):
-            raise TypeError("settings, versions or command have another form")
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is not the config.json of a run: {error}") from error
-    return config
+    return as_dataclass(RunConfig, read_json(path, CONFIG), f"{path} is not {CONFIG}", others=True)
 
 
 def _read_table(path: Path) -> list[MethodRow]:
@@ -145,5 +150,5 @@ def _read_table(path: Path) -> list[MethodRow]:
         if not rows:
             raise ValueError("it has no rows")
         return rows
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise InputError(f"{path} is not the table of a run: {error}") from error

@@ -11,7 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
-from adt_gym.series import InputError
+from adt_gym.checks import whole
 
 PACKAGES = ("numpy", "torch", "gymnasium", "stable-baselines3")
 """What the speeds depend on."""
@@ -80,8 +80,7 @@ def measure(
     Raises:
         InputError: If ``rounds`` is below 1.
     """
-    if rounds < 1:
-        raise InputError(f"a measurement needs at least 1 round, got {rounds}")
+    whole("rounds", rounds)
     rates: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, run in candidates.items():

@@ -1,18 +1,18 @@
 """A trained agent as a thresholder."""
 
 from collections.abc import Iterator, Sequence
-from inspect import signature
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.envs.actions import levels_of
+from adt_gym.checks import InputError, flag, shown, whole
+from adt_gym.envs.settings import Settings
 from adt_gym.envs.thresholding import ThresholdingEnv
-from adt_gym.feedback import Feedback, told_labels
+from adt_gym.feedback import told_labels
 from adt_gym.mdp import PASSIVE, ThresholdingMDP
 from adt_gym.plan import MAX_STATES_PER_DECISION, View, roll_out, states_per_decision
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.series import Detection, ScoredSeries
 
 
 class Policy:
@@ -29,7 +29,7 @@ class Policy:
             series an episode covers and how it is drawn does not matter here.
 
     Raises:
-        InputError: If ``hold`` is below 1.
+        InputError: If an argument is unknown, of another type or out of range.
     """
 
     def __init__(
@@ -42,15 +42,21 @@ class Policy:
         seed: int = 0,
         **env_kwargs: Any,
     ):
-        if hold < 1:
-            raise InputError(f"hold must be at least 1, got {hold}")
-        self.model, self.name, self.hold, self.memoryless, self.seed = model, name, hold, memoryless, seed
-        self.env_kwargs = {**env_kwargs, "episode_windows": None, "render_mode": None}
+        if not callable(getattr(model, "predict", None)):
+            raise InputError(f"a policy's model needs predict(observation, deterministic=True), got {shown(model)}")
+        self.model, self.name, self.hold, self.seed = model, name, whole("hold", hold), whole("seed", seed, least=0)
+        self.memoryless = flag("memoryless", memoryless)
+        self.env_kwargs = {**env_kwargs, "episode_windows": None}
+        self.env_kwargs.pop("render_mode", None)
+        try:
+            self.settings = Settings(**self.env_kwargs)
+        except TypeError as error:
+            raise InputError(f"a policy takes the arguments of ADT-v0, but for series: {error}") from error
 
     @property
     def sees_labels(self) -> bool:
         """Whether labels of earlier windows are in the observation."""
-        return self.env_kwargs.get("feedback") != "none"
+        return self.settings.told.tells
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Do nothing: the policy comes trained."""
@@ -58,15 +64,11 @@ class Policy:
 
     def detect(self, series: ScoredSeries) -> Detection:
         """Run the greedy policy over the whole series; its first k windows are judged in passive mode."""
-        given = signature(ThresholdingEnv).bind(series, **self.env_kwargs)
-        given.apply_defaults()
-        env: dict[str, Any] = given.arguments
-        mdp = ThresholdingMDP([series], env["k"], env["alpha"], env["beta"])
-        feedback = Feedback(env["feedback"], env["feedback_delay"], env["label_noise"])
-        levels = levels_of(env["thresholds"])
+        env, feedback, levels = self.settings, self.settings.told, self.settings.levels
+        mdp = ThresholdingMDP([series], env.k, env.alpha, env.beta)
         states = states_per_decision(mdp, feedback)
         if self.memoryless and levels is not None and states <= MAX_STATES_PER_DECISION * self.hold:
-            view = View(feedback, env["observe_score"], told_labels(series, feedback, self.seed))
+            view = View(feedback, env.observe_score, told_labels(series, feedback, self.seed))
             actions = roll_out(mdp, mdp.k, len(series), self._choose, levels, self.hold, view=view)
             thresholds = np.array(levels)[actions]
         else:

@@ -314,7 +314,7 @@ def test_every_level_can_be_drawn(make_series: MakeSeries) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"feedback": "some"}, "'some'; choose one of full, alerts, none"),
+        ({"feedback": "some"}, "'some'; known: full, alerts, none"),
         ({"feedback_delay": 0}, "at least 1, got 0"),
         ({"feedback_delay": "never"}, "'never'.*none"),
         ({"feedback_delay": 1.5}, r"1\.5"),
@@ -326,7 +326,7 @@ def test_every_level_can_be_drawn(make_series: MakeSeries) -> None:
         ({"thresholds": []}, "at least two"),
         ({"thresholds": [0.5, 1.5]}, r"\[0, 1\].*1\.5"),
         ({"thresholds": [0.5, float("nan")]}, "nan"),
-        ({"thresholds": ["low", "high"]}, "numbers"),
+        ({"thresholds": ["low", "high"]}, r"thresholds must be in \[0, 1\], got 'low'"),
         ({"thresholds": 0.5}, r"0\.5"),
         ({"thresholds": None}, "None"),
     ],

@@ -55,7 +55,7 @@ def test_a_ratio_compares_within_rounds() -> None:
 
 
 def test_no_round_measures_nothing() -> None:
-    with pytest.raises(InputError, match="at least 1 round, got 0"):
+    with pytest.raises(InputError, match="rounds must be at least 1, got 0"):
         measure({"A": lambda: 1}, 0)
 
 

@@ -88,7 +88,6 @@ def test_without_a_subcommand_the_quick_ones_run(monkeypatch: pytest.MonkeyPatch
     ("arguments", "message"),
     [
         (["train", "--windows", 5000], "has 1431 windows; .* not 5000"),
-        (["paper", "--windows", 2], "not 2"),
         (["infer", "--windows", 3, "--episodes", 1], "has 3 windows; with k=2 at least 4 are needed"),
         (["learn", "--windows", 5000], "no packaged series has a stretch of 5000 windows"),
     ],

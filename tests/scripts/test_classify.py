@@ -131,8 +131,6 @@ def test_sb3_has_its_row(tmp_path: Path) -> None:
         (["blobs", "--reward", "1,2,3"], InputError, "four finite numbers"),
         (["blobs", "--reward", "1,2,3,four"], InputError, "'1,2,3,four'"),
         (["blobs", "--split", "random"], InputError, "'random'"),
-        (["blobs", "--train-share", "1.5"], InputError, r"1\.5"),
-        (["blobs", "--episodes", "0"], InputError, "got 0"),
         (["blobs", "--label-column", "y"], InputError, "blobs has its own columns"),
         (["blobs", "--resume"], FileNotFoundError, "no run to resume"),
     ],

@@ -277,7 +277,7 @@ def test_an_option_takes_several_words_or_is_repeated() -> None:
         (["--delays", "always"], "or 'never'"),
         (["--feedback", "none"], "--delays never"),
         (["--feedback", "full", "some"], "'some'.* full or alerts"),
-        (["--label-noise", "1.5"], "probability"),
+        (["--label-noise", "1.5"], r"label_noise must be in \[0, 1\]"),
         (["--train", "fleet/web-9.npz"], "web-9"),
         (["--train", "nowhere.csv"], "nowhere"),
         (["--train", "nowhere"], "unknown source 'nowhere'"),

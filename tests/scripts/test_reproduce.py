@@ -416,8 +416,8 @@ def test_a_folder_of_something_else_is_left_alone(here: Path) -> None:
         (["--dataset", "wadi"], "--root FOLDER"),
         (["--dataset", "swat", "--root", "nowhere"], "nowhere"),
         (["--root", "."], "leave --root out"),
-        (["--seeds", "0"], "at least 1"),
-        (["--train-share", "1"], "between 0 and 1"),
+        (["--seeds", "0"], "--seeds"),
+        (["--train-share", "1"], "strictly between 0 and 1"),
     ],
 )
 @pytest.mark.usefixtures("here")

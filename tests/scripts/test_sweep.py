@@ -172,8 +172,20 @@ def test_a_cell_trains_on_the_training_part_and_is_measured_on_the_rest() -> Non
     assert always.precision == pytest.approx(test.labels.mean())
 
 
+@pytest.fixture
+def defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let training break where the target network is copied after every 7 episodes."""
+    learn = module.ReferenceDQN.learn
+
+    def broken(agent: Any, episodes: int) -> Any:
+        return learn(agent, episodes) if agent.settings.target_update_interval != 7 else 1 / 0
+
+    monkeypatch.setattr(module.ReferenceDQN, "learn", broken)
+
+
+@pytest.mark.usefixtures("defect")
 def test_an_error_in_a_cell_is_its_outcome() -> None:
-    outcome = run_cell(Cell.at({"series": SERIES, "target_update_interval": 0}))
+    outcome = run_cell(Cell.at({"series": SERIES, "target_update_interval": 7}))
     assert outcome.error is not None
     assert "ZeroDivisionError" in outcome.error
     assert not outcome.rows
@@ -236,22 +248,22 @@ def test_what_is_kept_depends_on_the_data(tmp_path: Path, make_series: Callable[
     for seed in (0, 1, 0):
         path = tmp_path / "scores.npz"
         replace(make_series(100, seed), name="one", meta={"trained_on_points": 50, "window": 5}).save(path)
-        for cache in (sources._named, module.load, module.fingerprint):  # a command reads a file once
+        for cache in (module.load, module.fingerprint):  # a command reads a file once
             cache.cache_clear()
         keys.append(Cell(str(path)).key)
     assert keys[0] == keys[2] != keys[1]
 
 
-@pytest.mark.usefixtures("inline")
+@pytest.mark.usefixtures("inline", "defect")
 def test_a_cell_that_failed_is_in_the_table_and_in_the_exit_code(tmp_path: Path) -> None:
-    result = adt_sweep(f"series={SERIES}", "episodes=5", "target_update_interval=0,100", "k=2,3", "--out", tmp_path)
+    result = adt_sweep(f"series={SERIES}", "episodes=5", "target_update_interval=7,100", "k=2,3", "--out", tmp_path)
     assert result.exit_code == 1
     assert result.output.count("failed: ") == 2
     table = pd.read_parquet(tmp_path / "table.parquet")
     failed = table[table["error"].notna()]
-    assert failed["target_update_interval"].tolist() == [0, 0]
+    assert failed["target_update_interval"].tolist() == [7, 7]
     assert failed["f1"].isna().all()
-    assert table.loc[table["target_update_interval"] > 0, "method"].tolist() == METHODS * 2
+    assert table.loc[table["target_update_interval"] == 100, "method"].tolist() == METHODS * 2
 
 
 @pytest.mark.parametrize(
@@ -265,6 +277,13 @@ def test_a_cell_that_failed_is_in_the_table_and_in_the_exit_code(tmp_path: Path)
         (["episodes=0"], "episodes"),
         (["seed=-1"], "seed"),
         (["hold=0"], "hold"),
+        (["target_update_interval=0"], "target_update_interval"),
+        (["buffer_size=1000000000000"], "buffer_size"),
+        (["k=1000000000000"], "k must be"),
+        (["episodes=1000000000000"], "episodes"),
+        (["net_arch=100000x100000"], "net_arch"),
+        (["seed=0:1000000000000"], "more than 100,000 points"),
+        (["seed=0:1000", "k=1:1000"], "more than 100,000 points"),
         (["auto"], "SETTING=VALUES"),
         (["k=2", "--ray", "here:1", "there:2"], "one address"),
     ],

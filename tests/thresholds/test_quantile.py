@@ -66,7 +66,7 @@ def test_a_window_that_forgets_the_training_scores_does_so() -> None:
     ("name", "options", "message"),
     [
         ("quantile", {"q": 1.0}, "q must lie between 0 and 1, got 1.0"),
-        ("quantile", {"q": float("nan")}, "q must lie between 0 and 1"),
+        ("quantile", {"q": float("nan")}, "q must be a finite number, got nan"),
         ("false_alarm_rate", {"rate": 0}, "rate must lie between 0 and 1"),
         ("rolling_quantile", {"windows": 0}, "at least 1, got 0"),
         ("rolling_quantile", {"q": 2}, "q must lie between"),

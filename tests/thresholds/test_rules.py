@@ -182,7 +182,7 @@ def test_names_say_what_a_table_must_say() -> None:
         ("static", {"on": "both"}, "'both'"),
         ("static", {"alpha": 1}, "'static'.*alpha"),
         ("persistence", {"delay": 0}, "at least 1, got 0"),
-        ("persistence", {"delay": 1.5}, "whole number of windows.*1.5"),
+        ("persistence", {"delay": 1.5}, "whole number.*1.5"),
         ("persistence", {"feedback": "none"}, "copies labels.*'none'"),
         ("persistence", {"noise": 1.2}, "label_noise.*1.2"),
     ],
