@@ -2,15 +2,46 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.files import MALFORMED_NPZ, replacing
+from adt_gym.files import replacing
+from adt_gym.reading import as_dataclass, open_npz, parse_json
 from adt_gym.scaling import Scaling
 from adt_gym.series import InputError, ScoredSeries
+
+
+@dataclass(frozen=True)
+class Knots:
+    """What a scaling is made of; see `adt_gym.scaling.Scaling`."""
+
+    knots: list[float]
+    levels: list[float]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the file says of one series, beside its arrays.
+
+    Args:
+        name: Its name.
+        windows: How many scores and labels are its own.
+        timed: Whether it has times.
+        past: How many scores of its past there are.
+        scaling: Of its scores; None where they are kept as they are.
+        meta: Its own.
+    """
+
+    name: str
+    windows: int
+    timed: bool
+    past: int
+    scaling: Knots | None
+    meta: dict[str, Any]
 
 
 def save_scored(path: str | Path, series: Sequence[ScoredSeries]) -> None:
@@ -25,21 +56,21 @@ def save_scored(path: str | Path, series: Sequence[ScoredSeries]) -> None:
     if not series:
         raise InputError(f"{path}: no series to write")
     header = [
-        {
-            "name": s.name,
-            "windows": len(s),
-            "timed": s.index is not None,
-            "past": len(s.past),
-            "scaling": s.scaling and {"knots": s.scaling.knots.tolist(), "levels": s.scaling.levels.tolist()},
-            "meta": s.meta,
-        }
+        Entry(
+            s.name,
+            len(s),
+            s.index is not None,
+            len(s.past),
+            None if s.scaling is None else Knots(s.scaling.knots.tolist(), s.scaling.levels.tolist()),
+            s.meta,
+        )
         for s in series
     ]
     timed = [s.index for s in series if s.index is not None]
     with replacing(path) as temporary:
         np.savez_compressed(
             temporary,
-            header=np.array(json.dumps(header)),
+            header=np.array(json.dumps([asdict(entry) for entry in header])),
             raw=np.concatenate([s.raw for s in series]),
             labels=np.packbits(np.concatenate([s.labels for s in series])),
             index=np.concatenate(timed) if timed else np.empty(0, "datetime64[s]"),
@@ -54,28 +85,22 @@ def load_scored(path: str | Path) -> list[ScoredSeries]:
         FileNotFoundError: If there is no such file.
         InputError: If the file is not one that ``save_scored`` wrote, or contradicts itself.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file of scored series at {path}")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return _unpack(arrays)
-    except MALFORMED_NPZ as error:
-        raise InputError(f"{path} is not a file of scored series (ScoredSeries.save writes them): {error}") from error
+    with open_npz(path, "a file of scored series (ScoredSeries.save writes them)") as arrays:
+        return _unpack(arrays)
 
 
 def _unpack(arrays: Mapping[str, NDArray[Any]]) -> list[ScoredSeries]:
     if "raw" not in arrays:
-        raise ValueError("it has no raw scores, as those of version 0.1 before November 2026; write it anew")
-    header = json.loads(str(arrays["header"]))
-    windows, pasts = [entry["windows"] for entry in header], [entry["past"] for entry in header]
-    if any(type(count) is not int or count < 0 for count in (*windows, *pasts)):
-        raise ValueError(f"counts of windows must be whole numbers from 0, got {windows} and {pasts}")
-    timed = [entry["windows"] if entry["timed"] else 0 for entry in header]
+        raise InputError("it has no raw scores, as those of before November 2026; write it anew")
+    header = [as_dataclass(Entry, one, "its header") for one in parse_json(str(arrays["header"]), "its header")]
+    windows, pasts = [entry.windows for entry in header], [entry.past for entry in header]
+    if min([*windows, *pasts]) < 0:
+        raise InputError(f"counts of windows must be at least 0, got {windows} and {pasts}")
+    timed = [entry.windows if entry.timed else 0 for entry in header]
     lengths = {"raw": sum(windows), "labels": -(-sum(windows) // 8), "index": sum(timed), "past": sum(pasts)}
     for name, length in lengths.items():
         if arrays[name].shape != (length,):
-            raise ValueError(f"{name} has shape {arrays[name].shape}, the header says ({length},)")
+            raise InputError(f"{name} has shape {arrays[name].shape}, the header says ({length},)")
     labels = np.unpackbits(arrays["labels"], count=sum(windows)).astype(bool)
     parts = zip(
         header,
@@ -93,10 +118,10 @@ def _parts(array: NDArray[Any], lengths: list[int]) -> list[NDArray[Any]]:
 
 
 def _series(
-    entry: dict[str, Any], raw: NDArray[Any], labels: NDArray[Any], index: NDArray[Any], past: NDArray[Any]
+    entry: Entry, raw: NDArray[Any], labels: NDArray[Any], index: NDArray[Any], past: NDArray[Any]
 ) -> ScoredSeries:
-    more: dict[str, Any] = {"index": index if entry["timed"] else None, "meta": dict(entry["meta"]), "past": past}
-    if entry["scaling"] is None:
-        return ScoredSeries(raw, labels, str(entry["name"]), **more)
-    scaling = Scaling(np.array(entry["scaling"]["knots"]), np.array(entry["scaling"]["levels"]))
-    return ScoredSeries.scaled(raw, scaling, labels, str(entry["name"]), **more)
+    more: dict[str, Any] = {"index": index if entry.timed else None, "meta": entry.meta, "past": past}
+    if entry.scaling is None:
+        return ScoredSeries(raw, labels, entry.name, **more)
+    scaling = Scaling(np.array(entry.scaling.knots), np.array(entry.scaling.levels))
+    return ScoredSeries.scaled(raw, scaling, labels, entry.name, **more)

@@ -21,9 +21,7 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="the folder of a run of `adt train`")],
     series: Annotated[str, typer.Option(help="a packaged name, an .npz file of scored series, or a folder")],
     out: Annotated[Path | None, typer.Option(help="where to write the table; table.csv in the run by default")] = None,
-    deadline: Annotated[
-        int, typer.Option(min=1, help="windows in which an event must be flagged to count as found (composite F1)")
-    ] = DEADLINE,
+    deadline: Annotated[int, options.whole("windows in which an event must be flagged to count as found (composite F1)")] = DEADLINE,
     every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading one")] = False,
 ) -> None:
     """Evaluate a saved policy. The static threshold is fitted on the series that the policy was trained on.

@@ -153,9 +153,7 @@ def frontier(
     out: Annotated[Path, typer.Option(help="folder of the results; finished cells in it are kept")] = Path(
         "runs/frontier"
     ),
-    deadline: Annotated[
-        int, typer.Option(min=1, help="windows in which an event must be flagged to count as found (composite F1)")
-    ] = DEADLINE,
+    deadline: Annotated[int, options.whole("windows in which an event must be flagged to count as found (composite F1)")] = DEADLINE,
     every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading ones")] = False,
 ) -> None:
     """Train on some series, test on others, for every delay of the labels; an interrupted run goes on where it was.

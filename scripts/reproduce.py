@@ -134,9 +134,7 @@ def reproduce(
     out: Annotated[
         Path | None, typer.Option(help="folder of the results; runs/reproduce-WHAT-DATASET by default")
     ] = None,
-    deadline: Annotated[
-        int, typer.Option(min=1, help="windows in which an event must be flagged to count as found (composite F1)")
-    ] = DEADLINE,
+    deadline: Annotated[int, options.whole("windows in which an event must be flagged to count as found (composite F1)")] = DEADLINE,
     every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading ones")] = False,
 ) -> None:
     """Repeat a table or figure of the ADT paper, ours beside the paper's, with the rows that explain it.

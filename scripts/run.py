@@ -119,9 +119,7 @@ def run(
     ] = 1,
     cache: Annotated[Path, typer.Option(help="where scores are kept for the next time")] = Path("runs/cache"),
     out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME by default")] = None,
-    deadline: Annotated[
-        int, typer.Option(min=1, help="windows in which an event must be flagged to count as found (composite F1)")
-    ] = DEADLINE,
+    deadline: Annotated[int, options.whole("windows in which an event must be flagged to count as found (composite F1)")] = DEADLINE,
     every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading one")] = False,
 ) -> None:
     """Score a series, train an agent on a small labelled part, and compare it with other methods on the rest."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from adt_gym import data
+from adt_gym.checks import MOST
 from adt_gym.data.columns import Columns
 from adt_gym.data.order import gaps
 from adt_gym.data.table import read_table
@@ -53,11 +54,11 @@ class SourceSettings:
     delimiter: str | None = option(None, help="between the columns of a CSV file; a comma by default")
     decimal: str | None = option(None, help="the decimal mark, . or ,; found out by default")
     thousands: str | None = option(None, help="between thousands; found out by default")
-    max_gap: int | None = option(None, min=0, help="fill up to so many missing values in a row")
+    max_gap: int | None = option(None, min=0, max=MOST, help="fill up to so many missing values in a row")
     allow_gaps: bool = option(False, "--allow-gaps", help="let windows span gaps in time")
-    window: int = option(10, min=1, help="points of a window (tau)")
+    window: int = option(10, min=1, max=MOST, help="points of a window (tau)")
     train_anomalies: int = option(
-        20, min=1, help="one series: train on the shortest prefix with so many anomalous windows"
+        20, min=1, max=MOST, help="one series: train on the shortest prefix with so many anomalous windows"
     )
     train_until: str | None = option(None, help="one series: train up to this time or row instead")
     train_share: float | None = option(None, help="train on this share of each series")

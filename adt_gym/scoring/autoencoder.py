@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from adt_gym.files import MALFORMED_NPZ, replacing
+from adt_gym.files import replacing
+from adt_gym.reading import as_dataclass, open_npz, parse_json
 from adt_gym.scaling import MinMax, Scaling
 from adt_gym.scoring.base import ScaledInput
 from adt_gym.scoring.networks import AUTOENCODERS, paper
@@ -47,6 +48,15 @@ class AutoEncoderSettings(TorchSettings):
             raise InputError(f"latent must be at least 1, and only the preset 'paper' takes it: {self}")
         if self.candidates is not None and self.candidates < 1:
             raise InputError(f"candidates must be at least 1: {self}")
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What the file of a scorer holds beside its arrays."""
+
+    settings: AutoEncoderSettings
+    columns: int
+    curve: list[Epoch]
 
 
 class AutoEncoder(TorchScorer):
@@ -101,23 +111,17 @@ class AutoEncoder(TorchScorer):
             FileNotFoundError: If there is no such file.
             InputError: If the file does not hold such a scorer.
         """
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"no scorer at {path}")
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                header = json.loads(str(arrays["header"]))
-                scorer = cls(**header["settings"] | {"device": device})
-                scorer._columns = header["columns"]
-                scorer.curve = [Epoch(**epoch) for epoch in header["curve"]]
-                scorer._inputs = ScaledInput(MinMax(arrays["input/low"], arrays["input/span"]))
-                scorer._scaling = Scaling(arrays["scaling/knots"], arrays["scaling/levels"])
-                scorer._trained = scorer._network().to(scorer._device, scorer._dtype).eval()
-                weights = {
-                    n.removeprefix("weights/"): torch.from_numpy(arrays[n]) for n in arrays if n.startswith("weights/")
-                }
-                scorer._trained.load_state_dict(weights)
-        except MALFORMED_NPZ as error:
-            raise InputError(f"{path} is not a scorer that AutoEncoder.save wrote: {error}") from error
+        with open_npz(path, "a scorer that AutoEncoder.save wrote") as arrays:
+            header = as_dataclass(_Header, parse_json(str(arrays["header"]), "its header"), "its header")
+            scorer = cls(**{**asdict(header.settings), "device": device})
+            scorer._columns, scorer.curve = header.columns, header.curve
+            scorer._inputs = ScaledInput(MinMax(arrays["input/low"], arrays["input/span"]))
+            scorer._scaling = Scaling(arrays["scaling/knots"], arrays["scaling/levels"])
+            weights = {n.removeprefix("weights/"): torch.from_numpy(arrays[n]) for n in arrays if n[:8] == "weights/"}
+            with torch.device("meta"):  # what the settings claim takes no memory before it is held against the weights
+                network = scorer._network()
+            network.load_state_dict(weights, assign=True)
+            scorer._trained = network.to(scorer._device, scorer._dtype).eval()
         return scorer
 
     @property
