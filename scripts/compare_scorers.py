@@ -1,6 +1,5 @@
 """`adt compare-scorers SOURCE`: auto-encoders, or any scorers, side by side under one static threshold each."""
 
-import csv
 import json
 import time
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from rich.table import Table
 from adt_gym import scoring
 from adt_gym.evaluation.scorers import ScorerReport, evaluate_baselines, evaluate_scorer
 from adt_gym.evaluation.split import Split
-from adt_gym.files import replacing_folder
+from adt_gym.folders import Folder, own_folder
 from adt_gym.scoring.curves import PARTS, training_curves
 from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.training import Epoch
@@ -22,6 +21,7 @@ from adt_gym.scripts import source as sources
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.tables import TEXT, new_table, number, yes_no
 from adt_gym.series import ScoredSeries, Series
+from adt_gym.spreadsheet import write_csv
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,9 @@ def compare_scorers(
         tuple(scorer or scoring.AUTOENCODERS), scaling, epochs, seed, device,
     )  # fmt: skip
     folder = out or Path("runs") / f"{settings.source.name}-scorers"
-    with replacing_folder(folder, marker="config.json") as temporary:
-        _compare(settings, temporary)
+    names, about = ("config.json", "table.csv", "curves.png"), sources.source_of(settings.source)
+    with own_folder(folder, "compare-scorers", names, about, given=out is not None) as own:
+        _compare(settings, own)
     console.print(f"table and curves are in {folder}", soft_wrap=True)
 
 
@@ -113,7 +114,7 @@ def make_scorer(name: str, *, epochs: int, device: str | None, scaling: str | No
     return made
 
 
-def _compare(settings: CompareScorersSettings, folder: Path) -> None:
+def _compare(settings: CompareScorersSettings, folder: Folder) -> None:
     split = sources.split(settings.source, sources.load(settings.source, settings.seed))
     rows = []
     for name in settings.scorers:
@@ -130,11 +131,13 @@ def _compare(settings: CompareScorersSettings, folder: Path) -> None:
         seconds = time.perf_counter() - started
         rows.append(ScorerRow(evaluate_scorer(made.label, train, test), seconds, getattr(made, "curve", [])))
     rows += baseline_rows(test)
-    (folder / "config.json").write_text(json.dumps({"settings": asdict(settings)}, indent=2) + "\n")
-    _write(folder / "table.csv", rows)
     curves = {row.report.method: row.curve for row in rows if row.curve}
-    if curves:
-        training_curves(folder / "curves.png", curves)
+    with folder.part("whole") as whole:
+        (whole / "config.json").write_text(json.dumps({"settings": asdict(settings)}, indent=2) + "\n")
+        _write(whole / "table.csv", rows)
+        if curves:
+            training_curves(whole / "curves.png", curves)
+    folder.move_in({"whole": ""})
     title = f"{settings.source.name}: {sum(map(len, test)):,} windows that no training saw"
     for table in scorer_tables(rows, title):
         console.print(table)
@@ -185,9 +188,7 @@ def scorer_tables(rows: Sequence[ScorerRow], title: str) -> list[Table]:
 def _write(path: Path, rows: Sequence[ScorerRow]) -> None:
     """Write one row per method: its report and, of a scorer, the last epoch of its curves and the seconds."""
     losses = [f.name for f in fields(Epoch) if f.name != "epoch"]
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*(f.name for f in fields(ScorerReport)), *losses, "seconds"])
-        for row in rows:
-            last = [getattr(row.curve[-1], name) if row.curve else None for name in losses]
-            writer.writerow([*asdict(row.report).values(), *last, row.seconds])
+    header = [*(f.name for f in fields(ScorerReport)), *losses, "seconds"]
+    last = [[getattr(row.curve[-1], name) if row.curve else None for name in losses] for row in rows]
+    found = ([*asdict(row.report).values(), *ends, row.seconds] for row, ends in zip(rows, last, strict=True))
+    write_csv(path, header, found)

@@ -10,6 +10,7 @@ from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.agents.sb3 import load_policy
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.compare import compare, write_table
+from adt_gym.folders import check_file, own_file
 from adt_gym.scripts.progress import console
 from adt_gym.scripts.run import baselines
 from adt_gym.scripts.tables import copying, table
@@ -19,13 +20,17 @@ from adt_gym.scripts.train import Agent, TrainSettings, read_settings
 def evaluate(
     run: Annotated[Path, typer.Argument(help="the folder of a run of `adt train`")],
     series: Annotated[str, typer.Option(help="a packaged name, an .npz file of scored series, or a folder")],
-    out: Annotated[Path | None, typer.Option(help="where to write the table; table.csv in the run by default")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="the table; table.csv in the run by default"),
+    ] = None,
 ) -> None:
     """Evaluate a saved policy. The static threshold is fitted on the series that the policy was trained on.
 
-    Nothing is unpickled: of an SB3 zip only the weights are read.
+    A file that adt did not write is not replaced. Nothing is unpickled: of an SB3 zip only the weights are read.
     """
-    settings = read_settings(run)
+    settings, path = read_settings(run), out or run / "table.csv"
+    check_file(path)
     policy = thresholds.Policy(load(run, settings), hold=settings.hold, **settings.env_kwargs)
     test = resolve(series)
     rows = compare([policy, *baselines(settings.feedback_delay)], resolve(settings.series), test)
@@ -34,8 +39,8 @@ def evaluate(
         console.print(copying(rows, settings.feedback_delay), soft_wrap=True)
     if series == settings.series:
         console.print("these are the series that the policy was trained on", soft_wrap=True)
-    path = out or run / "table.csv"
-    write_table(path, rows)
+    with own_file(path, "evaluate") as temporary:
+        write_table(temporary, rows)
     console.print(f"the table is in {path}", soft_wrap=True)
 
 

@@ -16,8 +16,8 @@ from adt_gym import plots, scoring
 from adt_gym.evaluation.frontier import NEVER, FrontierRow, goals, over_delays, panel, settings_of, write_rows
 from adt_gym.evaluation.grid import digest
 from adt_gym.feedback import Feedback
-from adt_gym.files import replacing
-from adt_gym.frontier_report import KIND, is_frontier
+from adt_gym.folders import CELLS, Folder, check_folder, own_folder
+from adt_gym.frontier_report import KIND
 from adt_gym.scripts.frontier_methods import measure_all
 from adt_gym.scripts.frontier_series import Scoring, Server, check_apart, read_servers, score
 from adt_gym.scripts.frontier_tables import events_table, f1_table, goals_table
@@ -27,6 +27,7 @@ from adt_gym.scripts.workers import finish, processes
 from adt_gym.series import InputError, ScoredSeries
 
 FEEDBACK = ("full", "alerts")
+FILES = ("config.json", "table.csv", "frontier.png")
 
 
 @dataclass(frozen=True)
@@ -144,24 +145,28 @@ def frontier(
         tuple(feedback or FEEDBACK), tuple(label_noise or (0.0,)), seeds, scorer, epochs, episodes,
     )  # fmt: skip
     scoring.make(scorer)  # refuses an unknown name before anything is written
+    check_folder(out, KIND, FILES)
     conditions, rounds = settings.conditions, read_rounds(settings)
-    open_folder(out, settings)
-    cells = [
-        Cell(learned, tested, conditions, seed, episodes)
-        for seed, scores in score_all(settings, rounds, cache, jobs).items()
-        for learned, tested in (([scores[one] for one in others], scores[one]) for others, one in rounds)
-    ]
-    outcomes = {cell: kept for cell in cells if (kept := read(out, cell))}
-    if outcomes:
-        console.print(f"{len(outcomes)} of {len(cells)} cells were finished before")
-    left = [cell for cell in cells if cell not in outcomes]
-    if left:
-        with processes(run_cell, min(jobs, len(left))) as workers, bar("cells", len(left)) as advance:
-            for cell, outcome, _, error in finish(workers, left):
-                outcomes[cell] = outcome or Outcome(error=error)
-                write(out, cell, outcomes[cell])
-                advance(f"{cell.test.name} seed {cell.seed}")
-    conclude(out, [row for cell in cells for row in outcomes[cell].rows])
+    with own_folder(out, KIND, FILES) as folder:
+        with folder.writing("config.json") as temporary:
+            content = {"kind": KIND, "settings": asdict(settings), **versions()}
+            temporary.write_text(json.dumps(content, indent=2) + "\n")
+        cells = [
+            Cell(learned, tested, conditions, seed, episodes)
+            for seed, scores in score_all(settings, rounds, cache, jobs).items()
+            for learned, tested in (([scores[one] for one in others], scores[one]) for others, one in rounds)
+        ]
+        outcomes = {cell: kept for cell in cells if (kept := read(out, cell))}
+        if outcomes:
+            console.print(f"{len(outcomes)} of {len(cells)} cells were finished before")
+        left = [cell for cell in cells if cell not in outcomes]
+        if left:
+            with processes(run_cell, min(jobs, len(left))) as workers, bar("cells", len(left)) as advance:
+                for cell, outcome, _, error in finish(workers, left):
+                    outcomes[cell] = outcome or Outcome(error=error)
+                    write(folder, cell, outcomes[cell])
+                    advance(f"{cell.test.name} seed {cell.seed}")
+        conclude(folder, [row for cell in cells for row in outcomes[cell].rows])
     if failed := [cell for cell in cells if outcomes[cell].error]:
         for cell in failed:
             what = f"failed: {cell.test.name} seed {cell.seed}: {outcomes[cell].error}"
@@ -238,38 +243,25 @@ def run_cell(cell: Cell) -> Outcome:
 # The folder
 
 
-def open_folder(folder: Path, settings: FrontierSettings) -> None:
-    """Write config.json.
-
-    Raises:
-        FileExistsError: If the folder holds something else than a frontier.
-    """
-    empty = folder.is_dir() and not any(folder.iterdir())
-    if folder.exists() and not empty and not is_frontier(folder):
-        raise FileExistsError(f"{folder} exists and is not a frontier to go on with; choose another folder (--out)")
-    with replacing(folder / "config.json") as temporary:
-        content = {"kind": KIND, "settings": asdict(settings), **versions()}
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
-
-
-def write(folder: Path, cell: Cell, outcome: Outcome) -> None:
+def write(folder: Folder, cell: Cell, outcome: Outcome) -> None:
     """Keep what became of a cell."""
-    with replacing(folder / "cells" / f"{cell.key}.json") as temporary:
+    with folder.writing(f"{CELLS}{cell.key}.json") as temporary:
         temporary.write_text(json.dumps(asdict(outcome), indent=2) + "\n")
 
 
 def read(folder: Path, cell: Cell) -> Outcome | None:
     """Return what became of a cell that was finished with these settings and data, else None."""
     try:
-        kept = Outcome(**json.loads((folder / "cells" / f"{cell.key}.json").read_text()))
+        kept = Outcome(**json.loads((folder / CELLS / f"{cell.key}.json").read_text()))
         return None if kept.error else replace(kept, rows=[FrontierRow(**row) for row in kept.rows])  # type: ignore[arg-type]
     except (FileNotFoundError, ValueError, TypeError):
         return None
 
 
-def conclude(folder: Path, rows: Sequence[FrontierRow]) -> None:
+def conclude(folder: Folder, rows: Sequence[FrontierRow]) -> None:
     """Write and print the tables, draw the picture, say where all is."""
-    table = write_rows(folder / "table.csv", rows)
+    with folder.writing("table.csv") as temporary:
+        table = write_rows(temporary, rows)
     if rows:
         settings = settings_of(table)
         for feedback, noise in settings:
@@ -278,9 +270,10 @@ def conclude(folder: Path, rows: Sequence[FrontierRow]) -> None:
         console.print(goals_table(goals(table)))
         least = min(noise for _, noise in settings)
         curves = {kind: over_delays(panel(table, kind, noise)).mean for kind, noise in settings if noise == least}
-        plots.frontier_curves(folder / "frontier.png", curves)
+        with folder.writing("frontier.png") as temporary:
+            plots.frontier_curves(temporary, curves)
     unmeasured = table[table["f1"].isna()].drop_duplicates(["method", "series", "seed", "delay"])
     for one in unmeasured.itertuples():
         what = f"no figures for {one.method}, delay {one.delay}, on {one.series}, seed {one.seed}: {one.detail}"
         console.print(what, style="yellow", markup=False, soft_wrap=True)
-    console.print(f"{folder} holds table.csv, frontier.png, config.json, cells", soft_wrap=True)
+    console.print(f"{folder.path} holds table.csv, frontier.png, config.json, cells", soft_wrap=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from adt_gym import data
+from adt_gym.files import visible
 from adt_gym.scoring.cache import cached_scores
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import make_scorer
@@ -55,7 +56,7 @@ def read_servers(words: Sequence[str]) -> list[Server]:
 def _read(word: str) -> list[Server]:
     path = Path(word)
     if path.is_dir():
-        files = sorted(path.glob("*.npz"))
+        files = visible(path, "*.npz")
         if not files:
             raise FileNotFoundError(f"no .npz files in {path}")
         return [_from_arrays(file) for file in files]

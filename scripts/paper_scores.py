@@ -2,14 +2,13 @@
 
 import json
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 
 import numpy as np
 
 from adt_gym import data
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.split import draw_labelled, split_by_share
-from adt_gym.files import replacing_folder
+from adt_gym.folders import Folder
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts.compare_scorers import fit_with_bar
 from adt_gym.scripts.paper import Dataset
@@ -62,7 +61,14 @@ class PaperScores:
         return draw_labelled(self.pool, round(share * sum(map(len, self.whole))), seed)
 
 
-def prepare(settings: ScoreSettings, folder: Path) -> PaperScores:
+SCORES = "scores"
+"""Where in the folder of an experiment its scores are kept."""
+
+NAMES = [f"{SCORES}/{name}" for name in ("settings.json", *(f"{one.name}.npz" for one in fields(PaperScores)))]
+"""The files there."""
+
+
+def prepare(settings: ScoreSettings, folder: Folder) -> PaperScores:
     """Return the scores: the packaged ones, those in ``folder`` if they were made with the same settings, or new ones.
 
     Raises:
@@ -71,16 +77,17 @@ def prepare(settings: ScoreSettings, folder: Path) -> PaperScores:
     """
     if settings.dataset == "yahoo_like":
         return _packaged(settings)
-    marker, names = folder / "settings.json", [f.name for f in fields(PaperScores)]
-    if marker.is_file() and json.loads(marker.read_text()) == asdict(settings):
-        return PaperScores(**{name: load_scored(folder / f"{name}.npz") for name in names})
+    kept, names = folder.path / SCORES, [f.name for f in fields(PaperScores)]
+    if (kept / "settings.json").is_file() and json.loads((kept / "settings.json").read_text()) == asdict(settings):
+        return PaperScores(**{name: load_scored(kept / f"{name}.npz") for name in names})
     series = _load(settings)
     scorer = AutoEncoder(window=settings.window, epochs=settings.epochs)
     scores = (_of_plant if settings.dataset in PLANTS else _of_many)(scorer, series, settings)
-    with replacing_folder(folder, marker.name) as temporary:
+    with folder.part(SCORES) as part:
         for name in names:
-            save_scored(temporary / f"{name}.npz", getattr(scores, name))
-        (temporary / marker.name).write_text(json.dumps(asdict(settings)))
+            save_scored(part / f"{name}.npz", getattr(scores, name))
+        (part / "settings.json").write_text(json.dumps(asdict(settings)))
+    folder.move_in({SCORES: SCORES})
     return scores
 
 

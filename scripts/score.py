@@ -9,6 +9,7 @@ import numpy as np
 import typer
 
 from adt_gym.evaluation.scorers import evaluate_scorer
+from adt_gym.folders import check_file, own_file
 from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.curves import training_curves
 from adt_gym.scripts import source as sources
@@ -22,7 +23,7 @@ def score(
         str,
         typer.Argument(help="yahoo_like, kubernetes, a .csv, .parquet or .npz file, a folder, or a name with --root"),
     ],
-    out: Annotated[Path, typer.Option(help="the .npz file to write")],
+    out: Annotated[Path, typer.Option(help="the .npz file to write; one that adt did not write is not replaced")],
     value_columns: Annotated[list[str] | None, typer.Option(help="the metrics; repeat the option")] = None,
     time_column: str | None = None,
     label_column: str | None = None,
@@ -44,7 +45,7 @@ def score(
     """Train a scorer on the normal windows of the training part; write the scores of the whole series.
 
     Prints what one static threshold makes of them on the rest. With the same data and settings the scores come from
-    the cache. `adt score yahoo_like --out adt_gym/data/yahoo_like.npz` makes the packaged scores again.
+    the cache. `adt score yahoo_like --out yahoo_like.npz` makes the packaged scores again.
     """
     settings = sources.SourceSettings(
         source, tuple(value_columns or ()), time_column, label_column, key_column, windows, delimiter,
@@ -52,6 +53,9 @@ def score(
     )  # fmt: skip
     if out.suffix != ".npz":
         raise InputError(f"{out}: scored series are kept in .npz files; give the file that ending")
+    picture = out.with_suffix(".curves.png")
+    for path in (out, picture):
+        check_file(path)
     split = sources.split(settings, sources.load(settings, seed))
     double = {"double": True} if scorer == "autoencoder" else {}
     made = make_scorer(scorer, epochs=epochs, device=device, window=window, scaling=scaling, seed=seed, **double)
@@ -63,7 +67,8 @@ def score(
     seconds = time.perf_counter() - started
     cuts = [len(first) for first in split.train]
     scored = [replace(one, meta={**one.meta, "trained_on_points": cut}) for one, cut in zip(kept, cuts, strict=True)]
-    save_scored(out, scored)
+    with own_file(out, "score") as temporary:
+        save_scored(temporary, scored)
     train = [one[: cut - window + 1] for one, cut in zip(scored, cuts, strict=True)]
     test = [one[cut:] for one, cut in zip(scored, cuts, strict=True)]
     curve = getattr(made, "curve", [])
@@ -71,7 +76,8 @@ def score(
     for table in scorer_tables(rows, f"{settings.name}: {sum(map(len, test)):,} windows that no training saw"):
         console.print(table)
     if curve:
-        training_curves(out.with_suffix(".curves.png"), {made.label: curve})
+        with own_file(picture, "score") as temporary:
+            training_curves(temporary, {made.label: curve})
     if found:
         console.print(f"the scores come from the cache in {cache}", soft_wrap=True)
     console.print(f"{len(scored)} scored series, {sum(map(len, scored)):,} windows, are in {out}", soft_wrap=True)

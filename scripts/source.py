@@ -7,6 +7,8 @@ import numpy as np
 
 from adt_gym import data
 from adt_gym.evaluation.split import Split, split_at, split_by_anomalies, split_by_share
+from adt_gym.files import visible
+from adt_gym.folders import run_name
 from adt_gym.series import InputError, Series
 
 GENERATED = ("yahoo_like", "kubernetes")
@@ -46,7 +48,13 @@ class SourceSettings:
     @property
     def name(self) -> str:
         """What the run is called."""
-        return Path(self.source).name.split(".")[0]
+        return run_name(self.source)
+
+
+def source_of(settings: SourceSettings) -> str:
+    """Return what tells two sources of one name apart."""
+    path = Path(settings.source)
+    return str(path.resolve()) if path.exists() else " in ".join(filter(None, (settings.source, settings.root)))
 
 
 def load(settings: SourceSettings, seed: int = 0) -> list[Series]:
@@ -74,7 +82,7 @@ def _load(settings: SourceSettings, seed: int) -> list[Series]:
     if settings.root is not None:
         return data.load(settings.source, root=settings.root)
     if path.is_dir():
-        files = sorted(path.glob("*.npz"))
+        files = visible(path, "*.npz")
         if not files:
             raise FileNotFoundError(f"no .npz files in {path}")
         return [one for file in files for one in data.load("npz", source=file)]

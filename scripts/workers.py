@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
@@ -16,6 +17,9 @@ from adt_gym.series import InputError
 
 MOST_DEATHS = 3
 """A cell whose worker died so often is given up."""
+
+LOOPBACK = "127.0.0.1"
+"""Where a Ray that we start listens: whoever reaches it may run code."""
 
 
 class Workers(NamedTuple):
@@ -38,6 +42,7 @@ class Finished(NamedTuple):
 def processes(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
     """Start local processes, each a pool of its own: a pool breaks as a whole, and so only its own cell is lost."""
     spawn = multiprocessing.get_context("spawn")
+    before = set(multiprocessing.active_children())
     idle: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
     start = partial(ProcessPoolExecutor, 1, spawn, end_with_parent)
     for _ in range(jobs):
@@ -54,13 +59,34 @@ def processes(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
         finally:
             idle.put(pool)
 
-    threads = ThreadPoolExecutor(jobs)
+    threads = ThreadPoolExecutor(jobs, initializer=leave_interrupts_to_the_main_thread)
+    running: set[Future[Any]] = set()
+
+    def submit(task: Any) -> Future[Any]:
+        future = threads.submit(in_a_process, task)
+        running.add(future)
+        future.add_done_callback(running.discard)
+        return future
+
     try:
-        yield Workers(lambda task: threads.submit(in_a_process, task), BrokenProcessPool)
+        yield Workers(submit, BrokenProcessPool)
+    except BaseException:  # nobody waits for what they do any more
+        threads.shutdown(wait=False, cancel_futures=True)
+        while running:
+            for worker in set(multiprocessing.active_children()) - before:
+                worker.kill()
+            wait(list(running), timeout=0.1)
+        raise
     finally:
         threads.shutdown(cancel_futures=True)
         while not idle.empty():
             idle.get().shutdown()
+
+
+def leave_interrupts_to_the_main_thread() -> None:
+    """Block Ctrl-C here and in every process that is started from here: the main thread ends those, without a word."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def end_with_parent() -> None:
@@ -84,9 +110,12 @@ def ray_tasks(work: Callable[[Any], Any], jobs: int, address: str | None = None)
     except ImportError:
         raise InputError("--ray needs Ray, which is not installed: pip install 'adt-gym[ray]'") from None
     address = address or os.environ.get("RAY_ADDRESS", "local")
-    options: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False} if address == "local" else {}
+    here = {"num_cpus": jobs, "include_dashboard": False, "_node_ip_address": LOOPBACK}
+    options: dict[str, Any] = here if address == "local" else {}
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address, log_to_driver=False, **options)
+        signal.signal(signal.SIGTERM, on_sigterm)  # Ray sets its own
     except (ConnectionError, ValueError) as error:
         raise InputError(
             f"--ray {address}: {error}; is it running, and does it ask for a token (RAY_AUTH_MODE=token)?"

@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LAYERS = (
-    {"series", "files", "registry", "feedback", "context", "mdp", "plan", "samples", "envs", "wrappers"},
+    {"series", "files", "folders", "spreadsheet", "registry"}
+    | {"feedback", "context", "mdp", "plan", "samples", "envs", "wrappers"},
     {"data", "scoring", "thresholds", "evaluation", "plots", "report", "charts", "figures", "frontier_report", "page"},
     {"agents"},
     {"scripts"},

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from adt_gym.files import visible
 from adt_gym.series import InputError, ScoredSeries, load_scored
 
 PACKAGED = Path(__file__).parents[1] / "data"
@@ -42,7 +43,7 @@ def resolve(source: Source) -> tuple[ScoredSeries, ...]:
 def _named(name: str) -> tuple[ScoredSeries, ...]:
     path = Path(name)
     if path.is_dir():
-        files = sorted(path.glob("*.npz"))
+        files = visible(path, "*.npz")
         if not files:
             raise FileNotFoundError(f"no .npz files of scored series in {path}")
         return tuple(one for file in files for one in load_scored(file))

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from adt_gym.evaluation.detections import load_detections
 from adt_gym.files import replacing
+from adt_gym.folders import is_whole
 from adt_gym.series import Detection, InputError, ScoredSeries, load_scored
+from adt_gym.spreadsheet import original
 
 CURVE_COLUMNS = ("episode", "reward", "epsilon", "loss")
 
@@ -91,6 +93,8 @@ def read_run(folder: str | Path) -> RunResults:
         InputError: If a file is damaged or the files are not of one run.
     """
     folder = Path(folder)
+    if not is_whole(folder):
+        raise InputError(f"the run in {folder} is being replaced, or that was interrupted: run its command again")
     config = _read_config(folder / "config.json")
     missing = [name for name in ("table.csv", "scores-test.npz", "detections.npz") if not (folder / name).is_file()]
     if missing:
@@ -135,7 +139,7 @@ def _read_table(path: Path) -> list[MethodRow]:
         with path.open(newline="") as file:
             rows = [
                 MethodRow(
-                    row.pop("method"),
+                    original(row.pop("method")),
                     {"True": True, "False": False}[row.pop("saw_labels")],
                     {name: float(value) for name, value in row.items() if value != ""},
                 )
