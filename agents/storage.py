@@ -1,4 +1,4 @@
-"""Policies and checkpoints of our own agents on disk: nothing that is read back is unpickled."""
+"""Policies and checkpoints of our own agents on disk: checked at loading by a checksum, and never unpickled."""
 
 import json
 import pickle
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from adt_gym.files import MALFORMED_NPZ, replacing
+from adt_gym.files import MALFORMED_NPZ, replacing, seal, unsealed
 from adt_gym.series import InputError
 
 _MEMORY = ("observations", "next_observations", "actions", "rewards", "terminated")
@@ -56,6 +56,7 @@ def write_policy(path: str | Path, agent: Learner, **shape: int) -> None:
     weights = {name: tensor.numpy() for name, tensor in agent.network.state_dict().items()}
     with replacing(path) as temporary:
         np.savez(temporary, config=np.array(json.dumps(config)), **weights)
+        seal(temporary)
 
 
 @contextmanager
@@ -69,7 +70,7 @@ def reading_policy(path: str | Path, agent: str) -> Iterator[tuple[dict[str, Any
     if not Path(path).is_file():
         raise FileNotFoundError(f"no policy at {path}")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(unsealed(path), allow_pickle=False) as arrays:
             config = json.loads(str(arrays["config"]))
             weights = {name: torch.from_numpy(arrays[name]) for name in arrays.files if name != "config"}
         if config["agent"] != agent:
@@ -97,6 +98,7 @@ def write_checkpoint(path: str | Path, agent: Learner, **counters: int) -> None:
     }
     with replacing(path) as temporary:
         torch.save(state, temporary)
+        seal(temporary)
 
 
 def read_checkpoint(path: str | Path, make: Any, env: gym.Env[Any, Any]) -> Any:
@@ -109,7 +111,7 @@ def read_checkpoint(path: str | Path, make: Any, env: gym.Env[Any, Any]) -> Any:
     if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
     try:
-        state = torch.load(path, weights_only=True)
+        state = torch.load(unsealed(path), weights_only=True)
         if state["agent"] != make.__name__:
             raise ValueError(f"it holds one of {state['agent']}")
         agent = make(env, state["seed"], **json.loads(state["settings"]))

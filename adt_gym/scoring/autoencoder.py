@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from adt_gym.files import MALFORMED_NPZ, replacing
+from adt_gym.files import MALFORMED_NPZ, replacing, seal, unsealed
 from adt_gym.scoring.networks import AUTOENCODERS, paper
 from adt_gym.scoring.scaling import SCALINGS, PerSeries
 from adt_gym.scoring.torch_scorer import TorchScorer, TorchSettings
@@ -92,6 +92,7 @@ class AutoEncoder(TorchScorer):
         arrays |= [*self._inputs.arrays("inputs"), *self._outputs.arrays("outputs")]
         with replacing(path) as temporary:
             np.savez(temporary, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
+            seal(temporary)
 
     @classmethod
     def load(cls, path: str | Path, device: str | None = None) -> Self:
@@ -104,7 +105,7 @@ class AutoEncoder(TorchScorer):
         if not Path(path).is_file():
             raise FileNotFoundError(f"no scorer at {path}")
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with np.load(unsealed(path), allow_pickle=False) as arrays:
                 header = json.loads(str(arrays["header"]))
                 scorer = cls(**header["settings"] | {"device": device})
                 scorer._columns = header["columns"]
