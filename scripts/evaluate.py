@@ -10,11 +10,13 @@ from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.agents.sb3 import load_policy
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.compare import compare, write_table
+from adt_gym.files import unsealed
 from adt_gym.folders import check_file, own_file
 from adt_gym.scripts.progress import console
 from adt_gym.scripts.run import baselines
 from adt_gym.scripts.tables import copying, table
 from adt_gym.scripts.train import Agent, TrainSettings, read_settings
+from adt_gym.series import InputError
 
 
 def evaluate(
@@ -56,4 +58,8 @@ def load(run: Path, settings: TrainSettings) -> Any:
         raise FileNotFoundError(f"no policy in {run}: finish its training first (adt train --resume)")
     if settings.agent == Agent.REFERENCE:
         return ReferenceDQN.load(path)
+    try:
+        unsealed(path)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
     return load_policy(path, "dqn" if settings.agent == Agent.SB3_DQN else "ppo")

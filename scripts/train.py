@@ -8,25 +8,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import gymnasium as gym
 import numpy as np
 import typer
-from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, configure
 
 from adt_gym.agents import sb3
 from adt_gym.agents.reference_dqn import EpisodeReport, ReferenceDQN
-from adt_gym.agents.vec_env import as_vec_env
+from adt_gym.agents.sb3_checkpoint import load_checkpoint, save_checkpoint
+from adt_gym.files import seal
 from adt_gym.folders import Folder, own_folder
 from adt_gym.scripts.progress import bar, console
 from adt_gym.series import InputError
 
 SMOOTHED = 30
 """Episodes that a shown or logged reward is averaged over."""
+
+
+CHECKPOINT = "checkpoint.pt"
+"""Where in a run's folder the last checkpoint lies."""
 
 
 class Agent(StrEnum):
@@ -88,11 +93,6 @@ class TrainSettings:
         """Where in a run's folder the policy lies."""
         return "policy.npz" if self.agent == Agent.REFERENCE else "policy.zip"
 
-    @property
-    def checkpoint_file(self) -> str:
-        """Where in a run's folder the last checkpoint lies."""
-        return "checkpoint.pt" if self.agent == Agent.REFERENCE else "checkpoint.zip"
-
 
 def train(
     agent: Annotated[Agent, typer.Option(help="the hand-written DQN, or Stable-Baselines3's DQN or PPO")] = (
@@ -121,14 +121,14 @@ def train(
 ) -> None:
     """Train an agent. Ctrl-C saves and exits; --resume goes on, for both DQNs bit for bit as if never stopped.
 
-    An SB3 checkpoint is read by SB3's own load, which unpickles: resume only runs of your own.
+    A run that ended before its first checkpoint begins anew. Nothing is unpickled.
     """
     settings = TrainSettings(
         agent.value, series, env.value, feedback, feedback_delay, label_noise,
         k, hold, alpha, episodes, learning_rate, gamma, num_envs, seed,
     )  # fmt: skip
     folder = out or Path("runs") / f"train-{agent.value}"
-    with own_folder(folder, "train", ("config.json", settings.checkpoint_file, settings.policy_file)) as own:
+    with own_folder(folder, "train", ("config.json", CHECKPOINT, settings.policy_file)) as own:
         going_on = _prepare(own, settings, resume)
         try:
             with _stopping() as signals:
@@ -162,7 +162,7 @@ def _prepare(folder: Folder, settings: TrainSettings, resume: bool) -> bool:
 
     A run that ended before its first checkpoint begins anew, with or without --resume.
     """
-    checkpoint = folder.path / settings.checkpoint_file
+    checkpoint = folder.path / CHECKPOINT
     if resume:
         found = read_settings(folder.path)
         if found != settings:
@@ -170,7 +170,7 @@ def _prepare(folder: Folder, settings: TrainSettings, resume: bool) -> bool:
             changed = ", ".join(f"{key} was {old[key]}, is {new[key]}" for key in old if old[key] != new[key])
             raise InputError(f"{folder.path} holds a run with other settings: {changed}")
         return checkpoint.is_file()
-    if any(folder.path.glob("checkpoint.*")):
+    if checkpoint.is_file():
         raise InputError(f"{folder.path} is not empty: --resume goes on with its run, another --out starts a new one")
     gym.make(settings.env, series=settings.series, **settings.env_kwargs)  # what it refuses leaves no folder behind
     with folder.writing("config.json") as temporary:
@@ -238,7 +238,7 @@ class _Watch:
 
 def _train_reference(settings: TrainSettings, folder: Folder, resume: bool, schedule: _Schedule) -> None:
     env = gym.make(settings.env, series=settings.series, **settings.env_kwargs)
-    checkpoint = folder.path / settings.checkpoint_file
+    checkpoint = folder.path / CHECKPOINT
     if resume:
         agent = ReferenceDQN.resume(checkpoint, env)
     else:
@@ -247,7 +247,7 @@ def _train_reference(settings: TrainSettings, folder: Folder, resume: bool, sche
         )
     logger = configure(str(folder.path), ["tensorboard"])
     with bar("reference", settings.episodes - agent.episodes) as advance:
-        save = _keeping(folder, checkpoint.name, agent.save_checkpoint)
+        save = _keeping(folder, CHECKPOINT, agent.save_checkpoint)
         watch = _Watch(advance, save, schedule)
 
         def after(report: EpisodeReport) -> None:
@@ -282,6 +282,11 @@ def _log(logger: Logger, report: EpisodeReport, watch: _Watch, agent: ReferenceD
     logger.dump(agent.steps)
 
 
+def _save_sealed(model: Any, path: Path) -> None:
+    model.save(path)
+    seal(path)
+
+
 class _Episodes(BaseCallback):
     """SB3's callback that watches episodes; SB3 itself writes its scalars."""
 
@@ -309,22 +314,22 @@ class _Episodes(BaseCallback):
 
 def _train_sb3_dqn(settings: TrainSettings, folder: Folder, resume: bool, schedule: _Schedule) -> None:
     env = gym.make(settings.env, series=settings.series, **settings.env_kwargs)
-    checkpoint = folder.path / settings.checkpoint_file
+    checkpoint = folder.path / CHECKPOINT
     if resume:
-        model = sb3.load_checkpoint(checkpoint, env)
+        model = load_checkpoint(checkpoint, env)
     else:
         model = sb3.make_dqn(
             env, settings.seed, hold=settings.hold, learning_rate=settings.learning_rate, gamma=settings.gamma
         )
     model.set_logger(configure(str(folder.path), ["tensorboard"]))
     with bar("sb3-dqn", settings.episodes - model._episode_num) as advance:
-        save = _keeping(folder, checkpoint.name, lambda path: sb3.save_checkpoint(model, path))
+        save = _keeping(folder, CHECKPOINT, partial(save_checkpoint, model))
         watch = _Watch(advance, save, schedule)
         sb3.learn_episodes(
             model, settings.episodes, _Episodes(watch), log_interval=SMOOTHED, reset_num_timesteps=not resume
         )
     save()
-    _keeping(folder, settings.policy_file, model.save)()
+    _keeping(folder, settings.policy_file, partial(_save_sealed, model))()
 
 
 class _Rollouts(BaseCallback):
@@ -348,9 +353,9 @@ def _train_sb3_ppo(settings: TrainSettings, folder: Folder, resume: bool, schedu
     env: Any = gym.make_vec(
         settings.env, settings.num_envs, series=settings.series, autoreset_mode="SameStep", **settings.env_kwargs
     )
-    checkpoint = folder.path / settings.checkpoint_file
+    checkpoint = folder.path / CHECKPOINT
     if resume:
-        model = PPO.load(checkpoint, as_vec_env(env), device="cpu")
+        model = load_checkpoint(checkpoint, env)
     else:
         model = sb3.make_ppo(env, settings.seed, learning_rate=settings.learning_rate, gamma=settings.gamma)
     model.set_logger(configure(str(folder.path), ["tensorboard"]))
@@ -358,11 +363,11 @@ def _train_sb3_ppo(settings: TrainSettings, folder: Folder, resume: bool, schedu
     rollouts = -(-windows // (model.n_steps * settings.num_envs))
 
     with bar("sb3-ppo (rollouts)", rollouts) as advance:
-        save = _keeping(folder, checkpoint.name, model.save)
+        save = _keeping(folder, CHECKPOINT, partial(save_checkpoint, model))
         watch = _Watch(advance, save, schedule)
         model.learn(max(windows, 0), _Rollouts(watch), reset_num_timesteps=not resume)
     save()
-    _keeping(folder, settings.policy_file, model.save)()
+    _keeping(folder, settings.policy_file, partial(_save_sealed, model))()
 
 
 _TRAINERS = {

@@ -27,6 +27,7 @@ from adt_gym import ScoredSeries, thresholds
 from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
 from adt_gym.envs import sources
 from adt_gym.evaluation.grid import digest, parse_grid, points, summarise
+from adt_gym.folders import own_folder
 from adt_gym.scripts import sweep as module
 from adt_gym.scripts.sweep import KINDS, Cell, Outcome, run_cell, sweep
 from adt_gym.scripts.workers import MOST_DEATHS, finish, processes
@@ -212,7 +213,8 @@ def test_finished_cells_are_kept_and_all_others_run(tmp_path: Path, monkeypatch:
     paths = [tmp_path / "out/cells" / f"{cell.key}.json" for cell in cells]
     before = [path.read_text() for path in paths]
     paths[1].write_text("{")
-    module.write(tmp_path / "out", cells[2], Outcome(error="its worker died"))
+    with own_folder(tmp_path / "out", "sweep") as folder:
+        module.write(folder, cells[2], Outcome(error="its worker died"))
     paths[3].write_text(before[3].replace(cells[3].key, cells[0].key))
     ran: list[Cell] = []
     monkeypatch.setattr(module, "run_cell", lambda cell: ran.append(cell) or run_cell(cell))
