@@ -210,7 +210,9 @@ def make_ppo(env: Env, seed: int = 0, net_arch: Sequence[int] = NET_ARCH, **hype
     policy = {"net_arch": list(net_arch), "activation_fn": nn.ReLU}
     torch.set_num_threads(1)
     try:
-        model = PPO("MlpPolicy", vec_env, policy_kwargs=policy, seed=seed, device="cpu", **defaults | hyperparameters)
+        model: Any = PPO(
+            "MlpPolicy", vec_env, policy_kwargs=policy, seed=seed, device="cpu", **defaults | hyperparameters
+        )
     except TypeError as error:
         raise InputError(f"PPO: {error}") from error
     model.made_with = {"seed": seed, "net_arch": list(net_arch), **hyperparameters}

@@ -12,24 +12,27 @@ from typing import Any
 
 import numpy as np
 import torch
-from stable_baselines3 import PPO
 
 from adt_gym.agents.sb3 import HoldDQN, make_dqn, make_ppo
 from adt_gym.agents.vec_env import Env
 from adt_gym.files import MALFORMED_NPZ, replacing, seal, unsealed
 from adt_gym.series import InputError
 
-_MAKERS = {"HoldDQN": make_dqn, "PPO": make_ppo}
+_MAKERS: dict[str, Any] = {"HoldDQN": make_dqn, "PPO": make_ppo}
 _COUNTERS = ("num_timesteps", "_n_updates", "_episode_num")
 _MEMORY = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 _MALFORMED = (*MALFORMED_NPZ, pickle.UnpicklingError)
 
 
-def save_checkpoint(model: HoldDQN | PPO, path: str | Path) -> None:
+def save_checkpoint(model: Any, path: str | Path) -> None:
     """Write network, optimizer, memory, counters and generator states, whole or not at all.
 
     Called between two episodes (a callback's ``on_rollout_start``) of a DQN on one ADT-v0, `load_checkpoint` continues
     bit for bit. A vector's episodes are cut and begin anew, as do those of PPO.
+
+    Args:
+        model: What `make_dqn` or `make_ppo` returned.
+        path: The file.
 
     Raises:
         InputError: If `make_dqn` or `make_ppo` did not make the model, or it has arguments that JSON cannot hold.

@@ -27,6 +27,7 @@ from adt_gym import ScoredSeries, thresholds
 from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
 from adt_gym.envs import sources
 from adt_gym.evaluation.grid import digest, parse_grid, points, summarise
+from adt_gym.files import visible
 from adt_gym.folders import own_folder
 from adt_gym.scripts import sweep as module
 from adt_gym.scripts.sweep import KINDS, Cell, Outcome, run_cell, sweep
@@ -186,7 +187,7 @@ def test_an_error_in_a_cell_is_its_outcome() -> None:
 def test_a_sweep_writes_its_table_summary_and_heat_maps(tmp_path: Path) -> None:
     out = tmp_path / "out"
     printed = succeed("--grid", *GRID, "--out", out)
-    assert {path.name for path in out.iterdir()} == {
+    assert {path.name for path in visible(out, "*")} == {
         "cells", "config.json", "table.csv", "table.parquet", "heat-k-alpha.png",
     }  # fmt: skip
     assert (out / "heat-k-alpha.png").read_bytes().startswith(b"\x89PNG")
