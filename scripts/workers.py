@@ -12,14 +12,18 @@ from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 from adt_gym.series import InputError
 
 MOST_DEATHS = 3
 """A cell whose worker died so often is given up."""
 
-LOOPBACK = "127.0.0.1"
-"""Where a Ray that we start listens: whoever reaches it may run code."""
+LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""For the Ray that we start: it listens on 127.0.0.1 alone, because whoever reaches it may run code.
+
+Without it Ray takes the address of the machine, also where `ray.init` is told another (Ray 2.60, `services.py`).
+"""
 
 
 class Workers(NamedTuple):
@@ -104,22 +108,24 @@ def end_with_parent() -> None:
 @contextmanager
 def ray_tasks(work: Callable[[Any], Any], jobs: int, address: str | None = None) -> Iterator[Workers]:
     """Connect to a Ray cluster, by default to the one that RAY_ADDRESS names, or start one here for ``jobs`` cells."""
-    try:
-        import ray
-        from ray.exceptions import RayError
-    except ImportError:
-        raise InputError("--ray needs Ray, which is not installed: pip install 'adt-gym[ray]'") from None
     address = address or os.environ.get("RAY_ADDRESS", "local")
-    here = {"num_cpus": jobs, "include_dashboard": False, "_node_ip_address": LOOPBACK}
-    options: dict[str, Any] = here if address == "local" else {}
+    local = address == "local"
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    try:
-        ray.init(address, log_to_driver=False, **options)
+    with patch.dict(os.environ, LOOPBACK_ONLY if local else {}):
+        try:
+            import ray
+            from ray.exceptions import RayError
+
+            options: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False} if local else {}
+            ray.init(address, log_to_driver=False, **options)
+        except ImportError:
+            raise InputError("--ray needs Ray, which is not installed: pip install 'adt-gym[ray]'") from None
+        except (ConnectionError, ValueError) as error:
+            raise InputError(
+                f"--ray {address}: {error}; is it running, and does it ask for a token (RAY_AUTH_MODE=token)?"
+            ) from error
+    if on_sigterm is not None:
         signal.signal(signal.SIGTERM, on_sigterm)  # Ray sets its own
-    except (ConnectionError, ValueError) as error:
-        raise InputError(
-            f"--ray {address}: {error}; is it running, and does it ask for a token (RAY_AUTH_MODE=token)?"
-        ) from error
     task = ray.remote(max_retries=0)(work)  # deaths are counted in finish()
     try:
         yield Workers(lambda given: task.remote(given).future(), RayError)
