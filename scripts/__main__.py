@@ -48,12 +48,21 @@ class Commands(TyperGroup):
                 sys.exit(2)
 
 
+class App(typer.Typer):
+    """An app that signals end without a traceback, also while it puts its commands together."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it."""
+        with ending_at_once():
+            return super().__call__(*args, **kwargs)
+
+
 def _say(colour: str, kind: str, message: object) -> None:
     stderr = Console(stderr=True, highlight=False, soft_wrap=True)
     stderr.print(f"[bold {colour}]{kind}:[/] {escape(str(message))}")
 
 
-app = typer.Typer(
+app = App(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

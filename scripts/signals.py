@@ -13,6 +13,14 @@ from typing import Any
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class Ended(KeyboardInterrupt):
+    """A signal came.
+
+    Of its own class, because of a KeyboardInterrupt that passes through ``exec`` of a text, as dataclasses do, Python
+    remembers that it was not caught, and kills itself at the end.
+    """
+
+
 @contextmanager
 def ending_at_once() -> Iterator[None]:
     """While modules are loaded: nothing is to be tidied then, and an import may swallow an exception."""
@@ -33,7 +41,7 @@ def ended_by_signals() -> Iterator[None]:
     def interrupt(number: int, _: FrameType | None) -> None:
         received.append(number)
         if len(received) == 1:
-            raise KeyboardInterrupt
+            raise Ended
 
     with _handled(interrupt):
         try:
