@@ -6,126 +6,21 @@ is first written whole, then entered into the log with its SHA-256, then moved t
 belong together the log says so while they are moved: a reader can tell, and whoever opens the folder next goes on.
 """
 
-import hashlib
-import json
 import os
 import shutil
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from adt_gym.files import TEMPORARY, remove_leftovers, replacing, temporary_in
-
-LOG = ".adt_gym.jsonl"
-"""The log: a line that says what the folder is, then a line per file that we wrote."""
+from adt_gym.files import TEMPORARY, remove_leftovers, temporary_in
+from adt_gym.written import FILES, LOG, REMEDY, Log, digest_of, entry, locked
 
 WORK = ".unfinished"
 """Where a folder keeps what is not finished, or not in its place yet."""
 
-FILES = "files"
-"""What a folder is called that is not ours, only some files in it."""
-
-CELLS = "cells/"
-"""Here lies what can be made again: a file of ours is replaced even if it was changed, that is, damaged."""
-
 PATIENCE = 10.0
 """Seconds that the writer of one file waits for those of others beside it."""
-
-REMEDY = "move it away or choose another name (--out)"
-
-
-@dataclass
-class Log:
-    """What the log of a folder says.
-
-    Args:
-        kind: The command whose folder this is, or ``FILES``.
-        about: Of what its results are.
-        files: By the file's path in the folder, the SHA-256 of what we wrote there and the command that did.
-        moving: Folders in ``WORK``, and to where in the folder what they hold is being moved.
-        names: All files of that move.
-    """
-
-    kind: str
-    about: str | None = None
-    files: dict[str, dict[str, str]] = field(default_factory=dict)
-    moving: dict[str, str] = field(default_factory=dict)
-    names: list[str] = field(default_factory=list)
-
-    @classmethod
-    def read(cls, folder: Path) -> "Log | None":
-        """Return the log of a folder, None where there is none.
-
-        Raises:
-            FileExistsError: If the file of that name is none.
-        """
-        path = folder / LOG
-        if path.is_symlink() or not path.is_file():
-            return None
-        try:
-            first, *lines = path.read_text(encoding="utf-8").split("\n")
-            head = json.loads(first)
-            log = cls(str(head["adt_gym"]), head["about"])
-            for line in lines:
-                log._add(line)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise FileExistsError(f"{path} is not a log of ours ({error}); {REMEDY}") from error
-        return log
-
-    def _add(self, line: str) -> None:
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            return  # the end of a file whose writer was killed
-        if "file" in entry and _inside(entry["file"]):
-            self.files.setdefault(entry["file"], {})[entry["sha256"]] = entry["by"]
-        elif "moving" in entry and all(map(_inside, (*entry["moving"], *entry["moving"].values(), *entry["names"]))):
-            self.moving, self.names = entry["moving"], entry["names"]
-
-    def write(self, folder: Path) -> None:
-        """Write the log anew."""
-        entries = [_entry(name, *one) for name, each in self.files.items() for one in each.items()]
-        lines = [{"adt_gym": self.kind, "about": self.about}, *entries]
-        with replacing(folder / LOG) as temporary:
-            temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-
-    def append(self, folder: Path, *entries: Mapping[str, Any]) -> None:
-        """Add lines, also behind one that was cut off."""
-        text = "".join("\n" + json.dumps(entry) for entry in entries) + "\n"
-        with (folder / LOG).open("a", encoding="utf-8") as file:
-            file.write(text)
-        for line in text.split("\n"):
-            self._add(line)
-
-    def wrote(self, folder: Path, name: str) -> bool:
-        """Return whether what lies at a path in the folder is what we wrote there."""
-        if name not in self.files or not _reached(folder, name):
-            return False
-        return name.startswith(CELLS) or _digest(folder / name) in self.files[name]
-
-
-def _entry(name: str, digest: str, by: str) -> dict[str, str]:
-    return {"file": name, "sha256": digest, "by": by}
-
-
-def _inside(name: str) -> bool:
-    path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts
-
-
-def _reached(folder: Path, name: str) -> bool:
-    """Return whether a regular file lies there, and no link on the way."""
-    path = folder / name
-    steps = [path, *path.parents][: len(PurePosixPath(name).parts)]
-    return path.is_file() and not any(step.is_symlink() for step in steps)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # Files
@@ -144,7 +39,7 @@ def check_file(path: str | Path) -> None:
     _check_place(path.parent)
     _check_free(path.parent, Log.read(path.parent), path.name)
     if path.parent.exists():
-        with _locked(path.parent, PATIENCE):
+        with locked(path.parent, PATIENCE):
             pass
 
 
@@ -165,7 +60,7 @@ def own_file(path: str | Path, by: str) -> Iterator[Path]:
     temporary = temporary_in(path.parent, path.suffix)
     try:
         yield temporary
-        with _locked(path.parent, PATIENCE):
+        with locked(path.parent, PATIENCE):
             log = Log.read(path.parent)
             _check_free(path.parent, log, path.name)
             if log is None:
@@ -194,7 +89,7 @@ def _check_free(folder: Path, log: Log | None, name: str) -> None:
 
 
 def _place(folder: Path, log: Log, name: str, source: Path, by: str) -> None:
-    log.append(folder, _entry(name, _digest(source), by))
+    log.append(folder, entry(name, digest_of(source), by))
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     os.replace(source, folder / name)
 
@@ -264,7 +159,7 @@ class Folder:
         moves = self._moves(parts)
         for _, name in moves:
             _check_free(self.path, self.log, name)
-        entries = [_entry(name, _digest(source), self.log.kind) for source, name in moves]
+        entries = [entry(name, digest_of(source), self.log.kind) for source, name in moves]
         self.log.append(self.path, *entries, {"moving": dict(parts), "names": [name for _, name in moves]})
         self._go_on()
 
@@ -283,7 +178,7 @@ class Folder:
             os.replace(source, self.path / name)
         below = tuple(f"{target}/" if target else "" for target in log.moving.values())
         self.remove(*below, but=log.names)
-        log.files |= {name: {_digest(self.path / name): log.kind} for name in log.names}
+        log.files |= {name: {digest_of(self.path / name): log.kind} for name in log.names}
         log.moving, log.names = {}, []
         log.write(self.path)
         shutil.rmtree(self.work)
@@ -363,7 +258,7 @@ def own_folder(
     check_folder(path, kind, names, about, given)
     made = _make(path)
     try:
-        with _locked(path):
+        with locked(path):
             check_folder(path, kind, names, about, given)  # another process may have ended since
             folder = Folder(path, Log.read(path) or Log(kind, about))
             if about != folder.log.about or not (path / LOG).is_file():
@@ -420,36 +315,3 @@ def _remove_empty(folders: Iterable[Path]) -> None:
     with suppress(OSError):
         for folder in folders:
             folder.rmdir()
-
-
-@contextmanager
-def _locked(folder: Path, patience: float = 0) -> Iterator[None]:
-    """Hold the lock of a folder, which its process loses however it ends.
-
-    Raises:
-        FileExistsError: If another process holds it for longer than ``patience``, in seconds.
-    """
-    try:
-        import fcntl
-    except ImportError:  # not on Windows
-        yield
-        return
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        until = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= until:
-                    raise FileExistsError(
-                        f"another process is writing in {folder}; wait for its end or choose another name (--out)"
-                    ) from None
-                time.sleep(0.05)
-            except OSError:
-                break  # a file system that knows no locks
-            else:
-                break
-        yield
-    finally:
-        os.close(opened)

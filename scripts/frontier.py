@@ -16,7 +16,7 @@ from adt_gym import plots, scoring
 from adt_gym.evaluation.frontier import NEVER, FrontierRow, goals, over_delays, panel, settings_of, write_rows
 from adt_gym.evaluation.grid import digest
 from adt_gym.feedback import Feedback
-from adt_gym.folders import CELLS, Folder, check_folder, own_folder
+from adt_gym.folders import Folder, check_folder, own_folder
 from adt_gym.frontier_report import KIND
 from adt_gym.scripts.frontier_methods import measure_all
 from adt_gym.scripts.frontier_series import Scoring, Server, check_apart, read_servers, score
@@ -25,6 +25,7 @@ from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.versions import versions
 from adt_gym.scripts.workers import finish, processes
 from adt_gym.series import InputError, ScoredSeries
+from adt_gym.written import CELLS
 
 FEEDBACK = ("full", "alerts")
 FILES = ("config.json", "table.csv", "frontier.png")

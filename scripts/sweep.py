@@ -21,7 +21,7 @@ from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
 from adt_gym.envs.sources import DEFAULT, resolve
 from adt_gym.evaluation.compare import COLUMNS, Row, compare
 from adt_gym.evaluation.grid import METRICS, Grid, Value, as_text, digest, heat_map, parse_grid, points, summarise
-from adt_gym.folders import CELLS, Folder, own_folder
+from adt_gym.folders import Folder, own_folder
 from adt_gym.mdp import ThresholdingMDP
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.run import choose_labelled
@@ -29,6 +29,7 @@ from adt_gym.scripts.versions import versions
 from adt_gym.scripts.workers import finish, processes, ray_tasks
 from adt_gym.series import InputError, ScoredSeries, varies
 from adt_gym.spreadsheet import write_frame
+from adt_gym.written import CELLS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adt_gym.files import TEMPORARY, replacing, seal, temporary_in, unsealed, visible
+from adt_gym.files import TEMPORARY, remove_leftovers, replacing, seal, temporary_in, unsealed, visible
 
 LEAVE = "import sys\nfrom adt_gym.files import replacing\nwith replacing(sys.argv[1]) as t:\n    t.touch()\n    "
 KILLED = LEAVE + "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
@@ -97,6 +97,15 @@ def test_what_a_dead_process_left_is_removed_and_what_a_living_one_writes_is_not
         assert len(hidden(tmp_path)) == 2
         process.communicate(b"\n")
     assert (tmp_path / "living.txt").exists()
+
+
+def test_a_process_number_that_is_given_again_does_not_keep_a_leftover(tmp_path: Path) -> None:
+    ours = temporary_in(tmp_path)
+    ours.touch()
+    host, process, _, _ = ours.name.removeprefix(TEMPORARY).split("-")
+    (tmp_path / f"{TEMPORARY}{host}-{process}-abc-0").touch()
+    remove_leftovers(tmp_path)
+    assert hidden(tmp_path) == [ours.name]
 
 
 def test_what_is_hidden_is_not_found(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from adt_gym.files import TEMPORARY
-from adt_gym.folders import LOG, WORK, Folder, check_file, is_whole, own_file, own_folder, run_name
+from adt_gym.folders import WORK, Folder, check_file, is_whole, own_file, own_folder, run_name
+from adt_gym.written import LOG
 
 NAMES = ("config.json", "table.csv")
 MOVES = """
@@ -127,7 +128,7 @@ def test_what_is_not_as_we_wrote_it_is_refused_before_any_work(tmp_path: Path, h
     run, mine = tmp_path / "one", tmp_path / "mine"
     write_run(run, "old")
     mine.mkdir()
-    (mine / "table.csv").write_text("mine")
+    (mine / "table.csv").write_text("old")
     name = "table.csv" if how == "new" else "seed-1/table.csv"
     if how in ("new", "changed"):
         (run / name).write_text("mine")
@@ -180,6 +181,8 @@ def test_a_file_of_ours_is_replaced_and_one_of_the_users_is_not(tmp_path: Path) 
     for text in ("one", "two"):
         with own_file(tmp_path / "new" / "x.npz", "score") as temporary:
             temporary.write_text(text)
+            inode = temporary.stat().st_ino
+        assert (tmp_path / "new" / "x.npz").stat().st_ino == inode, "it is moved, not copied"
     assert contents(tmp_path) == {"new/x.npz": "two"}
     for name in ("x.npz", "mine.npz"):
         (tmp_path / "new" / name).write_text("mine")

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LAYERS = (
-    {"series", "files", "folders", "spreadsheet", "registry"}
+    {"series", "files", "written", "folders", "spreadsheet", "registry"}
     | {"feedback", "context", "mdp", "plan", "samples", "envs", "wrappers"},
     {"data", "scoring", "thresholds", "evaluation", "plots", "report", "charts", "figures", "frontier_report", "page"},
     {"agents"},

@@ -12,10 +12,10 @@ from adt_gym import InputError, ScoredSeries
 from adt_gym.envs.sources import resolve
 from adt_gym.envs.vector import ThresholdingVectorEnv
 from adt_gym.evaluation.timing import PACKAGES
-from adt_gym.folders import LOG
 from adt_gym.scripts import benchmark as module
 from adt_gym.scripts import learning_curves
 from adt_gym.scripts.learning_curves import LearnSettings
+from adt_gym.written import LOG
 
 SMALL_LEARN = ("learn", "--seeds", 2, "--episodes", 4, "--windows", 80, "--jobs", 1)
 

@@ -16,11 +16,12 @@ from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.frontier import FrontierRow, read_rows, write_rows
 from adt_gym.evaluation.results import read_run
-from adt_gym.folders import LOG, own_folder
+from adt_gym.folders import own_folder
 from adt_gym.scripts import run as module
 from adt_gym.scripts.__main__ import app
 from adt_gym.scripts.frontier_series import read_servers
 from adt_gym.series import save_scored
+from adt_gym.written import LOG
 
 PUMP = ("run", "pump.csv", "--label-column", "broken", "--epochs", 1, "--episodes", 20)
 MINE = "years of work"

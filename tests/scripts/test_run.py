@@ -12,12 +12,12 @@ from typer.testing import CliRunner, Result
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.data import load
 from adt_gym.data.kubernetes import kubernetes
-from adt_gym.folders import LOG
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts.__main__ import app
 from adt_gym.scripts.run import baselines
 from adt_gym.series import load_scored
 from adt_gym.thresholds import Policy, make
+from adt_gym.written import LOG
 
 SMALL = ("--episodes", 50, "--epochs", 2)
 WINDOW, POINTS = 10, 400

@@ -79,10 +79,12 @@ def test_a_command_ends_with_one_line_and_nothing_half_written(
     assert not (here / "runs" / "pump").exists(), "a run of which nothing is finished leaves nothing"
 
 
-def test_the_exit_code_is_ours_wherever_the_signal_comes() -> None:
+def test_the_exit_code_is_ours_wherever_the_signal_comes(tmp_path: Path) -> None:
     text = "import os; os.kill(os.getpid(), 15)"
     program = f"from adt_gym.scripts.signals import *\nwith ended_by_signals():\n    exec({text!r})"
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    (tmp_path / "program.py").write_text(program)
+    command = [sys.executable, "-m", "program"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (143, "told to end\n")
 
 

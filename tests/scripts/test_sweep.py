@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -353,6 +354,20 @@ def test_a_killed_ray_worker_loses_its_cell_only(tmp_path: Path, monkeypatch: py
     assert "workers that died: 1" in succeed(*words)
     killer.join()
     assert_one_death_cost_one_cell(tmp_path / "out", 4)
+
+
+def test_a_ray_that_we_start_is_reached_from_this_machine_alone(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    program = """
+import ray
+from adt_gym.scripts.workers import ray_tasks
+with ray_tasks(abs, 1):
+    print([node["NodeManagerAddress"] for node in ray.nodes()])
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    command = [sys.executable, "-c", program]
+    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "['127.0.0.1']"
 
 
 def descendant(title: str) -> int | None:
