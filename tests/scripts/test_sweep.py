@@ -361,7 +361,7 @@ def test_a_ray_that_we_start_is_reached_from_this_machine_alone(tmp_path: Path) 
     program = """
 import ray
 from adt_gym.scripts.workers import ray_tasks
-with ray_tasks(abs, 1):
+with ray_tasks(lambda task: task, 1):
     print([node["NodeManagerAddress"] for node in ray.nodes()])
 """
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
