@@ -22,7 +22,8 @@ MOST_DEATHS = 3
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 """For the Ray that we start: it listens on 127.0.0.1 alone, because whoever reaches it may run code.
 
-Without it Ray takes the address of the machine, also where `ray.init` is told another (Ray 2.60, `services.py`).
+Without it Ray takes the address of the machine, also where `ray.init` is told another (Ray 2.60, `services.py`). It is
+read when Ray is imported.
 """
 
 

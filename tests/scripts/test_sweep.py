@@ -359,9 +359,9 @@ def test_a_killed_ray_worker_loses_its_cell_only(tmp_path: Path, monkeypatch: py
 def test_a_ray_that_we_start_is_reached_from_this_machine_alone(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
     program = """
-import ray
 from adt_gym.scripts.workers import ray_tasks
 with ray_tasks(lambda task: task, 1):
+    import ray
     print([node["NodeManagerAddress"] for node in ray.nodes()])
 """
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
