@@ -1,13 +1,18 @@
-"""Writing files so that nothing half written is ever left behind."""
+"""Writing files so that nothing half written is ever left behind, and finding files that nobody hides."""
 
+import hashlib
+import io
+import itertools
 import os
-import shutil
-import tempfile
+import platform
+import re
+import struct
+import time
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MALFORMED_NPZ = (
@@ -28,16 +33,26 @@ MALFORMED_NPZ = (
 )
 """What reading a damaged ``.npz`` file, and making something of its arrays, may raise."""
 
+TEMPORARY = ".adt_gym-"
+"""How the name of everything begins that is being written."""
+
+_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_STARTED = f"{time.time_ns():x}"
+_COUNT = itertools.count()
+_LONGEST_SUFFIX = 100
+_TIDIED: set[Path] = set()
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that replaces it when the block ends without an error.
+    """Yield a temporary path beside ``path`` that replaces it, in one step, when the block ends without an error.
 
-    The temporary name keeps the suffix, because many writers choose the format by it.
+    Where ``path`` is a link, what it leads to is replaced. The temporary name keeps the suffix, because many writers
+    choose the format by it, and says which process writes: what dead ones left in the folder is removed.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = temporary_in(path.parent, path.suffix)
     try:
         yield temporary
         os.replace(temporary, path)
@@ -45,25 +60,79 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-@contextmanager
-def replacing_folder(path: str | Path, marker: str) -> Iterator[Path]:
-    """Yield an empty temporary folder that becomes ``path`` when the block ends without an error.
+def temporary_in(folder: Path, suffix: str = "") -> Path:
+    """Return a free path in a folder, short however long the name is that it will get; tidy the folder once."""
+    if folder not in _TIDIED:
+        _TIDIED.add(folder)
+        remove_leftovers(folder)
+    kept = suffix if len(os.fsencode(suffix)) <= _LONGEST_SUFFIX else ""
+    return folder / f"{TEMPORARY}{_HOST}-{os.getpid()}-{_STARTED}-{next(_COUNT)}{kept}"
 
-    A folder that is already there is replaced only if it holds the file ``marker``, which says that we wrote it.
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of processes of this machine that are dead."""
+    for path in folder.glob(f"{TEMPORARY}{_HOST}-*"):
+        found = re.match(r"(\d+)-([0-9a-f]+)-", path.name.removeprefix(f"{TEMPORARY}{_HOST}-"))
+        if found and not _alive(int(found[1]), found[2]):
+            with suppress(OSError):
+                path.unlink()
+
+
+def _alive(process: int, started: str) -> bool:
+    if process == os.getpid():
+        return started == _STARTED
+    if os.name == "nt":
+        return True  # there os.kill would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """Return, sorted, what fits a glob pattern below a folder, but nothing hidden: that is half written or a copy."""
+    return sorted(
+        path
+        for path in folder.glob(pattern)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+# Checksums
+
+_END_OF_ZIP = b"PK\x05\x06"
+_SEAL = b"sha256:"
+_SEAL_LENGTH = len(_SEAL) + 64
+
+
+def seal(path: str | Path) -> None:
+    """Give a zip archive (``.npz``, ``.pt``, ``.zip``) its own SHA-256 as its comment, which all readers of zip skip.
 
     Raises:
-        FileExistsError: If something else is there.
+        ValueError: If the file is no zip archive, or has a comment.
     """
-    path = Path(path)
-    if path.exists() and not (path / marker).is_file() and not (path.is_dir() and not any(path.iterdir())):
-        raise FileExistsError(f"{path} exists and holds no {marker}, so it is not ours to replace; choose another")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    temporary.chmod(0o755)
-    try:
-        yield temporary
-        if path.exists():
-            shutil.rmtree(path)
-        temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with Path(path).open("r+b") as file:
+        content = file.read()
+        if content[-22:-18] != _END_OF_ZIP:
+            raise ValueError(f"{path} is no zip archive without a comment")
+        content = content[:-2] + struct.pack("<H", _SEAL_LENGTH)
+        file.seek(-2, os.SEEK_END)
+        file.write(content[-2:] + _SEAL + hashlib.sha256(content).hexdigest().encode())
+
+
+def unsealed(path: str | Path) -> io.BytesIO:
+    """Return the content of a file that `seal` sealed.
+
+    Raises:
+        ValueError: If any byte of it is not as it was.
+    """
+    content = Path(path).read_bytes()
+    body, comment = content[:-_SEAL_LENGTH], content[-_SEAL_LENGTH:]
+    if not comment.startswith(_SEAL):
+        raise ValueError("it carries no checksum: it is damaged or of an older version; make it again")
+    if comment[len(_SEAL) :] != hashlib.sha256(body).hexdigest().encode():
+        raise ValueError("it is damaged: its checksum does not fit; make it again")
+    return io.BytesIO(content)

@@ -16,7 +16,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from adt_gym.checks import InputError, flag, number, shown, whole
-from adt_gym.files import MALFORMED_NPZ
+from adt_gym.files import MALFORMED_NPZ, unsealed
 
 T = TypeVar("T")
 
@@ -217,7 +217,7 @@ _PLAIN: dict[Any, Any] = {
 
 
 @contextmanager
-def open_npz(path: str | Path, what: str) -> Iterator[Mapping[str, NDArray[Any]]]:
+def open_npz(path: str | Path, what: str, sealed: bool = False) -> Iterator[Mapping[str, NDArray[Any]]]:
     """Yield the arrays of an ``.npz`` file, each read when it is asked for; nothing is unpickled.
 
     What goes wrong in the block because of the file (a missing array, another shape) is the file's error too.
@@ -225,6 +225,7 @@ def open_npz(path: str | Path, what: str) -> Iterator[Mapping[str, NDArray[Any]]
     Args:
         path: The file.
         what: What it should be, such as "a file of detections".
+        sealed: Whether it carries its own checksum (`adt_gym.files.seal`), which is verified.
 
     Raises:
         FileNotFoundError: If it is no file.
@@ -235,7 +236,7 @@ def open_npz(path: str | Path, what: str) -> Iterator[Mapping[str, NDArray[Any]]
         raise FileNotFoundError(f"{path}, {what}, is not there or is no file")
     try:
         _check_claims(path)
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(unsealed(path) if sealed else path, allow_pickle=False) as arrays:
             yield arrays
     except MALFORMED_NPZ as error:
         raise InputError(f"{path} is not {what}: {_reason(error)}") from error

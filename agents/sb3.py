@@ -27,7 +27,6 @@ from adt_gym.agents.hyperparameters import settings_from, widths_of
 from adt_gym.agents.reference_dqn import Hyperparameters
 from adt_gym.agents.vec_env import Env, as_vec_env
 from adt_gym.checks import MAX_SEED, InputError, flag, one_of, whole
-from adt_gym.files import replacing
 
 NET_ARCH = Hyperparameters.net_arch
 
@@ -69,7 +68,7 @@ class HoldDQN(DQN):
         self.target_update_episodes = target_update_episodes
         self.total_episodes: int | None = None
         self.random = np.random.default_rng(seed)
-        self.state_at_save: Any = None
+        self.made_with: dict[str, Any] | None = None
         super().__init__(policy, env, seed=seed, target_update_interval=sys.maxsize, **dqn)
 
     def _setup_learn(
@@ -150,7 +149,7 @@ def make_dqn(env: Env, seed: int = 0, shared_exploration: bool = False, **hyperp
     settings, seed = settings_from(Hyperparameters, hyperparameters), whole("seed", seed, 0, MAX_SEED)
     vec_env = as_vec_env(env)
     torch.set_num_threads(1)  # more threads than cores make these small networks many times slower
-    return HoldDQN(
+    model = HoldDQN(
         "MlpPolicy",
         vec_env,
         hold=settings.hold,
@@ -171,6 +170,8 @@ def make_dqn(env: Env, seed: int = 0, shared_exploration: bool = False, **hyperp
         policy_kwargs={"net_arch": list(settings.net_arch)},
         device="cpu",
     )
+    model.made_with = {"seed": seed, "shared_exploration": shared_exploration, **hyperparameters}
+    return model
 
 
 def learn_episodes(model: HoldDQN, episodes: int, callback: MaybeCallback = None, **options: Any) -> HoldDQN:
@@ -207,41 +208,12 @@ def make_ppo(env: Env, seed: int = 0, net_arch: Sequence[int] = NET_ARCH, **hype
     policy = {"net_arch": list(widths_of("net_arch", net_arch)), "activation_fn": nn.ReLU}
     torch.set_num_threads(1)
     try:
-        return PPO("MlpPolicy", vec_env, policy_kwargs=policy, seed=seed, device="cpu", **defaults | hyperparameters)
+        model: Any = PPO(
+            "MlpPolicy", vec_env, policy_kwargs=policy, seed=seed, device="cpu", **defaults | hyperparameters
+        )
     except TypeError as error:
         raise InputError(f"PPO: {error}") from error
-
-
-def save_checkpoint(model: HoldDQN, path: str | Path) -> None:
-    """Write model, optimizer, memory and generator states into one SB3 ``.zip``, whole or not at all.
-
-    Called between two episodes (a callback's ``on_rollout_start``) on one ADT-v0, `load_checkpoint` continues bit for
-    bit. A vector's episodes are cut and begin anew.
-    """
-    assert model.env is not None
-    env = model.env.unwrapped
-    model.state_at_save = np.random.get_state(), env.get_attr("np_random"), env.reset_infos  # noqa: NPY002
-    with replacing(path) as temporary:
-        model.save(temporary, include=["replay_buffer"])
-
-
-def load_checkpoint(path: str | Path, env: Env) -> HoldDQN:
-    """Read what `save_checkpoint` wrote; go on with ``learn_episodes(..., reset_num_timesteps=False)``.
-
-    **It unpickles: only for files of your own.** For others' there is `load_policy`.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}")
-    model = HoldDQN.load(path, as_vec_env(env), device="cpu")
-    numpy_state, env_random, started = model.state_at_save
-    np.random.set_state(numpy_state)  # noqa: NPY002
-    if model.n_envs == 1 and model.env is not None:
-        model.env.reset()  # uses up the seed that SB3 gave to the environment in load()
-        model.env.set_attr("np_random", env_random[0])
-        model.env.set_options(started[0])
+    model.made_with = {"seed": seed, "net_arch": list(net_arch), **hyperparameters}
     return model
 
 
@@ -274,7 +246,7 @@ def load_policy(path: str | Path, algorithm: str, net_arch: Sequence[int] = NET_
     """Read the weights in an SB3 ``.zip`` of `make_dqn` or `make_ppo`; nothing is unpickled, unlike in SB3's ``load``.
 
     Args:
-        path: What ``model.save`` or `save_checkpoint` wrote.
+        path: What ``model.save`` wrote.
         algorithm: "dqn" or "ppo".
         net_arch: Widths of the hidden layers.
 

@@ -1,4 +1,4 @@
-"""Policies and checkpoints of our own agents on disk: nothing that is read back is unpickled."""
+"""Policies and checkpoints of our own agents on disk: checked at loading by a checksum, and never unpickled."""
 
 import json
 import pickle
@@ -16,7 +16,7 @@ from torch import nn
 
 from adt_gym.agents.hyperparameters import widths_of
 from adt_gym.checks import MOST, InputError, whole
-from adt_gym.files import MALFORMED_NPZ, replacing
+from adt_gym.files import MALFORMED_NPZ, replacing, seal, unsealed
 from adt_gym.reading import as_dataclass, open_npz, parse_json
 
 _MEMORY = ("observations", "next_observations", "actions", "rewards", "terminated")
@@ -58,6 +58,7 @@ def write_policy(path: str | Path, agent: Learner, **shape: int) -> None:
     weights = {name: tensor.numpy() for name, tensor in agent.network.state_dict().items()}
     with replacing(path) as temporary:
         np.savez(temporary, config=np.array(json.dumps(config)), **weights)
+        seal(temporary)
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def reading_policy(path: str | Path, agent: str) -> Iterator[tuple[PolicyConfig,
         FileNotFoundError: If there is no such file.
         InputError: If the file, or what the block makes of it, does not hold such a policy.
     """
-    with open_npz(path, f"a policy that {agent}.save wrote") as arrays:
+    with open_npz(path, f"a policy that {agent}.save wrote", sealed=True) as arrays:
         config = as_dataclass(PolicyConfig, parse_json(str(arrays["config"]), "its config"), "its config")
         if config.agent != agent:
             raise ValueError(f"it holds one of {config.agent}")
@@ -112,6 +113,7 @@ def write_checkpoint(path: str | Path, agent: Learner, **counters: int) -> None:
     }
     with replacing(path) as temporary:
         torch.save(state, temporary)
+        seal(temporary)
 
 
 def read_checkpoint(path: str | Path, make: Any, env: gym.Env[Any, Any]) -> Any:
@@ -124,7 +126,7 @@ def read_checkpoint(path: str | Path, make: Any, env: gym.Env[Any, Any]) -> Any:
     if not Path(path).is_file():
         raise FileNotFoundError(f"no checkpoint at {path}")
     try:
-        state = torch.load(path, weights_only=True)
+        state = torch.load(unsealed(path), weights_only=True)
         if state["agent"] != make.__name__:
             raise ValueError(f"it holds one of {state['agent']}")
         agent = make(env, state["seed"], **parse_json(state["settings"], "its settings"))

@@ -1,44 +1,61 @@
 """The console command `adt`."""
 
-import sys
-import warnings
-from typing import Any
+from adt_gym.scripts.signals import ended_by_signals, ending_at_once
 
-import typer
-from rich.console import Console
-from rich.markup import escape
-from typer.core import TyperGroup
+with ending_at_once():
+    import sys
+    import warnings
+    from typing import Any
 
-from adt_gym.scripts.benchmark import benchmark
-from adt_gym.scripts.classify import classify
-from adt_gym.scripts.compare_scorers import compare_scorers
-from adt_gym.scripts.datasets import datasets
-from adt_gym.scripts.evaluate import evaluate
-from adt_gym.scripts.figures import figures
-from adt_gym.scripts.frontier import frontier
-from adt_gym.scripts.progress import keep_tables_whole
-from adt_gym.scripts.report import report
-from adt_gym.scripts.reproduce import reproduce
-from adt_gym.scripts.run import run
-from adt_gym.scripts.score import score
-from adt_gym.scripts.sweep import sweep
-from adt_gym.scripts.train import train
-from adt_gym.scripts.words import SeveralWords
-from adt_gym.series import InputError
+    import typer
+    from rich.console import Console
+    from rich.markup import escape
+    from typer.core import TyperGroup
+
+    from adt_gym.scripts.benchmark import benchmark
+    from adt_gym.scripts.classify import classify
+    from adt_gym.scripts.compare_scorers import compare_scorers
+    from adt_gym.scripts.datasets import datasets
+    from adt_gym.scripts.evaluate import evaluate
+    from adt_gym.scripts.figures import figures
+    from adt_gym.scripts.frontier import frontier
+    from adt_gym.scripts.progress import keep_tables_whole
+    from adt_gym.scripts.report import report
+    from adt_gym.scripts.reproduce import reproduce
+    from adt_gym.scripts.run import run
+    from adt_gym.scripts.score import score
+    from adt_gym.scripts.source import in_options
+    from adt_gym.scripts.sweep import sweep
+    from adt_gym.scripts.train import train
+    from adt_gym.scripts.words import SeveralWords
+    from adt_gym.series import InputError
 
 
 class Commands(TyperGroup):
     """Commands whose expected errors are one line, not a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; say what is wrong with its input and how to mend it, and exit with 2."""
+        """Run the command; say what is wrong with its input and how to mend it, and exit with 2.
+
+        Ctrl-C and the signal to end are one line too, with the exit code of the shell: 128 and the signal's number.
+        """
         warnings.showwarning = lambda message, *_, **__: _say("yellow", "Warning", message)
         keep_tables_whole()
-        try:
-            return super().invoke(ctx)
-        except (InputError, OSError) as error:
-            _say("red", "Error", error)
-            sys.exit(2)
+        with ended_by_signals():
+            try:
+                return super().invoke(ctx)
+            except (InputError, OSError) as error:
+                _say("red", "Error", in_options(str(error)))
+                sys.exit(2)
+
+
+class App(typer.Typer):
+    """An app that signals end without a traceback, also while it puts its commands together."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run it."""
+        with ending_at_once():
+            return super().__call__(*args, **kwargs)
 
 
 def _say(colour: str, kind: str, message: object) -> None:
@@ -46,7 +63,7 @@ def _say(colour: str, kind: str, message: object) -> None:
     stderr.print(f"[bold {colour}]{kind}:[/] {escape(str(message))}")
 
 
-app = typer.Typer(
+app = App(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

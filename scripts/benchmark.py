@@ -18,7 +18,7 @@ from rich.table import Table
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.timing import Machine, Measurement, measure, this_machine
-from adt_gym.files import replacing
+from adt_gym.folders import check_file, own_file
 from adt_gym.mdp import mdp_of
 from adt_gym.scripts import learning_curves, options
 from adt_gym.scripts.learning_curves import plain_table
@@ -34,7 +34,7 @@ ACTION_ROWS = 64
 
 Rounds = Annotated[int, options.whole("alternations; the table holds medians and extremes", most=1000)]
 Windows = Annotated[int, options.whole(f"of {SERIES}, from its start", 3)]
-Out = Annotated[Path, typer.Option(help="folder of the JSON")]
+Out = Annotated[Path, typer.Option(help="folder of the JSON; a file there that adt did not write is not replaced")]
 OUT = Path("benchmarks")
 
 benchmark = typer.Typer()
@@ -58,7 +58,7 @@ def step(
     out: Out = OUT,
 ) -> None:
     """Steps per second of one environment, restarts included, over CartPole-v1 and an environment that does nothing."""
-    report = Report("step", {"steps": steps, "rounds": rounds})
+    report = Report("step", {"steps": steps, "rounds": rounds}, out)
     environments: dict[str, gym.Env[Any, Any]] = {
         "ADT-v0": gym.make("ADT-v0"),
         "CartPole-v1": gym.make("CartPole-v1"),
@@ -66,7 +66,7 @@ def step(
         "does nothing": DoesNothing(),
     }
     measurement = measure({name: stepping(env, steps) for name, env in environments.items()}, rounds)
-    report.compare("steps/s", [Comparison("", measurement)], out)
+    report.compare("steps/s", [Comparison("", measurement)])
 
 
 @benchmark.command()
@@ -77,7 +77,7 @@ def vector(
     out: Out = OUT,
 ) -> None:
     """Steps per second of N environments, restarts included, over CartPole's native vector environment."""
-    report = Report("vector", {"steps": steps, "rounds": rounds})
+    report = Report("vector", {"steps": steps, "rounds": rounds}, out)
     comparisons = []
     for n in num_envs or (64, 1024, 8192):
         environments = {
@@ -86,7 +86,7 @@ def vector(
         }
         candidates = {name: vector_stepping(env, steps) for name, env in environments.items()}
         comparisons.append(Comparison(f"N = {n:,}", measure(candidates, rounds)))
-    report.compare("steps/s", comparisons, out)
+    report.compare("steps/s", comparisons)
 
 
 @benchmark.command()
@@ -101,7 +101,7 @@ def train(
     from adt_gym.agents.sb3 import learn_episodes, make_dqn
 
     settings = {"windows": windows, "episodes": episodes, "slow_episodes": slow_episodes, "rounds": rounds}
-    report = Report("train", settings)
+    report = Report("train", settings, out)
     series = training_series(windows)
     planned, stepped = (ReferenceDQN(gym.make("ADT-v0", series=series), plan=plan) for plan in (True, False))
     sb3 = make_dqn(gym.make("ADT-v0", series=series))
@@ -110,7 +110,7 @@ def train(
         "reference, stepped": learning(stepped, slow_episodes),
         "SB3 DQN": lambda: learn_episodes(sb3, slow_episodes).num_timesteps,
     }
-    report.compare("steps/s", [Comparison("", measure(candidates, rounds))], out)
+    report.compare("steps/s", [Comparison("", measure(candidates, rounds))])
 
 
 @benchmark.command()
@@ -128,12 +128,14 @@ def learn(
     What an agent learned from a seed is kept in the folder learn/ beside the JSON and not learned again.
     """
     settings = learning_curves.LearnSettings(episodes, windows, learning_rate, gamma)
-    report = Report("learn", {**asdict(settings), "seeds": seeds})
+    report = Report("learn", {**asdict(settings), "seeds": seeds}, out)
+    check_file(out / "learn.png")
     cells = learning_curves.run_cells(settings, range(seeds), out / "learn", jobs or report.machine.cores)
     summary = learning_curves.summarise(settings, cells)
-    learning_curves.draw(out / "learn.png", settings, cells)
+    with own_file(out / "learn.png", "benchmark") as temporary:
+        learning_curves.draw(temporary, settings, cells)
     console.print(learning_curves.method_table(summary))
-    report.publish(learning_curves.equality_table(summary), asdict(summary), out)
+    report.publish(learning_curves.equality_table(summary), asdict(summary))
 
 
 @benchmark.command()
@@ -148,7 +150,7 @@ def infer(
     from adt_gym.agents.sb3 import make_dqn
 
     settings = {"windows": windows, "slow_windows": slow_windows, "episodes": episodes, "rounds": rounds}
-    report = Report("infer", settings)
+    report = Report("infer", settings, out)
     once = training_series(1000)
     env = gym.make("ADT-v0", series=once)
     agent = ReferenceDQN(env, learning_rate=1e-3).learn(episodes)
@@ -162,13 +164,13 @@ def infer(
         "ours": lambda: len(detect(agent, long)),
         "SB3's predict in a loop": lambda: len(detect_in_turns(sb3, short)),
     }
-    report.compare("windows/s", [Comparison("", measure(candidates, rounds))], out)
+    report.compare("windows/s", [Comparison("", measure(candidates, rounds))])
 
 
 @benchmark.command()
 def paper(episodes: Annotated[int, options.whole()] = 20_000, windows: Windows = 1000, out: Out = OUT) -> None:
     """Seconds that the reference agent takes for the paper's protocol: k = 2, l = 1 and 10."""
-    report = Report("paper", {"episodes": episodes, "windows": windows, "k": 2})
+    report = Report("paper", {"episodes": episodes, "windows": windows, "k": 2}, out)
     series, table = training_series(windows), plain_table("paper", ("l", "seconds", "steps/s"))
     seconds = {}
     for hold in (1, 10):
@@ -178,7 +180,7 @@ def paper(episodes: Annotated[int, options.whole()] = 20_000, windows: Windows =
             agent.learn(episodes, lambda done: advance("") if done.episode % 100 == 0 else None)
             seconds[hold] = perf_counter() - started
         table.add_row(f"{hold}", f"{seconds[hold]:.1f}", f"{episodes * (windows - 2) / seconds[hold]:,.0f}")
-    report.publish(table, {"seconds": seconds}, out)
+    report.publish(table, {"seconds": seconds})
 
 
 # What is measured
@@ -294,21 +296,29 @@ class Report:
 
     name: str
     settings: dict[str, Any]
+    out: Path
     machine: Machine = field(default_factory=this_machine)
 
-    def compare(self, unit: str, comparisons: Sequence[Comparison], out: Path) -> None:
+    def __post_init__(self) -> None:
+        check_file(self.path)
+
+    @property
+    def path(self) -> Path:
+        """The file of the results."""
+        return self.out / f"{self.name}.json"
+
+    def compare(self, unit: str, comparisons: Sequence[Comparison]) -> None:
         """Print the comparisons and write them."""
         results = {"unit": unit, "comparisons": [as_results(one) for one in comparisons]}
-        self.publish(ratio_table(self.name, unit, comparisons), results, out)
+        self.publish(ratio_table(self.name, unit, comparisons), results)
 
-    def publish(self, table: Table, results: dict[str, Any], out: Path) -> None:
+    def publish(self, table: Table, results: dict[str, Any]) -> None:
         """Print the table and where it was measured, write the results to ``out/NAME.json``."""
-        path = out / f"{self.name}.json"
         origin = {"benchmark": self.name, "command": ["adt", *sys.argv[1:]], "machine": asdict(self.machine)}
-        with replacing(path) as temporary:
+        with own_file(self.path, "benchmark") as temporary:
             temporary.write_text(json.dumps({**origin, "settings": self.settings, **results}, indent=2) + "\n")
         console.print(table)
-        console.print(f"on {self.machine}; the figures are in {path}", soft_wrap=True, highlight=False)
+        console.print(f"on {self.machine}; the figures are in {self.path}", soft_wrap=True, highlight=False)
 
 
 def as_results(comparison: Comparison) -> dict[str, Any]:

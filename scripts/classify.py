@@ -1,7 +1,6 @@
 """`adt classify SOURCE`: the deep Q-learning classifier, and beside it what a user would pick instead."""
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from adt_gym.data.samples import read_samples
 from adt_gym.envs.samples import reward_table
 from adt_gym.evaluation import classification
 from adt_gym.evaluation.classification import Summary, Verdicts
-from adt_gym.files import replacing
+from adt_gym.folders import Folder, own_folder, run_name
 from adt_gym.reading import as_dataclass, read_json
 from adt_gym.samples import GENERATORS, Samples, Split, Standardiser
 from adt_gym.scripts import options
@@ -33,6 +32,9 @@ CHECKPOINT_EVERY = 10
 
 PRESET_REWARDS = {"blobs": "imbalanced"}
 """The reward of a source where none is given; "symmetric" for all others."""
+
+FILES = ("config.json", "table.csv", "confusion.png", "precision_recall.png")
+SEED_FILES = ("standardiser.json", "checkpoint.pt", "policy.npz")
 
 MAY_CHANGE = {"episodes", "seeds", "sb3"}
 """What a resumed run may be asked for anew: it trains on, takes more seeds, or adds a row."""
@@ -74,9 +76,15 @@ class ClassifySettings:
             raise InputError(f"{self.source} has its own columns; leave --label-column and --features out")
 
     @property
+    def names(self) -> list[str]:
+        """All files that the run leaves in its folder."""
+        seeds = range(self.seed, self.seed + self.seeds)
+        return [*FILES, *(f"{place_of(seed)}/{name}" for seed in seeds for name in SEED_FILES)]
+
+    @property
     def name(self) -> str:
         """What the run is called."""
-        return Path(self.source).name.split(".")[0]
+        return run_name(self.source)
 
 
 CONFIG = "the config.json of a run of adt classify"
@@ -130,12 +138,14 @@ def classify(
     )  # fmt: skip
     folder = out or Path("runs") / f"classify-{settings.name}"
     parts = {s: load(settings, s).split(cast(Split, split), train_share, s) for s in range(seed, seed + seeds)}
-    open_folder(folder, settings, resume)
-    results = [run_seed(settings, s, *parts[s], folder / f"seed-{s}", resume) for s in parts]
-
-    rows = summarise(results)
-    classification.write_table(folder / "table.csv", rows, deviations=seeds > 1)
-    show(settings, results, rows, folder)
+    about = str(Path(source).resolve()) if Path(source).exists() else source
+    with own_folder(folder, "classify", settings.names, about, given=out is not None) as own:
+        prepare_folder(own, settings, resume)
+        results = [run_seed(settings, s, *parts[s], own, resume) for s in parts]
+        rows = summarise(results)
+        with own.writing("table.csv") as temporary:
+            classification.write_table(temporary, rows, deviations=seeds > 1)
+        show(settings, results, rows, own)
     if not any(result.trained for result in results):
         console.print(f"this run had already finished its {episodes} episodes: nothing was trained", soft_wrap=True)
     console.print(f"table, policies and pictures are in {folder}", soft_wrap=True)
@@ -164,41 +174,39 @@ def load(settings: ClassifySettings, seed: int) -> Samples:
     return read_samples(path, label_column=settings.label_column, features=list(settings.features) or None)
 
 
-def open_folder(folder: Path, settings: ClassifySettings, resume: bool) -> None:
-    """Write config.json; check that a folder that is there is such a run and, to resume it, one of these settings.
+def place_of(seed: int) -> str:
+    """Return where in the run's folder the files of a seed are."""
+    return f"seed-{seed}"
+
+
+def prepare_folder(folder: Folder, settings: ClassifySettings, resume: bool) -> None:
+    """Write config.json; check that a run to resume had these settings, or remove what is left of the one before.
 
     Raises:
-        FileExistsError: If the folder holds something else.
         FileNotFoundError: If there is no run to resume.
         InputError: If the run to resume had other settings.
     """
-    config = folder / "config.json"
-    if not config.is_file():
-        if resume:
-            raise FileNotFoundError(f"no run to resume in {folder}: it holds no config.json")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise FileExistsError(f"{folder} exists and holds no config.json, so it is not ours to replace")
+    config = folder.path / "config.json"
     given = as_json(settings)
     if not resume:
-        for stale in folder.glob("seed-*"):
-            shutil.rmtree(stale)
+        folder.remove("seed-")
     else:
         kept = as_dataclass(Kept, read_json(config, CONFIG), f"{config} is not {CONFIG}", others=True)
         before = kept.settings
         for name in sorted(set(given) - MAY_CHANGE):
             if before.get(name) != given[name]:
                 raise InputError(
-                    f"the run in {folder} had {name}={before.get(name)!r}, not {given[name]!r}; "
+                    f"the run in {folder.path} had {name}={before.get(name)!r}, not {given[name]!r}; "
                     "resume it with the same settings or choose another --out"
                 )
         if (played := whole("episodes", before.get("episodes"))) > given["episodes"]:
-            raise InputError(f"the run in {folder} had {played} episodes; resume it with no fewer")
-    with replacing(config) as temporary:
+            raise InputError(f"the run in {folder.path} had {played} episodes; resume it with no fewer")
+    with folder.writing(config.name) as temporary:
         temporary.write_text(json.dumps({"settings": given, **versions()}, indent=2) + "\n")
 
 
 def run_seed(
-    settings: ClassifySettings, seed: int, train: Samples, test: Samples, folder: Path, resume: bool
+    settings: ClassifySettings, seed: int, train: Samples, test: Samples, folder: Folder, resume: bool
 ) -> SeedResult:
     """Train the agents of one seed, write policy and scaling, and judge the test part with every method."""
     env = gym.make(
@@ -208,10 +216,11 @@ def run_seed(
         shuffle=settings.shuffle,
         episode_samples=settings.episode_samples,
     )
-    scale = Standardiser.fit(train)
-    write_scaling(folder / "standardiser.json", scale, resume)
-    agent, trained = train_agent(env, settings, seed, folder / "checkpoint.pt", resume)
-    agent.save(folder / "policy.npz")
+    scale, place = Standardiser.fit(train), place_of(seed)
+    write_scaling(folder, f"{place}/standardiser.json", scale, resume)
+    agent, trained = train_agent(env, settings, seed, folder, resume)
+    with folder.writing(f"{place}/policy.npz") as temporary:
+        agent.save(temporary)
     values = agent.q_values(scale(test))
     verdicts = [Verdicts("dqn", values.argmax(axis=1) == 1, values[:, 1] - values[:, 0])]
     if settings.sb3:
@@ -220,12 +229,12 @@ def run_seed(
     return SeedResult(test, verdicts, advantage_error(values, reward_table(settings.reward), test.labels), trained)
 
 
-def write_scaling(path: Path, scale: Standardiser, resume: bool) -> None:
+def write_scaling(folder: Folder, name: str, scale: Standardiser, resume: bool) -> None:
     """Write the scaling that the policy needs; a resumed run must find the one it had."""
-    given = as_json(scale)
+    path, given = folder.path / name, as_json(scale)
     if resume and path.is_file() and read_json(path, "the scaling of a policy") != given:
         raise InputError(f"the training part is not the one of {path}: the table has changed; start a new run")
-    with replacing(path) as temporary:
+    with folder.writing(name) as temporary:
         temporary.write_text(json.dumps(given, indent=2) + "\n")
 
 
@@ -245,11 +254,12 @@ def advantage_error(values: np.ndarray, rewards: np.ndarray, labels: np.ndarray)
 
 
 def train_agent(
-    env: gym.Env[Any, Any], settings: ClassifySettings, seed: int, checkpoint: Path, resume: bool
+    env: gym.Env[Any, Any], settings: ClassifySettings, seed: int, folder: Folder, resume: bool
 ) -> tuple[SamplesDQN, int]:
     """Train under a progress bar, from the checkpoint if asked to; return the agent and the episodes trained now."""
-    if resume and checkpoint.is_file():
-        agent = SamplesDQN.resume(checkpoint, env)
+    checkpoint = f"{place_of(seed)}/checkpoint.pt"
+    if resume and (folder.path / checkpoint).is_file():
+        agent = SamplesDQN.resume(folder.path / checkpoint, env)
     else:
         agent = SamplesDQN(env, seed, gamma=settings.gamma, double=settings.double)
     begun = agent.episodes
@@ -260,7 +270,8 @@ def train_agent(
 
         while agent.episodes < settings.episodes:
             agent.learn(min(CHECKPOINT_EVERY, settings.episodes - agent.episodes), show_episode)
-            agent.save_checkpoint(checkpoint)
+            with folder.writing(checkpoint) as temporary:
+                agent.save_checkpoint(temporary)
     return agent, agent.episodes - begun
 
 
@@ -290,7 +301,7 @@ def summarise(results: Sequence[SeedResult]) -> list[Summary]:
     ]
 
 
-def show(settings: ClassifySettings, results: Sequence[SeedResult], rows: Sequence[Summary], folder: Path) -> None:
+def show(settings: ClassifySettings, results: Sequence[SeedResult], rows: Sequence[Summary], folder: Folder) -> None:
     """Print the report of the DQN and the table, draw the pictures."""
     decisions = np.concatenate([result.verdicts[0].decisions for result in results])
     labels = np.concatenate([result.test.labels for result in results])
@@ -305,9 +316,11 @@ def show(settings: ClassifySettings, results: Sequence[SeedResult], rows: Sequen
         soft_wrap=True,
         highlight=False,
     )
-    classification.draw_confusion(folder / "confusion.png", decisions, labels, f"dqn on {describe(settings)}")
+    with folder.writing("confusion.png") as temporary:
+        classification.draw_confusion(temporary, decisions, labels, f"dqn on {describe(settings)}")
     title = f"{settings.name}, test part of seed {settings.seed} ({len(first.test)} samples)"
-    classification.draw_precision_recall(folder / "precision_recall.png", first.verdicts, first.test.labels, title)
+    with folder.writing("precision_recall.png") as temporary:
+        classification.draw_precision_recall(temporary, first.verdicts, first.test.labels, title)
 
 
 def describe(settings: ClassifySettings) -> str:

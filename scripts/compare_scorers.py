@@ -1,6 +1,5 @@
 """`adt compare-scorers SOURCE`: auto-encoders, or any scorers, side by side under one static threshold each."""
 
-import csv
 import json
 import time
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from adt_gym import scoring
 from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.evaluation.scorers import ScorerReport, evaluate_baselines, evaluate_scorer
 from adt_gym.evaluation.split import Split
-from adt_gym.files import replacing_folder
+from adt_gym.folders import Folder, own_folder
 from adt_gym.scoring.curves import PARTS, training_curves
 from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scoring.torch_scorer import TorchScorer
@@ -26,6 +25,7 @@ from adt_gym.scripts.options import takes
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.tables import COMPOSITE, TEXT, caption_of, composite_note, new_table, number, reasons_note, yes_no
 from adt_gym.series import ScoredSeries, Series
+from adt_gym.spreadsheet import write_csv
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,9 @@ def compare_scorers(
         source, tuple(scorer or scoring.AUTOENCODERS), scaling, epochs, seed, device,
     )  # fmt: skip
     folder = out or Path("runs") / f"{settings.source.name}-scorers"
-    with replacing_folder(folder, marker="config.json") as temporary:
-        _compare(settings, temporary, every)
+    names, about = ("config.json", "table.csv", "curves.png"), sources.source_of(settings.source)
+    with own_folder(folder, "compare-scorers", names, about, given=out is not None) as own:
+        _compare(settings, own, every)
     console.print(f"table and curves are in {folder}", soft_wrap=True)
 
 
@@ -100,11 +101,11 @@ def make_scorer(name: str, *, epochs: int, device: str | None, scaling: str | No
     return made
 
 
-def _compare(settings: CompareScorersSettings, folder: Path, every: bool) -> None:
+def _compare(settings: CompareScorersSettings, folder: Folder, every: bool) -> None:
     source = sources.load(settings.source, settings.seed)
     split = cutting.split(settings.source, source.series)
     rows = []
-    for name in settings.scorers:
+    for name in (*settings.scorers, *(one for one in scoring.SIMPLE if one not in settings.scorers)):
         made = make_scorer(
             name,
             epochs=settings.epochs,
@@ -119,11 +120,13 @@ def _compare(settings: CompareScorersSettings, folder: Path, every: bool) -> Non
         rows.append(ScorerRow(evaluate_scorer(made.label, train, test), seconds, getattr(made, "curve", [])))
     rows += baseline_rows(train, test, settings.seed)
     config = {"settings": asdict(settings), "source": asdict(source.summary)}
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    _write(folder / "table.csv", rows)
     curves = {row.report.method: row.curve for row in rows if row.curve}
-    if curves:
-        training_curves(folder / "curves.png", curves)
+    with folder.part("whole") as whole:
+        (whole / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        _write(whole / "table.csv", rows)
+        if curves:
+            training_curves(whole / "curves.png", curves)
+    folder.move_in({"whole": ""})
     title = f"{settings.source.name}: {sum(map(len, test)):,} windows that no training saw"
     for table in scorer_tables(rows, title, every):
         console.print(table)
@@ -216,9 +219,7 @@ def _curves_table(rows: Sequence[ScorerRow]) -> Table:
 def _write(path: Path, rows: Sequence[ScorerRow]) -> None:
     """Write one row per method: its report and, of a scorer, the last epoch of its curves and the seconds."""
     losses = [f.name for f in fields(Epoch) if f.name != "epoch"]
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([*(f.name for f in fields(ScorerReport)), *losses, "seconds"])
-        for row in rows:
-            last = [getattr(row.curve[-1], name) if row.curve else None for name in losses]
-            writer.writerow([*asdict(row.report).values(), *last, row.seconds])
+    header = [*(f.name for f in fields(ScorerReport)), *losses, "seconds"]
+    last = [[getattr(row.curve[-1], name) if row.curve else None for name in losses] for row in rows]
+    found = ([*asdict(row.report).values(), *ends, row.seconds] for row, ends in zip(rows, last, strict=True))
+    write_csv(path, header, found)

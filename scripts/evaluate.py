@@ -11,24 +11,29 @@ from adt_gym.agents.sb3 import load_policy
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.compare import compare, write_table
 from adt_gym.evaluation.composite import DEADLINE
+from adt_gym.files import unsealed
+from adt_gym.folders import check_file, own_file
+from adt_gym.scripts import options
 from adt_gym.scripts.progress import console
 from adt_gym.scripts.run import baselines
 from adt_gym.scripts.tables import copying, further_tables, table
 from adt_gym.scripts.train import Agent, TrainSettings, read_settings
+from adt_gym.series import InputError
 
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="the folder of a run of `adt train`")],
     series: Annotated[str, typer.Option(help="a packaged name, an .npz file of scored series, or a folder")],
-    out: Annotated[Path | None, typer.Option(help="where to write the table; table.csv in the run by default")] = None,
-    deadline: Annotated[int, options.whole("windows in which an event must be flagged to count as found (composite F1)")] = DEADLINE,
+    out: Annotated[Path | None, typer.Option(help="the table; table.csv in the run by default")] = None,
+    deadline: options.Deadline = DEADLINE,
     every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading one")] = False,
 ) -> None:
     """Evaluate a saved policy. The static threshold is fitted on the series that the policy was trained on.
 
-    Nothing is unpickled: of an SB3 zip only the weights are read.
+    A file that adt did not write is not replaced. Nothing is unpickled: of an SB3 zip only the weights are read.
     """
-    settings = read_settings(run)
+    settings, path = read_settings(run), out or run / "table.csv"
+    check_file(path)
     policy = thresholds.Policy(load(run, settings), hold=settings.hold, **settings.env_kwargs)
     test = resolve(series)
     methods = [policy, *baselines(settings.feedback_delay, settings.seed)]
@@ -40,8 +45,8 @@ def evaluate(
         console.print(copying(rows, settings.feedback_delay), soft_wrap=True)
     if series == settings.series:
         console.print("these are the series that the policy was trained on", soft_wrap=True)
-    path = out or run / "table.csv"
-    write_table(path, rows)
+    with own_file(path, "evaluate") as temporary:
+        write_table(temporary, rows)
     console.print(f"the table is in {path}", soft_wrap=True)
 
 
@@ -57,4 +62,8 @@ def load(run: Path, settings: TrainSettings) -> Any:
         raise FileNotFoundError(f"no policy in {run}: finish its training first (adt train --resume)")
     if settings.agent == Agent.REFERENCE:
         return ReferenceDQN.load(path)
+    try:
+        unsealed(path)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
     return load_policy(path, "dqn" if settings.agent == Agent.SB3_DQN else "ppo")

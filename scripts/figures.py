@@ -13,7 +13,8 @@ from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.checks import share, whole
 from adt_gym.evaluation.events import runs as runs_of
 from adt_gym.evaluation.results import RunResults, read_run
-from adt_gym.files import replacing
+from adt_gym.files import visible
+from adt_gym.folders import check_file, own_file
 from adt_gym.scripts.progress import console
 from adt_gym.scripts.run import run as make_run
 
@@ -31,22 +32,30 @@ def figures(
     benchmarks: Annotated[Path, typer.Option(help="where adt benchmark left its pictures")] = Path("benchmarks"),
     out: Annotated[Path, typer.Option(help="where all pictures go")] = Path("docs/figures"),
 ) -> None:
-    """Make all static pictures: of a run on yahoo_like, of ADT-v0, and of what other commands left."""
+    """Make all static pictures: of a run on yahoo_like, of ADT-v0, and of what other commands left.
+
+    A picture that adt did not make is not replaced.
+    """
+    repeated = visible(reproduced, "reproduce-*/*.png")
+    copies = {path: out / f"{path.parent.name.removeprefix('reproduce-')}.png" for path in repeated}
+    copies |= {path: out / f"{path.parent.name}.png" for path in visible(reproduced, "frontier*/frontier.png")}
+    copies |= {path: out / f"benchmark-{path.name}" for path in visible(benchmarks, "*.png")}
+    drawn = [out / "detections.png", out / "adt-v0.png"]
+    for path in (*drawn, *copies.values()):
+        check_file(path)
     if not run.exists():
         make_run("yahoo_like", out=run)
     results = read_run(run)
     shown = int(np.argmax([len(runs_of(one.labels)[0]) for one in results.test]))
-    drawn = [out / "detections.png", out / "adt-v0.png"]
     panels = {method: each[shown] for method, each in results.detections.items() if method in plots.PICTURED}
-    plots.detection_panels(drawn[0], results.test[shown], panels)
-    draw_frame(drawn[1], results, ReferenceDQN.load(run / "policy.npz"), shown)
-    for source in sorted(reproduced.glob("reproduce-*/*.png")):
-        drawn.append(copy(source, out / f"{source.parent.name.removeprefix('reproduce-')}.png"))
-    for source in sorted(reproduced.glob("frontier*/frontier.png")):
-        drawn.append(copy(source, out / f"{source.parent.name}.png"))
-    for source in sorted(benchmarks.glob("*.png")):
-        drawn.append(copy(source, out / f"benchmark-{source.name}"))
-    for path in drawn:
+    with own_file(drawn[0], "figures") as temporary:
+        plots.detection_panels(temporary, results.test[shown], panels)
+    with own_file(drawn[1], "figures") as temporary:
+        draw_frame(temporary, results, ReferenceDQN.load(run / "policy.npz"), shown)
+    for source, target in copies.items():
+        with own_file(target, "figures") as temporary:
+            shutil.copyfile(source, temporary)
+    for path in (*drawn, *copies.values()):
         console.print(str(path), soft_wrap=True)
 
 
@@ -67,12 +76,4 @@ def draw_frame(path: Path, results: RunResults, agent: ReferenceDQN, shown: int)
         window += hold
     picture = np.asarray(env.render())
     env.close()
-    with replacing(path) as temporary:
-        imsave(temporary, picture)
-
-
-def copy(source: Path, target: Path) -> Path:
-    """Copy a picture; return where it is now."""
-    with replacing(target) as temporary:
-        shutil.copyfile(source, temporary)
-    return target
+    imsave(path, picture)

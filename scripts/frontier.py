@@ -18,8 +18,8 @@ from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.evaluation.frontier import NEVER, FrontierRow, over_delays, panel, settings_of, write_rows
 from adt_gym.evaluation.grid import digest
 from adt_gym.feedback import Feedback
-from adt_gym.files import replacing
-from adt_gym.frontier_report import KIND, is_frontier
+from adt_gym.folders import Folder, check_folder, own_folder
+from adt_gym.frontier_report import KIND
 from adt_gym.reading import as_dataclass, read_json
 from adt_gym.scripts import options
 from adt_gym.scripts import source as sources
@@ -31,8 +31,10 @@ from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.versions import versions
 from adt_gym.scripts.workers import finish, processes
 from adt_gym.series import InputError, ScoredSeries
+from adt_gym.written import CELLS
 
 FEEDBACK = ("full", "alerts")
+FILES = ("config.json", "table.csv", "frontier.png")
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def frontier(
     out: Annotated[Path, typer.Option(help="folder of the results; finished cells in it are kept")] = Path(
         "runs/frontier"
     ),
-    deadline: Annotated[int, options.whole("windows in which an event must be flagged to count as found (composite F1)")] = DEADLINE,
+    deadline: options.Deadline = DEADLINE,
     every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading ones")] = False,
 ) -> None:
     """Train on some series, test on others, for every delay of the labels; an interrupted run goes on where it was.
@@ -165,24 +167,26 @@ def frontier(
         tuple(feedback or FEEDBACK), tuple(label_noise or (0.0,)), seeds, scorer, epochs, episodes, deadline, source,
     )  # fmt: skip
     scoring.make(scorer)  # refuses an unknown name before anything is written
+    check_folder(out, KIND, FILES)
     conditions, rounds = settings.conditions, read_rounds(settings)
-    open_folder(out, settings, rounds)
-    cells = [
-        Cell(learned, tested, conditions, seed, episodes, deadline)
-        for seed, scores in score_all(settings, rounds, cache, jobs).items()
-        for learned, tested in (([scores[one] for one in others], scores[one]) for others, one in rounds)
-    ]
-    outcomes = {cell: kept for cell in cells if (kept := read(out, cell))}
-    if outcomes:
-        console.print(f"{len(outcomes)} of {len(cells)} cells were finished before")
-    left = [cell for cell in cells if cell not in outcomes]
-    if left:
-        with processes(run_cell, min(jobs, len(left))) as workers, bar("cells", len(left)) as advance:
-            for cell, outcome, _, error in finish(workers, left):
-                outcomes[cell] = outcome or Outcome(error=error)
-                write(out, cell, outcomes[cell])
-                advance(f"{cell.test.name} seed {cell.seed}")
-    conclude(out, [row for cell in cells for row in outcomes[cell].rows], deadline, every)
+    with own_folder(out, KIND, FILES) as folder:
+        write_config(folder, settings, rounds)
+        cells = [
+            Cell(learned, tested, conditions, seed, episodes, deadline)
+            for seed, scores in score_all(settings, rounds, cache, jobs).items()
+            for learned, tested in (([scores[one] for one in others], scores[one]) for others, one in rounds)
+        ]
+        outcomes = {cell: kept for cell in cells if (kept := read(out, cell))}
+        if outcomes:
+            console.print(f"{len(outcomes)} of {len(cells)} cells were finished before")
+        left = [cell for cell in cells if cell not in outcomes]
+        if left:
+            with processes(run_cell, min(jobs, len(left))) as workers, bar("cells", len(left)) as advance:
+                for cell, outcome, _, error in finish(workers, left):
+                    outcomes[cell] = outcome or Outcome(error=error)
+                    write(folder, cell, outcomes[cell])
+                    advance(f"{cell.test.name} seed {cell.seed}")
+        conclude(folder, [row for cell in cells for row in outcomes[cell].rows], deadline, every)
     if failed := [cell for cell in cells if outcomes[cell].error]:
         for cell in failed:
             what = f"failed: {cell.test.name} seed {cell.seed}: {outcomes[cell].error}"
@@ -259,25 +263,18 @@ def run_cell(cell: Cell) -> Outcome:
 # The folder
 
 
-def open_folder(folder: Path, settings: FrontierSettings, rounds: Sequence[Round]) -> None:
-    """Write config.json, with what the sources were taken for.
-
-    Raises:
-        FileExistsError: If the folder holds something else than a frontier.
-    """
-    empty = folder.is_dir() and not any(folder.iterdir())
-    if folder.exists() and not empty and not is_frontier(folder):
-        raise FileExistsError(f"{folder} exists and is not a frontier to go on with; choose another folder (--out)")
-    with replacing(folder / "config.json") as temporary:
-        servers = [server for others, one in rounds for server in (*others, one)]
-        taken = [asdict(one) for one in {server.summary.source: server.summary for server in servers}.values()]
-        content = {"kind": KIND, "settings": asdict(settings), "sources": taken, **versions()}
+def write_config(folder: Folder, settings: FrontierSettings, rounds: Sequence[Round]) -> None:
+    """Write config.json, with what the sources were taken for."""
+    servers = [server for others, one in rounds for server in (*others, one)]
+    taken = [asdict(one) for one in {server.summary.source: server.summary for server in servers}.values()]
+    content = {"kind": KIND, "settings": asdict(settings), "sources": taken, **versions()}
+    with folder.writing("config.json") as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def write(folder: Path, cell: Cell, outcome: Outcome) -> None:
+def write(folder: Folder, cell: Cell, outcome: Outcome) -> None:
     """Keep what became of a cell."""
-    with replacing(folder / "cells" / f"{cell.key}.json") as temporary:
+    with folder.writing(f"{CELLS}{cell.key}.json") as temporary:
         temporary.write_text(json.dumps(asdict(outcome), indent=2) + "\n")
 
 
@@ -294,9 +291,10 @@ def read(folder: Path, cell: Cell) -> Outcome | None:
     return None if kept.error else kept
 
 
-def conclude(folder: Path, rows: Sequence[FrontierRow], deadline: int = DEADLINE, every: bool = False) -> None:
+def conclude(folder: Folder, rows: Sequence[FrontierRow], deadline: int = DEADLINE, every: bool = False) -> None:
     """Write the table, print the leading tables or all, draw the picture, say where all is."""
-    table = write_rows(folder / "table.csv", rows)
+    with folder.writing("table.csv") as temporary:
+        table = write_rows(temporary, rows)
     if rows:
         settings = settings_of(table)
         for feedback, noise in settings:
@@ -306,9 +304,10 @@ def conclude(folder: Path, rows: Sequence[FrontierRow], deadline: int = DEADLINE
                 console.print(*further_tables(rows_here, feedback, noise), sep="")
         least = min(noise for _, noise in settings)
         curves = {kind: over_delays(panel(table, kind, noise)).mean for kind, noise in settings if noise == least}
-        plots.frontier_curves(folder / "frontier.png", curves)
+        with folder.writing("frontier.png") as temporary:
+            plots.frontier_curves(temporary, curves)
     unmeasured = table[table["f1"].isna()].drop_duplicates(["method", "series", "seed", "delay"])
     for one in unmeasured.itertuples():
         what = f"no figures for {one.method}, delay {one.delay}, on {one.series}, seed {one.seed}: {one.detail}"
         console.print(what, style="yellow", markup=False, soft_wrap=True)
-    console.print(f"{folder} holds table.csv, frontier.png, config.json, cells", soft_wrap=True)
+    console.print(f"{folder.path} holds table.csv, frontier.png, config.json, cells", soft_wrap=True)

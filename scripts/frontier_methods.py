@@ -96,7 +96,7 @@ class BestPyThresh:
 
 def without_labels(pythresh: Sequence[str], seed: int = 0) -> list[tuple[str, thresholds.Thresholder]]:
     """Return, by the names of their rows, the methods that are told no label of the series they judge."""
-    names = ("static", "rolling_quantile", "dspot", "always", "never")
+    names = ("static", "rolling_quantile", "dspot", "online_fdr", "always", "never")
     rules = [(name, thresholds.make(name)) for name in names]
     return [*rules, ("random", thresholds.make("random", seed=seed)), (BestPyThresh.name, BestPyThresh(pythresh))]
 

@@ -2,10 +2,8 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from functools import lru_cache
-from multiprocessing import get_context
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +20,12 @@ from adt_gym.envs.thresholding import THRESHOLDS
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.evaluation.timing import Spread
 from adt_gym.files import replacing
+from adt_gym.folders import own_file
 from adt_gym.mdp import ThresholdingMDP, solve
 from adt_gym.plan import outputs
 from adt_gym.reading import as_dataclass, read_json
 from adt_gym.scripts.progress import bar
+from adt_gym.scripts.workers import finish, processes
 from adt_gym.series import InputError, ScoredSeries
 
 AGENTS = {"sb3": "SB3 DQN", "reference": "reference DQN"}
@@ -148,24 +148,20 @@ def run_cells(settings: LearnSettings, seeds: Iterable[int], folder: Path, jobs:
     missing = [pair for pair in wanted if pair not in cells]
     if not missing:
         return [cells[pair] for pair in wanted]
-    # Fresh processes: a fork would take over torch's threads in an unknown state.
-    pool = ProcessPoolExecutor(min(jobs, len(missing)), mp_context=get_context("spawn"))
-    try:
-        futures = [pool.submit(train_cell, agent, seed, settings, stretch) for agent, seed in missing]
-        with bar("agents trained", len(missing)) as advance:
-            for future in as_completed(futures):
-                cell = future.result()
-                pair = cell.agent, cell.seed
-                cells[pair] = cell
-                write_cell(paths[pair], cell)
-                advance(f"{cell.agent}, seed {cell.seed}")
-    finally:
-        pool.shutdown(cancel_futures=True)
+    work = partial(train_cell, settings=settings, stretch=stretch)
+    with processes(work, min(jobs, len(missing))) as workers, bar("agents trained", len(missing)) as advance:
+        for pair, cell, _, error in finish(workers, missing):
+            if error:
+                raise ChildProcessError(f"{pair[0]}, seed {pair[1]}, could not be trained: {error}")
+            cells[pair] = cell
+            write_cell(paths[pair], cell)
+            advance(f"{cell.agent}, seed {cell.seed}")
     return [cells[pair] for pair in wanted]
 
 
-def train_cell(agent: str, seed: int, settings: LearnSettings, stretch: ScoredSeries) -> Cell:
+def train_cell(of: tuple[str, int], settings: LearnSettings, stretch: ScoredSeries) -> Cell:
     """Train one agent from one seed and run its greedy policy."""
+    agent, seed = of
     env = gym.make("ADT-v0", series=stretch)
     hyperparameters: dict[str, Any] = {"learning_rate": settings.learning_rate, "gamma": settings.gamma}
     train = train_reference if agent == "reference" else train_sb3
@@ -199,7 +195,7 @@ def train_sb3(
 
 def write_cell(path: Path, cell: Cell) -> None:
     """Keep a cell."""
-    with replacing(path) as temporary:
+    with own_file(path, "benchmark") as temporary:
         temporary.write_text(json.dumps(asdict(cell)) + "\n")
 
 

@@ -21,6 +21,10 @@ def whole(help: str | None = None, least: int = 1, most: int = MOST) -> Any:
     return typer.Option(min=least, max=most, help=help)
 
 
+Deadline = Annotated[int, whole("windows in which an event must be flagged to count as found (composite F1)")]
+"""The option of all commands whose tables show the composite F1."""
+
+
 def seed(help: str | None = None) -> Any:
     """Return an option that takes a seed."""
     return whole(help, 0, MAX_SEED)

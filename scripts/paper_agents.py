@@ -2,28 +2,28 @@
 
 import json
 import os
-import signal
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 
 from adt_gym.agents.reference_dqn import ReferenceDQN
-from adt_gym.files import replacing
+from adt_gym.files import unsealed
+from adt_gym.folders import Folder
 from adt_gym.reading import as_dataclass, read_json
 from adt_gym.scripts.paper import Setting
 from adt_gym.scripts.progress import bar
+from adt_gym.scripts.workers import finish, processes
 from adt_gym.series import ScoredSeries
 from adt_gym.thresholds import Policy
+from adt_gym.written import CELLS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
     """One agent to train: a point of an experiment's grid.
 
@@ -32,7 +32,8 @@ class Cell:
         seed: Of the agent, and of the draw of its labelled windows.
         episodes: Of its training.
         labelled: What it is trained on.
-        folder: Where it is kept: its policy (.npz) and its record (.json).
+        folder: Of the experiment, where it is kept among the cells: its policy (.npz) and its record (.json).
+        work: Where both are written.
     """
 
     setting: Setting
@@ -40,6 +41,7 @@ class Cell:
     episodes: int
     labelled: list[ScoredSeries]
     folder: Path
+    work: Path
 
     @property
     def name(self) -> str:
@@ -50,12 +52,12 @@ class Cell:
     @property
     def policy(self) -> Path:
         """The file of the policy."""
-        return self.folder / f"{self.name}.npz"
+        return self.folder / CELLS / f"{self.name}.npz"
 
     @property
     def record(self) -> Path:
         """The file that says how it was trained and how that went; written last."""
-        return self.folder / f"{self.name}.json"
+        return self.folder / CELLS / f"{self.name}.json"
 
     def settings(self) -> dict[str, Any]:
         """Return all that the agent depends on; the data as a digest."""
@@ -66,7 +68,10 @@ class Cell:
 
     def finished(self) -> bool:
         """Return whether it has been trained with the same settings."""
-        if not (self.record.is_file() and self.policy.is_file()):
+        try:
+            unsealed(self.policy)
+            return bool(json.loads(self.record.read_text())["settings"] == self.settings())
+        except (OSError, ValueError, KeyError, TypeError):
             return False
         return Record.read(self.record).settings == self.settings()
 
@@ -122,13 +127,15 @@ def env_options(setting: Setting) -> dict[str, Any]:
     return {"k": setting.k, "alpha": setting.alpha, "beta": 1 - setting.alpha}
 
 
-def train_agents(cells: Sequence[Cell], jobs: int) -> list[TrainedAgent]:
-    """Train the agents that are not finished yet, ``jobs`` at a time, under a progress bar; return all."""
+def train_agents(cells: Sequence[Cell], jobs: int, folder: Folder) -> list[TrainedAgent]:
+    """Train the agents that are not finished yet, ``jobs`` at a time, under a progress bar; keep and return all."""
     missing = [cell for cell in cells if not cell.finished()]
     with bar("agents", len(cells)) as advance:
         for _ in range(len(cells) - len(missing)):
             advance("found")
         for cell in _train_all(missing, jobs):
+            for kept in (cell.policy, cell.record):  # the record comes last: it says that the cell is finished
+                folder.place(CELLS + kept.name, cell.work / kept.name)
             advance(cell.name)
     return [TrainedAgent.load(cell) for cell in cells]
 
@@ -137,29 +144,24 @@ def _train_all(cells: Sequence[Cell], jobs: int) -> Iterator[Cell]:
     if min(jobs, len(cells)) <= 1:
         yield from map(train_cell, cells)
         return
-    # Ctrl-C reaches the workers too: the default action ends them at once, without a traceback each.
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_DFL))
-    with pool:
-        futures = [pool.submit(train_cell, cell) for cell in cells]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with processes(train_cell, min(jobs, len(cells))) as workers:
+        for end in finish(workers, cells):
+            if end.error:
+                raise ChildProcessError(f"agent {end.task.name} could not be trained: {end.error}")
+            yield end.result
 
 
 def train_cell(cell: Cell) -> Cell:
-    """Train one agent with the authors' hyper-parameters and keep it."""
+    """Train one agent with the authors' hyper-parameters and write it down."""
     env = gym.make("ADT-v0", series=tuple(cell.labelled), **env_options(cell.setting))
     agent = ReferenceDQN(env, cell.seed, hold=cell.setting.hold)
     rewards: list[float] = []
     started = time.process_time()  # not the clock's: other agents train at the same time
     agent.learn(cell.episodes, lambda report: rewards.append(round(report.reward, 6)))
     seconds = time.process_time() - started
-    agent.save(cell.policy)
-    with replacing(cell.record) as temporary:
-        temporary.write_text(json.dumps({"settings": cell.settings(), "seconds": seconds, "rewards": rewards}))
+    agent.save(cell.work / cell.policy.name)
+    record = {"settings": cell.settings(), "seconds": seconds, "rewards": rewards}
+    (cell.work / cell.record.name).write_text(json.dumps(record))
     return cell
 
 

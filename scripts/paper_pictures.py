@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def draw(
-    folder: Path,
+    path: Path,
     what: What,
     dataset: Dataset,
     results: Sequence["Result"],
@@ -28,10 +28,10 @@ def draw(
     test: Sequence[ScoredSeries],
     detections: Mapping[str, Sequence[Detection]],
 ) -> None:
-    """Draw the picture of a table or figure into ``WHAT.png``.
+    """Draw the picture of a table or figure into an image file.
 
     Args:
-        folder: Where to.
+        path: The file.
         what: The table or figure.
         dataset: The name of the data.
         results: The rows of its table.
@@ -39,7 +39,6 @@ def draw(
         test: What was evaluated.
         detections: By the method's name, of its first run, one per series of ``test``.
     """
-    path = folder / f"{what}.png"
     bars = [figures.Bar(row.method, row.interval, row.saw_labels) for row in results]
     varied = [(row.setting, bar, row.seconds) for row, bar in zip(results, bars, strict=True) if row.setting]
     references = bars[len(varied) :]

@@ -2,14 +2,13 @@
 
 import json
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 
 import numpy as np
 
 from adt_gym import data
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.split import draw_labelled, split_by_share
-from adt_gym.files import replacing_folder
+from adt_gym.folders import Folder
 from adt_gym.reading import read_json
 from adt_gym.scored_files import load_scored, save_scored
 from adt_gym.scoring.autoencoder import AutoEncoder
@@ -64,7 +63,14 @@ class PaperScores:
         return draw_labelled(self.pool, round(share * sum(map(len, self.whole))), seed)
 
 
-def prepare(settings: ScoreSettings, folder: Path) -> PaperScores:
+SCORES = "scores"
+"""Where in the folder of an experiment its scores are kept."""
+
+NAMES = [f"{SCORES}/{name}" for name in ("settings.json", *(f"{one.name}.npz" for one in fields(PaperScores)))]
+"""The files there."""
+
+
+def prepare(settings: ScoreSettings, folder: Folder) -> PaperScores:
     """Return the scores: the packaged ones, those in ``folder`` if they were made with the same settings, or new ones.
 
     Raises:
@@ -73,17 +79,18 @@ def prepare(settings: ScoreSettings, folder: Path) -> PaperScores:
     """
     if settings.dataset == "yahoo_like":
         return _packaged(settings)
-    marker, names = folder / "settings.json", [f.name for f in fields(PaperScores)]
-    kept = "the settings of kept scores: delete its folder to have them made again"
-    if marker.is_file() and read_json(marker, kept) == asdict(settings):
-        return PaperScores(**{name: load_scored(folder / f"{name}.npz") for name in names})
+    kept, names = folder.path / SCORES, [f.name for f in fields(PaperScores)]
+    what = "the settings of kept scores: delete its folder to have them made again"
+    if (kept / "settings.json").is_file() and read_json(kept / "settings.json", what) == asdict(settings):
+        return PaperScores(**{name: load_scored(kept / f"{name}.npz") for name in names})
     series = _load(settings)
     scorer = AutoEncoder(window=settings.window, epochs=settings.epochs)
     scores = (_of_plant if settings.dataset in PLANTS else _of_many)(scorer, series, settings)
-    with replacing_folder(folder, marker.name) as temporary:
+    with folder.part(SCORES) as part:
         for name in names:
-            save_scored(temporary / f"{name}.npz", getattr(scores, name))
-        (temporary / marker.name).write_text(json.dumps(asdict(settings)))
+            save_scored(part / f"{name}.npz", getattr(scores, name))
+        (part / "settings.json").write_text(json.dumps(asdict(settings)))
+    folder.move_in({SCORES: SCORES})
     return scores
 
 

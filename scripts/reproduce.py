@@ -1,6 +1,5 @@
 """`adt reproduce WHAT`: a table or figure of the paper, on packaged data or on the user's copy of the paper's data."""
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,17 +16,17 @@ from adt_gym.evaluation.composite import DEADLINE, composite_f1
 from adt_gym.evaluation.events import false_alarms_per_day, find_events
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.evaluation.robustness import mean_and_std, subset_scores, wilcoxon_p
-from adt_gym.files import replacing
-from adt_gym.reading import read_json
+from adt_gym.folders import Folder, own_folder
 from adt_gym.scripts import options, paper
 from adt_gym.scripts.paper import Dataset, Setting, What
 from adt_gym.scripts.paper_agents import Cell, TrainedAgent, available_jobs, train_agents
 from adt_gym.scripts.paper_pictures import draw
-from adt_gym.scripts.paper_scores import PaperScores, ScoreSettings, prepare
+from adt_gym.scripts.paper_scores import NAMES, PaperScores, ScoreSettings, prepare
 from adt_gym.scripts.paper_tables import further_table, leading_table, name_of, published_table, reported_table
 from adt_gym.scripts.progress import console
 from adt_gym.scripts.versions import versions
 from adt_gym.series import Detection, ScoredSeries
+from adt_gym.spreadsheet import write_csv
 from adt_gym.thresholds import Thresholder
 
 
@@ -134,7 +133,7 @@ def reproduce(
     out: Annotated[
         Path | None, typer.Option(help="folder of the results; runs/reproduce-WHAT-DATASET by default")
     ] = None,
-    deadline: Annotated[int, options.whole("windows in which an event must be flagged to count as found (composite F1)")] = DEADLINE,
+    deadline: options.Deadline = DEADLINE,
     every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading ones")] = False,
 ) -> None:
     """Repeat a table or figure of the ADT paper, ours beside the paper's, with the rows that explain it.
@@ -146,45 +145,37 @@ def reproduce(
     scored = ScoreSettings(dataset, None if root is None else str(root), experiment.window, share, epochs)
     settings = ReproduceSettings(what, scored, seeds, episodes, as_published, deadline)
     folder = out or Path("runs") / f"reproduce-{what}-{dataset}"
-    open_folder(folder, settings)
-    scores = prepare(scored, folder / "scores")
+    with own_folder(folder, "reproduce", ["config.json", "table.csv", f"{what}.png", *NAMES]) as own:
+        repeat(settings, own, jobs or available_jobs(), every)
+    console.print(f"table, picture, scores and agents are in {folder}", soft_wrap=True)
+
+
+def repeat(settings: ReproduceSettings, folder: Folder, jobs: int, every: bool) -> None:
+    """Make the scores, train the agents, measure all methods, show and write what came of it."""
+    what, dataset = settings.what, settings.scores.dataset
+    with folder.writing("config.json") as temporary:
+        temporary.write_text(json.dumps({"settings": asdict(settings), **versions()}, indent=2) + "\n")
+    scores = prepare(settings.scores, folder)
+    drawn = [scores.labelled(settings.scores.train_share, seed) for seed in range(settings.seeds)]
     cells = [
-        Cell(setting, seed, episodes, scores.labelled(share, seed), folder / "cells")
-        for setting in paper.settings_of(what, experiment.setting)
-        for seed in range(seeds)
+        Cell(setting, seed, settings.episodes, labelled, folder.path, folder.work)
+        for setting in paper.settings_of(what, paper.EXPERIMENTS[dataset].setting)
+        for seed, labelled in enumerate(drawn)
     ]
-    agents = train_agents(cells, jobs or available_jobs())
+    agents = train_agents(cells, jobs, folder)
 
     methods = methods_of(agents, scores)
     detections = [method.detect(scores.test) for method in methods]
     results = measure(settings, methods, detections, scores.test)
     published = None
-    if as_published:
+    if settings.as_published:
         published = measure(settings, methods, [method.detect(scores.whole) for method in methods], scores.whole)
-    write_table(folder / "table.csv", results, published)
+    with folder.writing("table.csv") as temporary:
+        write_table(temporary, results, published)
     first = {method.name: runs[0] for method, runs in zip(methods, detections, strict=True)}
-    draw(folder, what, dataset, results, agents, scores.test, first)
+    with folder.writing(f"{what}.png") as temporary:
+        draw(temporary, what, dataset, results, agents, scores.test, first)
     show(settings, scores, results, published, every)
-    console.print(f"table, picture, scores and agents are in {folder}", soft_wrap=True)
-
-
-def open_folder(folder: Path, settings: ReproduceSettings) -> None:
-    """Write config.json, unless the folder is not ours.
-
-    Raises:
-        FileExistsError: If the folder holds something else.
-    """
-    config = folder / "config.json"
-    if config.is_file():
-        found = read_json(config, "the config.json of adt reproduce")
-        settings_found = found.get("settings") if isinstance(found, dict) else None
-        ours = isinstance(settings_found, dict) and "what" in settings_found
-    else:
-        ours = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
-    if not ours:
-        raise FileExistsError(f"{folder} exists and is no folder of adt reproduce; choose another --out")
-    with replacing(config) as temporary:
-        temporary.write_text(json.dumps({"settings": asdict(settings), **versions()}, indent=2) + "\n")
 
 
 def methods_of(agents: Sequence[TrainedAgent], scores: PaperScores) -> list[Method]:
@@ -212,7 +203,7 @@ def methods_of(agents: Sequence[TrainedAgent], scores: PaperScores) -> list[Meth
     rows.append(Method("random", random))
     best = thresholds.make("static", on="test")
     rows.append(Method(best.name, [(best, scores.train)]))
-    rows.append(Method("dspot", [(thresholds.make("dspot"), scores.train)]))
+    rows += [Method(name, [(thresholds.make(name), scores.train)]) for name in ("dspot", "online_fdr")]
     return rows
 
 
@@ -324,10 +315,7 @@ def write_table(path: Path, results: Sequence[Result], published: Sequence[Resul
     rows = [csv_row(result) for result in results]
     for row, other in zip(rows, published or (), strict=False):
         row |= {f"published_{metric}": getattr(other, metric) for metric in ("precision", "recall", "f1")}
-    with replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(path, list(rows[0]), (row.values() for row in rows))
 
 
 def show(

@@ -1,6 +1,5 @@
 """`adt run SOURCE`: the whole road, from a file of values to a table of methods."""
 
-import csv
 import json
 import warnings
 from collections.abc import Mapping, Sequence
@@ -15,18 +14,19 @@ import typer
 from adt_gym import plots, thresholds
 from adt_gym.agents.reference_dqn import EpisodeReport, ReferenceDQN
 from adt_gym.data.kubernetes import kubernetes_kinds
-from adt_gym.evaluation.compare import Row, compare, evaluate, measure, write_table
+from adt_gym.evaluation.compare import COLUMNS, Row, compare, evaluate, measure, write_table
 from adt_gym.evaluation.composite import DEADLINE
-from adt_gym.evaluation.detections import save_detections
+from adt_gym.evaluation.detections import load_detections, save_detections
 from adt_gym.evaluation.events import runs
+from adt_gym.evaluation.grid import digest
 from adt_gym.evaluation.results import LearningCurve
 from adt_gym.evaluation.scorers import shares_found
 from adt_gym.evaluation.split import Split, draw_labelled, eventful_stretch
-from adt_gym.files import replacing, replacing_folder
+from adt_gym.folders import Folder, own_folder
 from adt_gym.scored_files import save_scored
 from adt_gym.scoring import Scorer
 from adt_gym.scoring.autoencoder import AutoEncoder
-from adt_gym.scoring.cache import cached_scores
+from adt_gym.scoring.cache import cache_key, cached_scores
 from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scripts import cutting, options
 from adt_gym.scripts import source as sources
@@ -36,10 +36,27 @@ from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.tables import copying, further_tables, kinds_table, seeds_table, table
 from adt_gym.scripts.versions import versions
 from adt_gym.series import InputError, ScoredSeries, Series
+from adt_gym.spreadsheet import read_csv, write_csv
 from adt_gym.thresholds.pythresh import FAST_PYTHRESH
 
 SMOOTHED = 30
 """Episodes that the reward behind the progress bar is averaged over."""
+
+FILES = (
+    "config.json",
+    "scorer.npz",
+    "scores-train.npz",
+    "scores-test.npz",
+    "policy.npz",
+    "training.csv",
+    "table.csv",
+    "detections.npz",
+    "detections.png",
+)
+"""What a seed may leave."""
+
+OUTCOME = ".outcome.json"
+"""What a finished seed came to, until the run is whole."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +96,16 @@ class RunSettings:
     seeds: int
     deadline: int = DEADLINE
 
+    @property
+    def places(self) -> dict[int, str]:
+        """Where in the run's folder each seed's files are: those of the first in the folder itself."""
+        return {seed: f"seed-{seed}" if seed > self.seed else "" for seed in range(self.seed, self.seed + self.seeds)}
+
+    @property
+    def names(self) -> list[str]:
+        """All files that the run may leave in its folder."""
+        return ["seeds.csv", *((Path(place) / name).as_posix() for place in self.places.values() for name in FILES)]
+
 
 @dataclass(frozen=True)
 class SeedOutcome:
@@ -87,10 +114,12 @@ class SeedOutcome:
     Args:
         rows: One per method.
         kinds: By method, which share of each kind of anomaly it finds; empty where kinds are unknown.
+        summary: What the source was taken for.
     """
 
     rows: list[Row]
     kinds: dict[str, dict[str, float]]
+    summary: sources.Summary
 
 
 @takes(sources.SourceSettings, "source")
@@ -119,49 +148,60 @@ def run(
     ] = 1,
     cache: Annotated[Path, typer.Option(help="where scores are kept for the next time")] = Path("runs/cache"),
     out: Annotated[Path | None, typer.Option(help="folder of the results; runs/NAME by default")] = None,
-    deadline: Annotated[int, options.whole("windows in which an event must be flagged to count as found (composite F1)")] = DEADLINE,
+    deadline: options.Deadline = DEADLINE,
     every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading one")] = False,
 ) -> None:
-    """Score a series, train an agent on a small labelled part, and compare it with other methods on the rest."""
+    """Score a series, train an agent on a small labelled part, and compare it with other methods on the rest.
+
+    In the folder only what adt run wrote there is replaced. With --seeds an interrupted run goes on where it was.
+    """
     settings = RunSettings(
         source, scorer, scaling, device, epochs, labelled_windows, episodes, k, hold, alpha, learning_rate, gamma,
         pythresh, vus, seed, seeds, deadline,
     )  # fmt: skip
     folder = out or Path("runs") / settings.source.name
-    with replacing_folder(folder, marker="config.json") as temporary:
-        run_seeds(settings, temporary, cache, every)
+    with own_folder(folder, "run", settings.names, sources.source_of(settings.source), given=out is not None) as own:
+        run_seeds(settings, own, cache, every)
     console.print(f"scores, policy, table and picture are in {folder}", soft_wrap=True)
 
 
-def run_seeds(settings: RunSettings, folder: Path, cache: Path, every: bool = False) -> None:
-    """Run every seed, the first in ``folder``, each of the others in a folder in it; print the first and the mean.
+def run_seeds(settings: RunSettings, folder: Folder, cache: Path, every: bool = False) -> None:
+    """Run every seed that was not finished before, print the first and the mean, and move all into the folder.
 
     Args:
         settings, folder, cache: See `run`.
         every: Whether all tables are printed.
     """
     outcomes: list[SeedOutcome] = []
-    tables: dict[int, Path] = {}
-    for seed in range(settings.seed, settings.seed + settings.seeds):
-        first = seed == settings.seed
+    parts: dict[str, str] = {}
+    for seed, place in settings.places.items():
         if settings.seeds > 1:
             console.print(f"seed {seed} ({len(outcomes) + 1} of {settings.seeds})")
-        one = settings if first else replace(settings, seed=seed, seeds=1)
-        where = folder if first else folder / f"seed-{seed}"
-        outcomes.append(run_seed(one, where, cache))
-        tables[seed] = where / "table.csv"
-        if first:
-            show(outcomes[0], settings, every)
+        part, outcome = run_seed(replace(settings, seed=seed, seeds=1), folder, cache)
+        outcomes.append(outcome)
+        parts[part.name] = place
+        if seed == settings.seed:
+            show(outcome, settings, every)
+    with folder.part("whole") as whole:
+        write_config(whole, settings, outcomes[0].summary)
+        if settings.seeds > 1:
+            tables = {seed: folder.work / part / "table.csv" for seed, part in zip(settings.places, parts, strict=True)}
+            write_seeds(whole / "seeds.csv", tables)
+    folder.move_in({**parts, "whole": ""})
     if settings.seeds > 1:
-        write_seeds(folder / "seeds.csv", tables)
         console.print(seeds_table([one.rows for one in outcomes], settings.deadline))
         if every and outcomes[0].kinds:
             console.print(kinds_table([one.kinds for one in outcomes]))
 
 
-def run_seed(settings: RunSettings, folder: Path, cache: Path) -> SeedOutcome:
-    """Go the whole road with one seed and leave its files in ``folder``."""
-    folder.mkdir(exist_ok=True)
+def write_config(folder: Path, settings: RunSettings, summary: sources.Summary) -> None:
+    """Write what a run depends on, and what its source was taken for."""
+    config = {"settings": asdict(settings), "source": asdict(summary), **versions()}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def run_seed(settings: RunSettings, folder: Folder, cache: Path) -> tuple[Path, SeedOutcome]:
+    """Go the whole road with one seed, unless that was done with these settings and data; say where its files are."""
     source = sources.load(settings.source, settings.seed)
     split = cutting.split(settings.source, source.series)
     scorer = make_scorer(
@@ -172,6 +212,11 @@ def run_seed(settings: RunSettings, folder: Path, cache: Path) -> SeedOutcome:
         scaling=settings.scaling,
         seed=settings.seed,
     )
+    data = cache_key(scorer, split.for_scorer, [*split.learned, *split.tested])
+    finished = folder.work / f"seed-{settings.seed}-{digest({'settings': asdict(settings), 'data': data})}"
+    if (kept := read_outcome(finished, source.summary)) is not None:
+        console.print("it was finished before")
+        return finished, kept
     train, test = scored_parts(scorer, split, cache)
     labelled = choose_labelled(train, settings.labelled_windows, settings.seed)
     agent, curve = train_agent(labelled, settings)
@@ -183,21 +228,39 @@ def run_seed(settings: RunSettings, folder: Path, cache: Path) -> SeedOutcome:
     if isinstance(scorer, Ensemble):
         rows += ensemble_rows(scorer, split.tested, test, deadline)
 
-    config = {"settings": asdict(settings), "source": asdict(source.summary), **versions()}
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    if isinstance(scorer, AutoEncoder):
-        scorer.save(folder / "scorer.npz")
-    save_scored(folder / "scores-train.npz", train)
-    save_scored(folder / "scores-test.npz", test)
-    agent.save(folder / "policy.npz")
-    curve.save(folder / "training.csv")
-    write_table(folder / "table.csv", rows)
-    save_detections(folder / "detections.npz", {row.method: row.detections for row in rows})
-    shown = int(np.argmax([len(runs(one.labels)[0]) for one in test]))
-    panels = {row.method: row.detections[shown] for row in rows if row.method in plots.PICTURED}
-    plots.detection_panels(folder / "detections.png", test[shown], panels)
     known = settings.source.source == "kubernetes"
-    return SeedOutcome(rows, kinds_found(rows, settings, len(split.train[0])) if known else {})
+    kinds = kinds_found(rows, settings, len(split.train[0])) if known else {}
+    outcome = SeedOutcome(rows, kinds, source.summary)
+    with folder.part(finished.name) as part:
+        write_config(part, settings, source.summary)
+        if isinstance(scorer, AutoEncoder):
+            scorer.save(part / "scorer.npz")
+        save_scored(part / "scores-train.npz", train)
+        save_scored(part / "scores-test.npz", test)
+        agent.save(part / "policy.npz")
+        curve.save(part / "training.csv")
+        write_table(part / "table.csv", rows)
+        save_detections(part / "detections.npz", {row.method: row.detections for row in rows})
+        shown = int(np.argmax([len(runs(one.labels)[0]) for one in test]))
+        panels = {row.method: row.detections[shown] for row in rows if row.method in plots.PICTURED}
+        plots.detection_panels(part / "detections.png", test[shown], panels)
+        write_outcome(part, outcome)
+    return finished, outcome
+
+
+def write_outcome(folder: Path, outcome: SeedOutcome) -> None:
+    """Keep what a seed came to beside its detections."""
+    rows = [{column: getattr(row, column) for column in COLUMNS} for row in outcome.rows]
+    (folder / OUTCOME).write_text(json.dumps({"rows": rows, "kinds": outcome.kinds}))
+
+
+def read_outcome(folder: Path, summary: sources.Summary) -> SeedOutcome | None:
+    """Return what a seed came to, None where it was not finished."""
+    if not folder.is_dir():
+        return None
+    found, detections = json.loads((folder / OUTCOME).read_text()), load_detections(folder / "detections.npz")
+    rows = [Row(**row, detections=detections[row["method"]]) for row in found["rows"]]
+    return SeedOutcome(rows, found["kinds"], summary)
 
 
 def scored_parts(scorer: Scorer, split: Split, cache: Path) -> tuple[list[ScoredSeries], list[ScoredSeries]]:
@@ -229,14 +292,12 @@ def show(outcome: SeedOutcome, settings: RunSettings, every: bool) -> None:
 
 def write_seeds(path: Path, tables: Mapping[int, Path]) -> None:
     """Write the rows of the seeds' tables to one CSV file, with the seed as its first column."""
-    with replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        for seed, table_file in tables.items():
-            with table_file.open(newline="") as lines:
-                header, *rows = csv.reader(lines)
-            if file.tell() == 0:
-                writer.writerow(["seed", *header])
-            writer.writerows([seed, *row] for row in rows)
+    header: list[str] = []
+    rows: list[list[str]] = []
+    for seed, table_file in tables.items():
+        header, found = read_csv(table_file)
+        rows += [[str(seed), *row] for row in found]
+    write_csv(path, ["seed", *header], rows)
 
 
 def ensemble_rows(
@@ -306,7 +367,7 @@ def baselines(delay: int = 1, seed: int = 0) -> list[thresholds.Thresholder]:
 
 def unsupervised(pythresh: bool) -> list[thresholds.Thresholder]:
     """Return the methods that no one tells labels at test time, nor (but for the second) in training."""
-    names = ["quantile", "false_alarm_rate", "rolling_quantile", "spot", "dspot", "nonparametric"]
+    names = ["quantile", "false_alarm_rate", "rolling_quantile", "spot", "dspot", "online_fdr", "nonparametric"]
     names += [f"pythresh:{name}" for name in FAST_PYTHRESH if pythresh]
     return [thresholds.make(name) for name in names]
 

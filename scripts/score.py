@@ -10,6 +10,7 @@ import typer
 
 from adt_gym.evaluation.scorers import evaluate_scorer
 from adt_gym.evaluation.split import joined
+from adt_gym.folders import check_file, own_file
 from adt_gym.scored_files import save_scored
 from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.curves import training_curves
@@ -24,7 +25,7 @@ from adt_gym.series import NO_PAST, InputError
 @takes(sources.SourceSettings, "source")
 def score(
     source: sources.SourceSettings,
-    out: Annotated[Path, typer.Option(help="the .npz file to write")],
+    out: Annotated[Path, typer.Option(help="the .npz file to write; one that adt did not write is not replaced")],
     scorer: Annotated[str, typer.Option(help="autoencoder, dense, lstm, isolation, pyod:NAME, ...")] = "autoencoder",
     scaling: Annotated[str | None, typer.Option(help="quantile, minmax or tail; the scorer's own by default")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
@@ -36,10 +37,13 @@ def score(
     """Train a scorer on the normal windows of the training part; write the scores of the whole series.
 
     Prints what one static threshold makes of them on the rest. With the same data and settings the scores come from
-    the cache. `adt score yahoo_like --out adt_gym/data/yahoo_like.npz` makes the packaged scores again.
+    the cache. `adt score yahoo_like --out yahoo_like.npz` makes the packaged scores again.
     """
     if out.suffix != ".npz":
         raise InputError(f"{out}: scored series are kept in .npz files; give the file that ending")
+    picture = out.with_suffix(".curves.png")
+    for path in (out, picture):
+        check_file(path)
     window = source.window
     series = sources.load(source, seed).series
     split = cutting.split(source, series)
@@ -60,7 +64,8 @@ def score(
         replace(one, meta={**one.meta, "trained_on_points": cut}, past=one.past if past is not first else NO_PAST)
         for one, cut, (first, past) in zip(kept, cuts, split.learned, strict=True)
     ]  # a first part that has no history is no past of itself
-    save_scored(out, scored)
+    with own_file(out, "score") as temporary:
+        save_scored(temporary, scored)
     train = [one[: cut - window + 1] for one, cut in zip(scored, cuts, strict=True)]
     test = [one[cut:] for one, cut in zip(scored, cuts, strict=True)]
     curve = getattr(made, "curve", [])
@@ -68,7 +73,8 @@ def score(
     for table in scorer_tables(rows, f"{source.name}: {sum(map(len, test)):,} windows that no training saw", every):
         console.print(table)
     if curve:
-        training_curves(out.with_suffix(".curves.png"), {made.label: curve})
+        with own_file(picture, "score") as temporary:
+            training_curves(temporary, {made.label: curve})
     if found:
         console.print(f"the scores come from the cache in {cache}", soft_wrap=True)
     console.print(f"{len(scored)} scored series, {sum(map(len, scored)):,} windows, are in {out}", soft_wrap=True)

@@ -13,6 +13,7 @@ from adt_gym.checks import MOST
 from adt_gym.data.columns import Columns
 from adt_gym.data.order import gaps
 from adt_gym.data.table import read_table
+from adt_gym.folders import run_name
 from adt_gym.scripts.options import argument, option
 from adt_gym.scripts.progress import console
 from adt_gym.series import InputError, Series
@@ -77,7 +78,13 @@ class SourceSettings:
     @property
     def name(self) -> str:
         """What the run is called."""
-        return Path(self.source).resolve().name.split(".")[0]
+        return run_name(self.source)
+
+
+def source_of(settings: SourceSettings) -> str:
+    """Return what tells two sources of one name apart."""
+    path = Path(settings.source)
+    return str(path.resolve()) if path.exists() else " in ".join(filter(None, (settings.source, settings.root)))
 
 
 TABLE_ONLY = (

@@ -23,7 +23,7 @@ from adt_gym.envs.sources import DEFAULT, resolve
 from adt_gym.evaluation.compare import COLUMNS, Row, compare
 from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.evaluation.grid import METRICS, Grid, Value, as_text, digest, heat_map, parse_grid, points, summarise
-from adt_gym.files import replacing
+from adt_gym.folders import Folder, own_folder
 from adt_gym.mdp import ThresholdingMDP
 from adt_gym.reading import as_dataclass, read_json
 from adt_gym.scripts import options
@@ -33,6 +33,8 @@ from adt_gym.scripts.tables import COMPOSITE, caption_of, composite_note, new_ta
 from adt_gym.scripts.versions import versions
 from adt_gym.scripts.workers import finish, processes, ray_tasks
 from adt_gym.series import InputError, ScoredSeries, varies
+from adt_gym.spreadsheet import write_frame
+from adt_gym.written import CELLS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +45,7 @@ LABELLED_WINDOWS = 1000
 
 PRINTED = ("composite_f1", "f1", "precision", "recall", "training_seconds")
 """Of ``METRICS``, what the summary on the terminal has room for."""
+FILES = ("config.json", "table.parquet", "table.csv")
 
 AGENT = "adt"
 """What its rows are called."""
@@ -166,20 +169,21 @@ def sweep(
         values["series"] = tuple(located(str(name)) for name in values["series"])
     cells = [Cell.at(point) for point in points(values)]
     check(cells)
-    open_folder(out, values)
-
-    outcomes = {cell: kept for cell in cells if (kept := read(out, cell))}
-    if outcomes:
-        console.print(f"{len(outcomes)} of {len(cells)} cells were finished before")
-    left = [cell for cell in cells if cell not in outcomes]
-    if left:
-        pool = ray_tasks(run_cell, jobs, *addresses) if ray else processes(run_cell, min(jobs, len(left)))
-        with pool as workers, bar("cells", len(left)) as advance:
-            for cell, result, deaths, error in finish(workers, left):
-                outcomes[cell] = replace(result or Outcome(error=error), deaths=deaths)
-                write(out, cell, outcomes[cell])
-                advance(described(cell, values))
-    failed = conclude(out, values, {cell: outcomes[cell] for cell in cells})
+    with own_folder(out, "sweep", [*FILES, *pictures(values)]) as folder:
+        with folder.writing("config.json") as temporary:
+            temporary.write_text(json.dumps({"grid": values, **versions()}, indent=2) + "\n")
+        outcomes = {cell: kept for cell in cells if (kept := read(folder.path, cell))}
+        if outcomes:
+            console.print(f"{len(outcomes)} of {len(cells)} cells were finished before")
+        left = [cell for cell in cells if cell not in outcomes]
+        if left:
+            pool = ray_tasks(run_cell, jobs, *addresses) if ray else processes(run_cell, min(jobs, len(left)))
+            with pool as workers, bar("cells", len(left)) as advance:
+                for cell, result, deaths, error in finish(workers, left):
+                    outcomes[cell] = replace(result or Outcome(error=error), deaths=deaths)
+                    write(folder, cell, outcomes[cell])
+                    advance(described(cell, values))
+        failed = conclude(folder, values, {cell: outcomes[cell] for cell in cells})
     if failed:
         raise typer.Exit(1)
 
@@ -262,24 +266,21 @@ def run_cell(cell: Cell) -> Outcome:
 # The folder
 
 
-def open_folder(folder: Path, grid: Grid) -> None:
-    """Write config.json.
-
-    Raises:
-        FileExistsError: If the folder holds something else than a sweep.
-    """
-    config = folder / "config.json"
-    if folder.exists() and not config.is_file() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise FileExistsError(f"{folder} exists and holds no config.json, so it is not a sweep to go on with")
-    with replacing(config) as temporary:
-        temporary.write_text(json.dumps({"grid": grid, **versions()}, indent=2) + "\n")
+def swept(grid: Grid) -> list[str]:
+    """Return the settings of more than one value, without the seed."""
+    return [name for name, values in grid.items() if len(values) > 1 and name != "seed"]
 
 
-def write(folder: Path, cell: Cell, outcome: Outcome) -> None:
+def pictures(grid: Grid) -> dict[str, tuple[str, str]]:
+    """Return the files of the heat maps, and the settings along x and y of each."""
+    return {f"heat-{y}-{x}.png": (x, y) for y, x in combinations(swept(grid), 2)}
+
+
+def write(folder: Folder, cell: Cell, outcome: Outcome) -> None:
     """Keep what became of a cell."""
     rows = [{column: getattr(row, column) for column in COLUMNS} for row in outcome.rows]
     record = {"hash": cell.key, "settings": cell.settings, **vars(outcome), "rows": rows}
-    with replacing(folder / "cells" / f"{cell.key}.json") as temporary:
+    with folder.writing(f"{CELLS}{cell.key}.json") as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n")
 
 
@@ -300,27 +301,26 @@ def read(folder: Path, cell: Cell) -> Outcome | None:
 # What it comes to
 
 
-def conclude(folder: Path, grid: Grid, outcomes: dict[Cell, Outcome]) -> int:
+def conclude(folder: Folder, grid: Grid, outcomes: dict[Cell, Outcome]) -> int:
     """Write the table, print its summary, draw the heat maps, say where all is; return how many cells failed."""
     table = tabulate(outcomes)
-    with replacing(folder / "table.parquet") as temporary:
+    with folder.writing("table.parquet") as temporary:
         table.to_parquet(temporary, index=False)
-    with replacing(folder / "table.csv") as temporary:
-        table.to_csv(temporary, index=False)
-    swept = [name for name, values in grid.items() if len(values) > 1 and name != "seed"]
-    summary = summarise(table, swept, AGENT)
+    with folder.writing("table.csv") as temporary:
+        write_frame(temporary, table)
+    summary = summarise(table, swept(grid), AGENT)
     console.print(printed(summary))
-    pictures = {f"heat-{y}-{x}.png": (x, y) for y, x in combinations(swept, 2)}
-    for name, (x, y) in pictures.items():
-        heat_map(folder / name, summary, grid, x, y, AGENT)
+    for name, (x, y) in pictures(grid).items():
+        with folder.writing(name) as temporary:
+            heat_map(temporary, summary, grid, x, y, AGENT)
 
     failed = {cell: outcome for cell, outcome in outcomes.items() if outcome.error}
     for cell, outcome in failed.items():
         console.print("failed:", described(cell, grid), outcome.error, style="red", markup=False, soft_wrap=True)
     if deaths := sum(outcome.deaths for outcome in outcomes.values()):
         console.print(f"workers that died: {deaths}; each cost its own cell, which was started again")
-    found = ["table.parquet", "table.csv", "config.json", "cells", *pictures]
-    console.print(f"{folder} holds {', '.join(found)}", soft_wrap=True)
+    found = [*FILES, "cells", *pictures(grid)]
+    console.print(f"{folder.path} holds {', '.join(found)}", soft_wrap=True)
     return len(failed)
 
 

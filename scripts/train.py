@@ -8,29 +8,34 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import gymnasium as gym
 import numpy as np
 import typer
-from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, configure
 
 from adt_gym.agents import sb3
 from adt_gym.agents.reference_dqn import EpisodeReport, Hyperparameters, ReferenceDQN
-from adt_gym.agents.vec_env import as_vec_env
+from adt_gym.agents.sb3_checkpoint import load_checkpoint, save_checkpoint
 from adt_gym.checks import MAX_SEED, InputError, one_of, whole
 from adt_gym.envs.settings import Settings
 from adt_gym.feedback import MAX_DELAY
-from adt_gym.files import replacing
+from adt_gym.files import seal
+from adt_gym.folders import Folder, own_folder
 from adt_gym.reading import as_dataclass, read_json
 from adt_gym.scripts import options
 from adt_gym.scripts.progress import bar, console
 
 SMOOTHED = 30
 """Episodes that a shown or logged reward is averaged over."""
+
+
+CHECKPOINT = "checkpoint.pt"
+"""Where in a run's folder the last checkpoint lies."""
 
 
 class Agent(StrEnum):
@@ -129,20 +134,23 @@ def train(
 ) -> None:
     """Train an agent. Ctrl-C saves and exits; --resume goes on, for both DQNs bit for bit as if never stopped.
 
-    An SB3 checkpoint is read by SB3's own load, which unpickles: resume only runs of your own.
+    A run that ended before its first checkpoint begins anew. Nothing is unpickled.
     """
     settings = TrainSettings(
         agent.value, series, env.value, feedback, feedback_delay, label_noise,
         k, hold, alpha, episodes, learning_rate, gamma, num_envs, seed,
     )  # fmt: skip
     folder = out or Path("runs") / f"train-{agent.value}"
-    _prepare(folder, settings, resume)
-    try:
-        with _stopping() as stopped:
-            _TRAINERS[agent](settings, folder, resume, _Schedule(checkpoint_seconds, stopped))
-    except _Stopped:
-        console.print(f"stopped; the same command with --resume goes on. The checkpoint is in {folder}", soft_wrap=True)
-        raise typer.Exit(130) from None
+    with own_folder(folder, "train", ("config.json", CHECKPOINT, settings.policy_file)) as own:
+        going_on = _prepare(own, settings, resume)
+        try:
+            with _stopping() as signals:
+                schedule = _Schedule(checkpoint_seconds, lambda: bool(signals))
+                _TRAINERS[agent](settings, own, going_on, schedule)
+        except _Stopped:
+            what = "stopped; the same command with --resume goes on. The checkpoint is in"
+            console.print(f"{what} {folder}", soft_wrap=True)
+            raise typer.Exit(128 + signals[0]) from None
     console.print(f"policy, checkpoint, TensorBoard events and settings are in {folder}", soft_wrap=True)
 
 
@@ -160,40 +168,42 @@ def read_settings(folder: Path) -> TrainSettings:
     return as_dataclass(TrainSettings, read_json(path, what), f"{path} is not {what}")
 
 
-def _prepare(folder: Path, settings: TrainSettings, resume: bool) -> None:
+def _prepare(folder: Folder, settings: TrainSettings, resume: bool) -> bool:
+    """Write config.json, or check that it holds these settings; return whether there is a checkpoint to go on from.
+
+    A run that ended before its first checkpoint begins anew, with or without --resume.
+    """
+    checkpoint = folder.path / CHECKPOINT
     if resume:
-        found = read_settings(folder)
+        found = read_settings(folder.path)
         if found != settings:
             old, new = asdict(found), asdict(settings)
             changed = ", ".join(f"{key} was {old[key]}, is {new[key]}" for key in old if old[key] != new[key])
-            raise InputError(f"{folder} holds a run with other settings: {changed}")
-        if not _checkpoint(folder, settings).is_file():
-            raise InputError(f"{folder} holds no checkpoint yet: leave --resume out")
-        return
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty: --resume goes on with its run, another --out starts a new one")
+            raise InputError(f"{folder.path} holds a run with other settings: {changed}")
+        return checkpoint.is_file()
+    if checkpoint.is_file():
+        raise InputError(f"{folder.path} is not empty: --resume goes on with its run, another --out starts a new one")
     gym.make(settings.env, series=settings.series, **settings.env_kwargs)  # what it refuses leaves no folder behind
-    with replacing(folder / "config.json") as temporary:
+    with folder.writing("config.json") as temporary:
         temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n")
-
-
-def _checkpoint(folder: Path, settings: TrainSettings) -> Path:
-    return folder / ("checkpoint.pt" if settings.agent == Agent.REFERENCE else "checkpoint.zip")
+    return False
 
 
 @contextmanager
-def _stopping() -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether Ctrl-C was pressed, so that training stops between two episodes."""
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+def _stopping() -> Iterator[list[int]]:
+    """Yield what gathers Ctrl-C and the signal to end, so that training stops between two episodes."""
+    signals: list[int] = []
+    stops = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, lambda number, frame: signals.append(number)) for one in stops]
     try:
-        yield lambda: bool(pressed)
+        yield signals
     finally:
-        signal.signal(signal.SIGINT, before)
+        for one, handler in zip(stops, before, strict=True):
+            signal.signal(one, handler)
 
 
 class _Stopped(Exception):
-    """Ctrl-C was pressed and everything is saved."""
+    """It was told to stop, and everything is saved."""
 
 
 @dataclass(frozen=True)
@@ -237,18 +247,19 @@ class _Watch:
             raise _Stopped
 
 
-def _train_reference(settings: TrainSettings, folder: Path, resume: bool, schedule: _Schedule) -> None:
+def _train_reference(settings: TrainSettings, folder: Folder, resume: bool, schedule: _Schedule) -> None:
     env = gym.make(settings.env, series=settings.series, **settings.env_kwargs)
-    checkpoint = _checkpoint(folder, settings)
+    checkpoint = folder.path / CHECKPOINT
     if resume:
         agent = ReferenceDQN.resume(checkpoint, env)
     else:
         agent = ReferenceDQN(
             env, settings.seed, hold=settings.hold, learning_rate=settings.learning_rate, gamma=settings.gamma
         )
-    logger = configure(str(folder), ["tensorboard"])
+    logger = configure(str(folder.path), ["tensorboard"])
     with bar("reference", settings.episodes - agent.episodes) as advance:
-        watch = _Watch(advance, lambda: agent.save_checkpoint(checkpoint), schedule)
+        save = _keeping(folder, CHECKPOINT, agent.save_checkpoint)
+        watch = _Watch(advance, save, schedule)
 
         def after(report: EpisodeReport) -> None:
             if report.episode % SMOOTHED == 0:
@@ -256,8 +267,18 @@ def _train_reference(settings: TrainSettings, folder: Path, resume: bool, schedu
             watch(report.reward, report.epsilon)
 
         agent.learn(settings.episodes, after, resumed=resume)
-    agent.save_checkpoint(checkpoint)
-    agent.save(folder / settings.policy_file)
+    save()
+    _keeping(folder, settings.policy_file, agent.save)()
+
+
+def _keeping(folder: Folder, name: str, write: Callable[[Path], object]) -> Callable[[], None]:
+    """Return what writes a file of the run, whole or not at all."""
+
+    def keep() -> None:
+        with folder.writing(name) as temporary:
+            write(temporary)
+
+    return keep
 
 
 def _log(logger: Logger, report: EpisodeReport, watch: _Watch, agent: ReferenceDQN) -> None:
@@ -270,6 +291,11 @@ def _log(logger: Logger, report: EpisodeReport, watch: _Watch, agent: ReferenceD
     if report.loss is not None:
         logger.record("train/loss", report.loss)
     logger.dump(agent.steps)
+
+
+def _save_sealed(model: Any, path: Path) -> None:
+    model.save(path)
+    seal(path)
 
 
 class _Episodes(BaseCallback):
@@ -297,24 +323,24 @@ class _Episodes(BaseCallback):
         return True
 
 
-def _train_sb3_dqn(settings: TrainSettings, folder: Path, resume: bool, schedule: _Schedule) -> None:
+def _train_sb3_dqn(settings: TrainSettings, folder: Folder, resume: bool, schedule: _Schedule) -> None:
     env = gym.make(settings.env, series=settings.series, **settings.env_kwargs)
-    checkpoint = _checkpoint(folder, settings)
+    checkpoint = folder.path / CHECKPOINT
     if resume:
-        model = sb3.load_checkpoint(checkpoint, env)
+        model = load_checkpoint(checkpoint, env)
     else:
         model = sb3.make_dqn(
             env, settings.seed, hold=settings.hold, learning_rate=settings.learning_rate, gamma=settings.gamma
         )
-    model.set_logger(configure(str(folder), ["tensorboard"]))
+    model.set_logger(configure(str(folder.path), ["tensorboard"]))
     with bar("sb3-dqn", settings.episodes - model._episode_num) as advance:
-        watch = _Watch(advance, lambda: sb3.save_checkpoint(model, checkpoint), schedule)
+        save = _keeping(folder, CHECKPOINT, partial(save_checkpoint, model))
+        watch = _Watch(advance, save, schedule)
         sb3.learn_episodes(
             model, settings.episodes, _Episodes(watch), log_interval=SMOOTHED, reset_num_timesteps=not resume
         )
-    sb3.save_checkpoint(model, checkpoint)
-    with replacing(folder / settings.policy_file) as temporary:
-        model.save(temporary)
+    save()
+    _keeping(folder, settings.policy_file, partial(_save_sealed, model))()
 
 
 class _Rollouts(BaseCallback):
@@ -332,30 +358,27 @@ class _Rollouts(BaseCallback):
         return True
 
 
-def _train_sb3_ppo(settings: TrainSettings, folder: Path, resume: bool, schedule: _Schedule) -> None:
+def _train_sb3_ppo(settings: TrainSettings, folder: Folder, resume: bool, schedule: _Schedule) -> None:
     if settings.hold > 1:
         raise InputError("PPO cannot keep an action while every window is a transition: --hold is for the DQNs")
     env: Any = gym.make_vec(
         settings.env, settings.num_envs, series=settings.series, autoreset_mode="SameStep", **settings.env_kwargs
     )
-    checkpoint = _checkpoint(folder, settings)
+    checkpoint = folder.path / CHECKPOINT
     if resume:
-        model = PPO.load(checkpoint, as_vec_env(env), device="cpu")
+        model = load_checkpoint(checkpoint, env)
     else:
         model = sb3.make_ppo(env, settings.seed, learning_rate=settings.learning_rate, gamma=settings.gamma)
-    model.set_logger(configure(str(folder), ["tensorboard"]))
+    model.set_logger(configure(str(folder.path), ["tensorboard"]))
     windows = settings.episodes * int(env.unwrapped.mdp.lengths.mean()) - model.num_timesteps
     rollouts = -(-windows // (model.n_steps * settings.num_envs))
 
-    def save(path: Path) -> None:
-        with replacing(path) as temporary:
-            model.save(temporary)
-
     with bar("sb3-ppo (rollouts)", rollouts) as advance:
-        watch = _Watch(advance, lambda: save(checkpoint), schedule)
+        save = _keeping(folder, CHECKPOINT, partial(save_checkpoint, model))
+        watch = _Watch(advance, save, schedule)
         model.learn(max(windows, 0), _Rollouts(watch), reset_num_timesteps=not resume)
-    save(checkpoint)
-    save(folder / settings.policy_file)
+    save()
+    _keeping(folder, settings.policy_file, partial(_save_sealed, model))()
 
 
 _TRAINERS = {

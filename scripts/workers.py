@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
@@ -11,11 +12,19 @@ from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 from adt_gym.series import InputError
 
 MOST_DEATHS = 3
 """A cell whose worker died so often is given up."""
+
+LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""For the Ray that we start: it listens on 127.0.0.1 alone, because whoever reaches it may run code.
+
+Without it Ray takes the address of the machine, also where `ray.init` is told another (Ray 2.60, `services.py`). It is
+read when Ray is imported.
+"""
 
 
 class Workers(NamedTuple):
@@ -38,6 +47,7 @@ class Finished(NamedTuple):
 def processes(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
     """Start local processes, each a pool of its own: a pool breaks as a whole, and so only its own cell is lost."""
     spawn = multiprocessing.get_context("spawn")
+    before = set(multiprocessing.active_children())
     idle: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
     start = partial(ProcessPoolExecutor, 1, spawn, end_with_parent)
     for _ in range(jobs):
@@ -54,13 +64,34 @@ def processes(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
         finally:
             idle.put(pool)
 
-    threads = ThreadPoolExecutor(jobs)
+    threads = ThreadPoolExecutor(jobs, initializer=leave_interrupts_to_the_main_thread)
+    running: set[Future[Any]] = set()
+
+    def submit(task: Any) -> Future[Any]:
+        future = threads.submit(in_a_process, task)
+        running.add(future)
+        future.add_done_callback(running.discard)
+        return future
+
     try:
-        yield Workers(lambda task: threads.submit(in_a_process, task), BrokenProcessPool)
+        yield Workers(submit, BrokenProcessPool)
+    except BaseException:  # nobody waits for what they do any more
+        threads.shutdown(wait=False, cancel_futures=True)
+        while running:
+            for worker in set(multiprocessing.active_children()) - before:
+                worker.kill()
+            wait(list(running), timeout=0.1)
+        raise
     finally:
         threads.shutdown(cancel_futures=True)
         while not idle.empty():
             idle.get().shutdown()
+
+
+def leave_interrupts_to_the_main_thread() -> None:
+    """Block Ctrl-C here and in every process that is started from here: the main thread ends those, without a word."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def end_with_parent() -> None:
@@ -78,19 +109,24 @@ def end_with_parent() -> None:
 @contextmanager
 def ray_tasks(work: Callable[[Any], Any], jobs: int, address: str | None = None) -> Iterator[Workers]:
     """Connect to a Ray cluster, by default to the one that RAY_ADDRESS names, or start one here for ``jobs`` cells."""
-    try:
-        import ray
-        from ray.exceptions import RayError
-    except ImportError:
-        raise InputError("--ray needs Ray, which is not installed: pip install 'adt-gym[ray]'") from None
     address = address or os.environ.get("RAY_ADDRESS", "local")
-    options: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False} if address == "local" else {}
-    try:
-        ray.init(address, log_to_driver=False, **options)
-    except (ConnectionError, ValueError) as error:
-        raise InputError(
-            f"--ray {address}: {error}; is it running, and does it ask for a token (RAY_AUTH_MODE=token)?"
-        ) from error
+    local = address == "local"
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    with patch.dict(os.environ, LOOPBACK_ONLY if local else {}):
+        try:
+            import ray
+            from ray.exceptions import RayError
+
+            options: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False} if local else {}
+            ray.init(address, log_to_driver=False, **options)
+        except ImportError:
+            raise InputError("--ray needs Ray, which is not installed: pip install 'adt-gym[ray]'") from None
+        except (ConnectionError, ValueError) as error:
+            raise InputError(
+                f"--ray {address}: {error}; is it running, and does it ask for a token (RAY_AUTH_MODE=token)?"
+            ) from error
+    if on_sigterm is not None:
+        signal.signal(signal.SIGTERM, on_sigterm)  # Ray sets its own
     task = ray.remote(max_retries=0)(work)  # deaths are counted in finish()
     try:
         yield Workers(lambda given: task.remote(given).future(), RayError)

@@ -10,22 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LAYERS = (
-    {
-        "checks",
-        "reading",
-        "series",
-        "scaling",
-        "scored_files",
-        "files",
-        "registry",
-        "feedback",
-        "context",
-        "mdp",
-        "plan",
-        "samples",
-        "envs",
-        "wrappers",
-    },
+    {"checks", "reading", "series", "scaling", "scored_files", "files", "written", "folders", "spreadsheet", "registry"}
+    | {"feedback", "context", "mdp", "plan", "samples", "envs", "wrappers"},
     {"data", "scoring", "thresholds", "evaluation", "plots", "report", "charts", "figures", "frontier_report", "page"},
     {"agents"},
     {"scripts"},

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.data.cells import listed, shown
+from adt_gym.files import visible
 from adt_gym.reading import read_json
 from adt_gym.series import InputError, Series
 
@@ -34,7 +35,7 @@ def nab(root: str | Path, *, max_gap: int = 0) -> list[Series]:
 
     root = Path(root)
     windows = root / "labels" / "combined_windows.json"
-    files = sorted((root / "data").glob("*/*.csv"), key=lambda path: path.name)
+    files = sorted(visible(root / "data", "*/*.csv"), key=lambda path: path.name)
     if not files:
         raise FileNotFoundError(
             f"no NAB series at {root / 'data'}/*/*.csv; give the folder of a checkout of https://github.com/numenta/NAB"

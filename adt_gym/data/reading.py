@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from adt_gym.files import visible
 from adt_gym.series import InputError
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -87,7 +88,7 @@ def files(root: Path, pattern: str, remedy: str) -> list[Path]:
     """
     if not root.is_dir():
         raise FileNotFoundError(f"no folder at {root}; {remedy}")
-    found = [path for path in root.iterdir() if re.fullmatch(pattern, path.name, re.IGNORECASE)]
+    found = [path for path in visible(root, "*") if re.fullmatch(pattern, path.name, re.IGNORECASE)]
     if not found:
         raise FileNotFoundError(f"no file in {root} has a name like {pattern}; {remedy}")
     return numbered(found)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from adt_gym.data.reading import numbered
 from adt_gym.data.table import table
+from adt_gym.files import visible
 from adt_gym.series import Series
 
 LAYOUTS = {  # how the files are called: (time, label)
@@ -44,7 +45,7 @@ def yahoo(root: str | Path, *, max_gap: int = 0) -> list[Series]:
 
 def _files(root: Path) -> Iterator[tuple[Path, str, str]]:
     for pattern, (time, label) in LAYOUTS.items():
-        paths = {*root.glob(pattern), *root.glob(f"A[1-4]Benchmark/{pattern}")}
+        paths = {*visible(root, pattern), *visible(root, f"A[1-4]Benchmark/{pattern}")}
         yield from ((path, time, label) for path in numbered(paths) if not path.stem.endswith("_all"))
 
 

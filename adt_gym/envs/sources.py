@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adt_gym.checks import MOST, InputError, shown, whole
+from adt_gym.files import visible
 from adt_gym.scored_files import load_scored
 from adt_gym.series import ScoredSeries
 
@@ -45,7 +46,7 @@ def resolve(source: Source) -> tuple[ScoredSeries, ...]:
 def _named(name: str) -> tuple[ScoredSeries, ...]:
     path = Path(name)
     if name and _is_folder(path):
-        files = sorted(file for file in path.glob("*.npz") if not file.name.startswith("."))
+        files = visible(path, "*.npz")
         if not files:
             raise FileNotFoundError(f"no .npz files of scored series in {path}")
         return _read(tuple(map(_stamp, files)))

@@ -1,6 +1,5 @@
 """Sample-wise classification: the methods a user would pick instead of an agent, the scores and the pictures."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.files import replacing
 from adt_gym.samples import Samples, Standardiser
 from adt_gym.series import InputError
+from adt_gym.spreadsheet import write_csv
 
 CLASSES = ("normal", "anomalous")
 
@@ -132,11 +132,8 @@ def report(decisions: NDArray[np.bool_], labels: NDArray[np.bool_]) -> str:
 def write_table(path: str | Path, rows: Sequence[Summary], deviations: bool) -> None:
     """Write a CSV file with a row per method: the columns of `Scores` and, if asked for, the standard deviations."""
     columns = [f.name for f in fields(Summary) if f.name != "mean"] if deviations else []
-    with replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([f.name for f in fields(Scores)] + columns)
-        for row in rows:
-            writer.writerow([*asdict(row.mean).values(), *(getattr(row, column) for column in columns)])
+    found = ([*asdict(row.mean).values(), *(getattr(row, column) for column in columns)] for row in rows)
+    write_csv(path, [f.name for f in fields(Scores)] + columns, found)
 
 
 def draw_confusion(path: str | Path, decisions: NDArray[np.bool_], labels: NDArray[np.bool_], title: str) -> None:

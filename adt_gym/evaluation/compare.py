@@ -1,6 +1,5 @@
 """Thresholders x series -> a table with one row per method."""
 
-import csv
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -26,8 +25,8 @@ from adt_gym.evaluation.range_based import (
     range_precision_recall_f1,
     vus,
 )
-from adt_gym.files import replacing
 from adt_gym.series import Detection, InputError, ScoredSeries, Series, varies
+from adt_gym.spreadsheet import write_csv
 from adt_gym.thresholds import Thresholder
 
 
@@ -217,7 +216,5 @@ def _volumes(detections: Sequence[Detection], test: Sequence[ScoredSeries]) -> t
 
 def write_table(path: str | Path, rows: Sequence[Row]) -> None:
     """Write the rows to a CSV file with the columns ``COLUMNS``."""
-    with replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([POINT_ADJUSTED if column == "f1_point_adjusted" else column for column in COLUMNS])
-        writer.writerows([getattr(row, column) for column in COLUMNS] for row in rows)
+    header = [POINT_ADJUSTED if column == "f1_point_adjusted" else column for column in COLUMNS]
+    write_csv(path, header, ([getattr(row, column) for column in COLUMNS] for row in rows))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from adt_gym.evaluation.compare import Row
 from adt_gym.feedback import Feedback
-from adt_gym.files import replacing
 from adt_gym.series import InputError
+from adt_gym.spreadsheet import original, write_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,8 +105,7 @@ def write_rows(path: str | Path, rows: Iterable[FrontierRow]) -> "pd.DataFrame":
     import pandas as pd
 
     table = pd.DataFrame([asdict(row) for row in rows], columns=[f.name for f in fields(FrontierRow)])
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False)
+    write_frame(path, table)
     return table
 
 
@@ -133,6 +132,7 @@ def read_rows(path: str | Path) -> "pd.DataFrame":
             "`adt frontier`, into a new folder (--out)"
         )
     try:
+        table = table.map(original)
         return table[columns].astype(dict.fromkeys(numbers, float) | {"saw_labels": bool})
     except ValueError as error:
         raise InputError(f"{path} is not the table of a frontier: {error}") from error

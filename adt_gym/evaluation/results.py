@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from adt_gym.checks import InputError
 from adt_gym.evaluation.detections import load_detections
 from adt_gym.files import replacing
+from adt_gym.folders import is_whole
 from adt_gym.reading import as_dataclass, read_json
 from adt_gym.scored_files import load_scored
 from adt_gym.series import Detection, ScoredSeries
+from adt_gym.spreadsheet import original
 
 CONFIG = "the config.json of a run"
 
@@ -104,6 +106,8 @@ def read_run(folder: str | Path) -> RunResults:
         InputError: If a file is damaged or the files are not of one run.
     """
     folder = Path(folder)
+    if not is_whole(folder):
+        raise InputError(f"the run in {folder} is being replaced, or that was interrupted: run its command again")
     config = _read_config(folder / "config.json")
     missing = [name for name in ("table.csv", "scores-test.npz", "detections.npz") if not (folder / name).is_file()]
     if missing:
@@ -141,7 +145,7 @@ def _read_table(path: Path) -> list[MethodRow]:
         with path.open(newline="") as file:
             rows = [
                 MethodRow(
-                    row.pop("method"),
+                    original(row.pop("method")),
                     {"True": True, "False": False}[row.pop("saw_labels")],
                     {name: float(value) for name, value in row.items() if value != ""},
                 )

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from adt_gym.files import replacing
+from adt_gym.files import replacing, seal
 from adt_gym.reading import as_dataclass, open_npz, parse_json
 from adt_gym.scaling import MinMax, Scaling
 from adt_gym.scoring.base import ScaledInput
@@ -102,6 +102,7 @@ class AutoEncoder(TorchScorer):
         arrays |= {f"scaling/{name}": array for name, array in vars(self._scaling).items()}
         with replacing(path) as temporary:
             np.savez(temporary, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
+            seal(temporary)
 
     @classmethod
     def load(cls, path: str | Path, device: str | None = None) -> Self:
@@ -111,7 +112,7 @@ class AutoEncoder(TorchScorer):
             FileNotFoundError: If there is no such file.
             InputError: If the file does not hold such a scorer.
         """
-        with open_npz(path, "a scorer that AutoEncoder.save wrote") as arrays:
+        with open_npz(path, "a scorer that AutoEncoder.save wrote", sealed=True) as arrays:
             header = as_dataclass(_Header, parse_json(str(arrays["header"]), "its header"), "its header")
             scorer = cls(**{**asdict(header.settings), "device": device})
             scorer._columns, scorer.curve = header.columns, header.curve

@@ -18,12 +18,11 @@ from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
 from adt_gym.agents.sb3 import (
     HoldDQN,
     learn_episodes,
-    load_checkpoint,
     load_policy,
     make_dqn,
     make_ppo,
-    save_checkpoint,
 )
+from adt_gym.agents.sb3_checkpoint import load_checkpoint, save_checkpoint
 from adt_gym.thresholds import Policy
 
 MakeSeries = Callable[..., ScoredSeries]

@@ -14,6 +14,7 @@ from adt_gym.agents.samples_dqn import SamplesDQN
 from adt_gym.evaluation.classification import Verdicts, classical_verdicts, report, score, summarise
 from adt_gym.samples import Standardiser, blobs, kubernetes_samples
 from adt_gym.scripts.classify import advantage_error, classify
+from adt_gym.written import LOG
 
 app = typer.Typer()
 app.command()(classify)
@@ -53,7 +54,7 @@ def test_a_run_writes_its_table_policy_settings_and_pictures(tmp_path: Path) -> 
     assert (out / "confusion.png").read_bytes().startswith(b"\x89PNG")
     assert (out / "precision_recall.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads((out / "config.json").read_text())["settings"]["reward"] == "symmetric"
-    assert not list(out.rglob(".*"))
+    assert {path.name for path in out.rglob(".*")} == {LOG}
 
 
 def test_the_saved_policy_and_scaling_give_the_row_of_the_table(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from adt_gym.files import visible
 from adt_gym.scripts.__main__ import app
 from adt_gym.scripts.compare_scorers import make_scorer
 
@@ -32,7 +33,7 @@ def test_scorers_and_what_they_must_be_held_against(here: Path) -> None:
     result = compare("pump.csv", "--train-until", 80, "--epochs", 1, "--scorer", "dense", "--scorer", "isolation")
     assert result.exit_code == 0, result.output + repr(result.exception)
     folder = Path("runs/pump-scorers")
-    assert {path.name for path in folder.iterdir()} == {"config.json", "curves.png", "table.csv"}
+    assert {path.name for path in visible(folder, "*")} == {"config.json", "curves.png", "table.csv"}
     with (folder / "table.csv").open(newline="") as file:
         rows = {row["method"]: row for row in csv.DictReader(file)}
     assert {name: row["saw_labels"] for name, row in rows.items()} == {

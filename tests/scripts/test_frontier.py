@@ -19,6 +19,7 @@ from adt_gym import ScoredSeries
 from adt_gym.agents.belief import Evidence
 from adt_gym.evaluation.frontier import METHODS, PERSISTENCE, FrontierRow, read_rows
 from adt_gym.feedback import Feedback, told_labels
+from adt_gym.files import visible
 from adt_gym.plan import View
 from adt_gym.scripts import frontier as module
 from adt_gym.scripts import frontier_methods as methods
@@ -111,7 +112,7 @@ def test_every_method_has_a_row_at_every_delay_of_unseen_servers(here: Path) -> 
         "--train", *fleet[:2], "--test", fleet[2], "--delays", 10, "never", "--feedback", "full",
         "--seeds", 1, "--episodes", 3, "--epochs", 1, "--jobs", 1, "--out", "out",
     )  # fmt: skip
-    assert {path.name for path in Path("out").iterdir()} == {"cells", "config.json", "frontier.png", "table.csv"}
+    assert {path.name for path in visible(Path("out"), "*")} == {"cells", "config.json", "frontier.png", "table.csv"}
     with open("out/table.csv", newline="") as file:
         found = list(csv.DictReader(file))
     assert list(found[0]) == COLUMNS

@@ -4,6 +4,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from adt_gym.files import visible
 from adt_gym.scripts.figures import figures
 from adt_gym.scripts.report import report
 from adt_gym.scripts.run import run
@@ -45,7 +46,7 @@ def test_all_pictures_come_from_one_command(folder: Path, tmp_path: Path, monkey
         (tmp_path / made).parent.mkdir(parents=True)
         (tmp_path / made).write_bytes((folder / "detections.png").read_bytes())
     figures(folder, tmp_path / "runs", tmp_path / "benchmarks", tmp_path / "figures")
-    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    names = {path.name for path in visible(tmp_path / "figures", "*")}
     assert names == {"detections.png", "adt-v0.png", "table2-yahoo_like.png", "benchmark-learn.png"}
     frame = matplotlib.image.imread(tmp_path / "figures" / "adt-v0.png")
     assert frame.shape[:2] == (400, 600)

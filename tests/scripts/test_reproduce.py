@@ -16,6 +16,8 @@ from adt_gym.evaluation.bootstrap import bootstrap_interval, f1_interval
 from adt_gym.evaluation.composite import composite_f1
 from adt_gym.evaluation.metrics import precision_recall_f1
 from adt_gym.evaluation.robustness import subset_scores, wilcoxon_p
+from adt_gym.files import visible
+from adt_gym.folders import own_folder
 from adt_gym.scripts import paper, paper_agents, paper_scores, reproduce
 from adt_gym.scripts.__main__ import Commands
 from adt_gym.scripts.paper import Reported, Setting
@@ -108,13 +110,13 @@ def test_every_table_and_figure_has_the_rows_that_explain_it(
         assert (float(rows["always"]["recall"]), float(rows["never"]["f1"])) == (1, 0)
     assert float(rows["persistence(1)"]["copied"]) == 1
     assert (folder / f"{what}.png").read_bytes().startswith(b"\x89PNG")
-    assert {file.name for file in folder.iterdir()} == {"config.json", "table.csv", f"{what}.png", "cells"}
+    assert {file.name for file in visible(folder, "*")} == {"config.json", "table.csv", f"{what}.png", "cells"}
 
 
 def test_table_2_holds_the_mean_over_the_seeds(here: Path) -> None:
     result = succeed("table2", "--seeds", 3, "--out", "all")
     rows = rows_of(here / "all")
-    scores = prepare(PACKAGED, here)
+    scores = prepared(PACKAGED, here / "out")
     f1, runs = [], []
     for seed in range(3):
         static = make("static").fit(scores.labelled(0.0035, seed))
@@ -134,19 +136,24 @@ def test_table_2_holds_the_mean_over_the_seeds(here: Path) -> None:
 def test_table_3_tests_each_method_against_the_agent_on_even_subsets(here: Path) -> None:
     result = succeed("table3", "--seeds", 1)
     rows = rows_of(here / "runs/reproduce-table3-yahoo_like")
-    scores = prepare(PACKAGED, here)
+    scores = prepared(PACKAGED, here / "out")
     never = subset_scores([make("never").detect(one) for one in scores.test])
     copy = subset_scores([make("persistence").detect(one) for one in scores.test])
     assert float(rows["persistence(1)"]["f1"]) == pytest.approx(copy[:, 2].mean())
     assert float(rows["persistence(1)"]["f1_std"]) == pytest.approx(copy[:, 2].std(ddof=1))
     interval = bootstrap_interval(copy[:, 2:])
     assert bounds(rows["persistence(1)"]) == (interval.low, interval.high)
-    agent = paper_agents.Cell(Setting(), 0, EPISODES, scores.labelled(0.0035, 0), Path(result_folder(result)) / "cells")
+    agent = paper_agents.Cell(Setting(), 0, EPISODES, scores.labelled(0.0035, 0), Path(result_folder(result)), here)
     policy = paper_agents.TrainedAgent.load(agent).thresholder()
     ours = subset_scores([policy.detect(one) for one in scores.test])
     assert float(rows["adt"]["f1"]) == pytest.approx(ours[:, 2].mean())
     assert rows["adt"]["p_value"] == ""
     assert float(rows["never"]["p_value"]) == pytest.approx(wilcoxon_p(ours[:, 2], never[:, 2]))
+
+
+def prepared(settings: ScoreSettings, folder: Path) -> PaperScores:
+    with own_folder(folder, "reproduce") as own:
+        return prepare(settings, own)
 
 
 def bounds(row: dict[str, str]) -> tuple[float, float]:
@@ -233,7 +240,7 @@ def test_the_grids_vary_what_they_are_about() -> None:
 
 
 def test_packaged_scores_are_cut_where_the_training_of_their_scorer_ended(tmp_path: Path) -> None:
-    scores = prepare(PACKAGED, tmp_path)
+    scores = prepared(PACKAGED, tmp_path / "out")
     assert len(scores.whole) == len(scores.test) == len(scores.pool) == 67
     for whole, pool, test in zip(scores.whole, scores.pool, scores.test, strict=True):
         points = whole.meta["trained_on_points"]
@@ -270,7 +277,7 @@ def swat_copy(tmp_path: Path) -> Path:
 
 def test_the_training_windows_of_a_plant_share_no_point_with_the_test(swat_copy: Path, tmp_path: Path) -> None:
     window = 12
-    scores = prepare(ScoreSettings("swat", str(swat_copy), window, 0.1, 1), tmp_path / "scores")
+    scores = prepared(ScoreSettings("swat", str(swat_copy), window, 0.1, 1), tmp_path / "out")
     (whole,), (pool,), (before, after) = scores.whole, scores.pool, scores.test
     count = round(0.1 * len(whole))
     start = int(np.argmax(whole.labels)) - count // 2
@@ -306,7 +313,7 @@ def test_a_copy_of_yahoo_is_cut_in_every_series(tmp_path: Path) -> None:
         frame = pd.DataFrame({"timestamp": np.arange(1, 401), "value": values[:, 0], "is_anomaly": labels.astype(int)})
         frame.to_csv(tmp_path / f"real_{number}.csv", index=False)
         frame.to_csv(tmp_path / f"synthetic_{number}.csv", index=False)
-    scores = prepare(ScoreSettings("yahoo", str(tmp_path), 10, 0.1, 1), tmp_path / "scores")
+    scores = prepared(ScoreSettings("yahoo", str(tmp_path), 10, 0.1, 1), tmp_path / "out")
     assert [one.name for one in scores.test] == ["real_1", "real_2"]
     assert [len(one) for one in scores.whole] == [391, 391]
     assert [len(one) for one in scores.pool] == [100 - 9, 100 - 9]
@@ -406,7 +413,7 @@ def test_a_folder_of_something_else_is_left_alone(here: Path) -> None:
         (here / name / ("config.json" if content else "notes.txt")).write_text(json.dumps(content))
         result = adt_reproduce("table2", "--out", name)
         assert result.exit_code == 2
-        assert "choose another --out" in result.output
+        assert "choose another name (--out)" in result.output.replace("\n", " ")
         assert len(list((here / name).iterdir())) == 1
 
 
@@ -433,7 +440,7 @@ def test_a_plant_whose_only_attack_is_trained_on_has_nothing_to_evaluate(
 ) -> None:
     make_attack(swat_copy)
     with pytest.raises(InputError, match="no attack is left to evaluate"):
-        prepare(ScoreSettings("swat", str(swat_copy), 12, 0.4, 1), tmp_path / "scores")
+        prepared(ScoreSettings("swat", str(swat_copy), 12, 0.4, 1), tmp_path / "out")
 
 
 @pytest.fixture

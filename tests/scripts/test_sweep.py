@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -27,6 +28,8 @@ from adt_gym import ScoredSeries, thresholds
 from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
 from adt_gym.envs import sources
 from adt_gym.evaluation.grid import digest, parse_grid, points, summarise
+from adt_gym.files import visible
+from adt_gym.folders import own_folder
 from adt_gym.scored_files import load_scored
 from adt_gym.scripts import sweep as module
 from adt_gym.scripts.sweep import KINDS, Cell, Outcome, run_cell, sweep
@@ -198,7 +201,7 @@ def test_an_error_in_a_cell_is_its_outcome() -> None:
 def test_a_sweep_writes_its_table_summary_and_heat_maps(tmp_path: Path) -> None:
     out = tmp_path / "out"
     printed = succeed("--grid", *GRID, "--out", out)
-    assert {path.name for path in out.iterdir()} == {
+    assert {path.name for path in visible(out, "*")} == {
         "cells", "config.json", "table.csv", "table.parquet", "heat-k-alpha.png",
     }  # fmt: skip
     assert (out / "heat-k-alpha.png").read_bytes().startswith(b"\x89PNG")
@@ -226,7 +229,8 @@ def test_finished_cells_are_kept_and_all_others_run(tmp_path: Path, monkeypatch:
     paths = [tmp_path / "out/cells" / f"{cell.key}.json" for cell in cells]
     before = [path.read_text() for path in paths]
     paths[1].write_text("{")
-    module.write(tmp_path / "out", cells[2], Outcome(error="its worker died"))
+    with own_folder(tmp_path / "out", "sweep") as folder:
+        module.write(folder, cells[2], Outcome(error="its worker died"))
     paths[3].write_text(before[3].replace(cells[3].key, cells[0].key))
     ran: list[Cell] = []
     monkeypatch.setattr(module, "run_cell", lambda cell: ran.append(cell) or run_cell(cell))
@@ -371,6 +375,20 @@ def test_a_killed_ray_worker_loses_its_cell_only(tmp_path: Path, monkeypatch: py
     assert "workers that died: 1" in succeed(*words)
     killer.join()
     assert_one_death_cost_one_cell(tmp_path / "out", 4)
+
+
+def test_a_ray_that_we_start_is_reached_from_this_machine_alone(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    program = """
+from adt_gym.scripts.workers import ray_tasks
+with ray_tasks(lambda task: task, 1):
+    import ray
+    print([node["NodeManagerAddress"] for node in ray.nodes()])
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    command = [sys.executable, "-c", program]
+    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "['127.0.0.1']"
 
 
 def descendant(title: str) -> int | None:
