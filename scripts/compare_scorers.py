@@ -15,6 +15,7 @@ from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.evaluation.scorers import ScorerReport, evaluate_baselines, evaluate_scorer
 from adt_gym.evaluation.split import Split
 from adt_gym.folders import Folder, own_folder
+from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.curves import PARTS, training_curves
 from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scoring.torch_scorer import TorchScorer
@@ -142,6 +143,27 @@ def fit_and_score(scorer: scoring.Scorer, split: Split) -> tuple[list[ScoredSeri
     fit_with_bar(scorer, split.for_scorer, split.tested)
     train, test = ([scorer.score(one, past) for one, past in part] for part in (split.learned, split.tested))
     return train, test
+
+
+def cached_parts(scorer: scoring.Scorer, split: Split, cache: Path) -> tuple[list[ScoredSeries], list[ScoredSeries]]:
+    """Return the scores of the training part and of the test part, from the cache where they are there."""
+    tested = split.tested
+    scored, _ = cached_scores(
+        cache, scorer, split.for_scorer, [*split.learned, *tested],
+        lambda: fit_with_bar(scorer, split.for_scorer, tested),
+    )  # fmt: skip
+    return scored[: len(split.train)], scored[len(split.train) :]
+
+
+def simple_rows(split: Split, window: int, scaling: str | None, seed: int, cache: Path) -> list[ScorerRow]:
+    """Return the rows of the scorers that any other one must be held against."""
+    rows = []
+    for name in scoring.SIMPLE:
+        made = make_scorer(name, epochs=1, device=None, window=window, scaling=scaling, seed=seed)
+        started = time.perf_counter()
+        parts = cached_parts(made, split, cache)
+        rows.append(ScorerRow(evaluate_scorer(made.label, *parts), time.perf_counter() - started))
+    return rows
 
 
 def fit_with_bar(

@@ -26,11 +26,11 @@ from adt_gym.folders import Folder, own_folder
 from adt_gym.scored_files import save_scored
 from adt_gym.scoring import Scorer
 from adt_gym.scoring.autoencoder import AutoEncoder
-from adt_gym.scoring.cache import cache_key, cached_scores
+from adt_gym.scoring.cache import cache_key
 from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scripts import cutting, options
 from adt_gym.scripts import source as sources
-from adt_gym.scripts.compare_scorers import fit_and_score, fit_with_bar, make_scorer
+from adt_gym.scripts.compare_scorers import cached_parts, fit_and_score, make_scorer
 from adt_gym.scripts.options import takes
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.tables import copying, further_tables, kinds_table, seeds_table, table
@@ -270,12 +270,7 @@ def scored_parts(scorer: Scorer, split: Split, cache: Path) -> tuple[list[Scored
     """
     if isinstance(scorer, AutoEncoder | Ensemble):
         return fit_and_score(scorer, split)
-    tested = split.tested
-    scored, _ = cached_scores(
-        cache, scorer, split.for_scorer, [*split.learned, *tested],
-        lambda: fit_with_bar(scorer, split.for_scorer, tested),
-    )  # fmt: skip
-    return scored[: len(split.train)], scored[len(split.train) :]
+    return cached_parts(scorer, split, cache)
 
 
 def show(outcome: SeedOutcome, settings: RunSettings, every: bool) -> None:

@@ -16,7 +16,14 @@ from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.curves import training_curves
 from adt_gym.scripts import cutting, options
 from adt_gym.scripts import source as sources
-from adt_gym.scripts.compare_scorers import ScorerRow, baseline_rows, fit_with_bar, make_scorer, scorer_tables
+from adt_gym.scripts.compare_scorers import (
+    ScorerRow,
+    baseline_rows,
+    fit_with_bar,
+    make_scorer,
+    scorer_tables,
+    simple_rows,
+)
 from adt_gym.scripts.options import takes
 from adt_gym.scripts.progress import console
 from adt_gym.series import NO_PAST, InputError
@@ -69,7 +76,9 @@ def score(
     train = [one[: cut - window + 1] for one, cut in zip(scored, cuts, strict=True)]
     test = [one[cut:] for one, cut in zip(scored, cuts, strict=True)]
     curve = getattr(made, "curve", [])
-    rows = [ScorerRow(evaluate_scorer(made.label, train, test), seconds, curve), *baseline_rows(train, test, seed)]
+    rows = [ScorerRow(evaluate_scorer(made.label, train, test), seconds, curve)]
+    rows += [one for one in simple_rows(split, window, scaling, seed, cache) if one.report.method != made.label]
+    rows += baseline_rows(train, test, seed)
     for table in scorer_tables(rows, f"{source.name}: {sum(map(len, test)):,} windows that no training saw", every):
         console.print(table)
     if curve:
