@@ -191,6 +191,8 @@ def prepare_folder(folder: Folder, settings: ClassifySettings, resume: bool) -> 
     if not resume:
         folder.remove("seed-")
     else:
+        if not config.is_file():
+            raise FileNotFoundError(f"no run to resume in {folder.path}: it holds no config.json")
         kept = as_dataclass(Kept, read_json(config, CONFIG), f"{config} is not {CONFIG}", others=True)
         before = kept.settings
         for name in sorted(set(given) - MAY_CHANGE):

@@ -70,10 +70,9 @@ class Cell:
         """Return whether it has been trained with the same settings."""
         try:
             unsealed(self.policy)
-            return bool(json.loads(self.record.read_text())["settings"] == self.settings())
-        except (OSError, ValueError, KeyError, TypeError):
+            return Record.read(self.record).settings == self.settings()
+        except (OSError, ValueError):  # a damaged one is trained again
             return False
-        return Record.read(self.record).settings == self.settings()
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class Record:
         Raises:
             InputError: If it is damaged.
         """
-        what = "the record of a trained agent: delete it to have the agent trained again"
+        what = "the record of a trained agent"
         return as_dataclass(cls, read_json(path, what), f"{path} is not {what}")
 
 

@@ -35,7 +35,7 @@ class Table:
 
 
 def read_table(
-    source: str | Path | pd.DataFrame,
+    source: Any,
     *,
     value_columns: str | Sequence[str] | None = None,
     time_column: str | None = None,
@@ -128,11 +128,13 @@ def read_table(
     return Table(series, columns)
 
 
-def table(source: str | Path | pd.DataFrame, **options: Any) -> list[Series]:
+def table(source: Any, **options: Any) -> list[Series]:
     """Return the series of a table; the arguments are those of `read_table`."""
     return read_table(source, **options).series
 
 
+# What is read off the function, to check options, is that of the other one.
+table.__annotations__ = {**read_table.__annotations__, "return": list[Series]}
 table.__signature__ = inspect.signature(read_table).replace(return_annotation=list[Series])  # type: ignore[attr-defined]
 
 

@@ -7,10 +7,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from adt_gym.files import visible
+from adt_gym.scoring import SIMPLE
 from adt_gym.scripts.__main__ import app
 from adt_gym.scripts.compare_scorers import make_scorer
 
-BASELINES = {"persistence(1)": "True", "random": "False", "always": "False", "never": "False"}
+BASELINES = {"persistence(1)": "True"} | dict.fromkeys((*SIMPLE, "random", "always", "never"), "False")
 
 
 def compare(*arguments: object) -> Result:

@@ -150,7 +150,7 @@ def test_there_is_one_row_per_combination() -> None:
     assert set(found) == expected
 
     measured = table.drop(columns=["feedback", "delay", "label_noise", "seconds"])
-    for method in ("static", "rolling_quantile", "dspot", "random", BestPyThresh.name, "always", "never"):
+    for method in ("static", "rolling_quantile", "dspot", "online_fdr", "random", BestPyThresh.name, "always", "never"):
         of_method = measured[measured["method"] == method]
         assert not of_method["saw_labels"].any()
         assert len(of_method.drop_duplicates()) == len(SERVERS) * 2, f"{method} depends on the delay"

@@ -17,10 +17,10 @@ from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.frontier import FrontierRow, read_rows, write_rows
 from adt_gym.evaluation.results import read_run
 from adt_gym.folders import own_folder
+from adt_gym.scored_files import save_scored
 from adt_gym.scripts import run as module
 from adt_gym.scripts.__main__ import app
 from adt_gym.scripts.frontier_series import read_servers
-from adt_gym.series import save_scored
 from adt_gym.written import LOG
 
 PUMP = ("run", "pump.csv", "--label-column", "broken", "--epochs", 1, "--episodes", 20)
@@ -72,7 +72,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("learn", "__init__"):
         monkeypatch.setattr(ReferenceDQN, name, work)
-    for name in ("compare_scorers.fit_with_bar", "run.fit_with_bar", "score.cached_scores", "frontier.score_all"):
+    for name in ("compare_scorers.fit_with_bar", "run.fit_and_score", "score.cached_scores", "frontier.score_all"):
         monkeypatch.setattr(f"adt_gym.scripts.{name}", work)
 
 

@@ -30,7 +30,7 @@ OPERATORS = ["composite_f1", "false_alarms_per_day", "delay_median", "alarms_per
 COLUMNS = ["method", "saw_labels", *METRICS, *OPERATORS, *(f"{m}_std" for m in METRICS), "copied", "p_value", "seconds"]
 COLUMNS += ["f1_low", "f1_high"]
 PAPER = [f"paper_{metric}" for metric in METRICS]
-REFERENCES = {"always", "never", "random", "static", "static (test labels)", "dspot"}
+REFERENCES = {"always", "never", "random", "static", "static (test labels)", "dspot", "online_fdr"}
 EPISODES = 20
 PACKAGED = ScoreSettings("yahoo_like", None, 10, 0.0035, 30)
 

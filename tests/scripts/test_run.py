@@ -247,7 +247,7 @@ def test_scores_come_from_the_cache_where_the_run_does_not_keep_the_scorer(
 ) -> None:
     asked = (*PUMP, "--scorer", "isolation", "--seed", 1)
     succeed(*asked, "--out", "one")
-    monkeypatch.setattr("adt_gym.scripts.run.fit_with_bar", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr("adt_gym.scripts.compare_scorers.fit_with_bar", lambda *_: pytest.fail("fitted again"))
     succeed(*asked, "--out", "two")
     tables = [pd.read_csv(f"{name}/table.csv").drop(columns="seconds") for name in ("one", "two")]
     pd.testing.assert_frame_equal(*tables)

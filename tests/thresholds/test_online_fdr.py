@@ -37,7 +37,7 @@ def test_few_alarms_are_false() -> None:
     assert flagged[series.labels].mean() > 0.8
 
 
-@pytest.mark.parametrize("options", [{"alpha": 0}, {"alpha": 1.0}, {"delta": 1}, {"delta": float("nan")}])
+@pytest.mark.parametrize("options", [{"alpha": 0}, {"alpha": 1.0}, {"delta": 1}, {"delta": -0.5}])
 def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(InputError, match="online_fdr: alpha and delta must lie between 0 and 1"):
         make("online_fdr", **options)
