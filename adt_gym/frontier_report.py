@@ -141,7 +141,7 @@ told labels of the test series while it judged them.</p>
 
 def _measure(mean: "pd.DataFrame", saw: "pd.Series[bool]", digits: int) -> str:
     rows = [
-        [f'<th scope=row class="method" style="--method: {COLOURS[i]}">{escape(method)}</th>']
+        [f'<th scope=row class="method" style="--method: {COLOURS[i % len(COLOURS)]}">{escape(method)}</th>']
         + [f'<td class="text">{"<b class=saw>yes</b>" if saw[method] else "no"}</td>']
         + [f"<td>{value:.{digits}f}</td>" if value == value else "<td>&ndash;</td>" for value in mean.loc[method]]
         for i, method in enumerate(mean.index)
@@ -159,7 +159,7 @@ def _chart(f1: "pd.DataFrame") -> dict[str, Any]:
         {
             "type": "scatter", "mode": "lines+markers", "name": method, "x": list(f1.columns),
             "y": [value if value == value else None for value in f1.loc[method]], "hovertemplate": "%{y:.3f}",
-            "line": {"color": COLOURS[i], "width": 4 if method == OURS else 1.5},
+            "line": {"color": COLOURS[i % len(COLOURS)], "width": 4 if method == OURS else 1.5},
             "zorder": int(method != OURS),  # below the others, so that none is hidden
         }
         for i, method in enumerate(f1.index)

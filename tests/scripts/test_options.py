@@ -53,7 +53,7 @@ def test_a_number_out_of_range_is_refused_by_its_option(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     given = {
-        "run": ["x.csv"], "score": ["x.csv"], "compare-scorers": ["x.csv"], "reproduce": ["table2"],
+        "run": ["x.csv"], "score": ["x.csv", "--out", "x.npz"], "compare-scorers": ["x.csv"], "reproduce": ["table2"],
         "classify": ["blobs"], "frontier": ["--train", "x.npz"], "sweep": ["k=2"],
     }  # fmt: skip
     for bad in BAD:
