@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from adt_gym.data.cells import fill_gaps, warn_counts
-from adt_gym.files import MALFORMED_NPZ
+from adt_gym.reading import open_npz
 from adt_gym.series import InputError, Series
 
 KEYS = ("train", "test", "test_label")
@@ -18,7 +18,8 @@ def npz(source: str | Path, *, name: str | None = None, max_gap: int = 0) -> lis
 
     Args:
         source: The path of a file with ``train`` and ``test``, numbers of shapes ``(n, m)`` and ``(k, m)`` or ``(n,)``
-            and ``(k,)``, and ``test_label``, 0 or 1 of shape ``(k,)``. Nothing is unpickled.
+            and ``(k,)``, and ``test_label``, 0 or 1 of shape ``(k,)``; it may have ``index``, datetime64 of shape
+            ``(k,)``, ascending: the times of ``test``. Nothing is unpickled.
         name: By default the file's name without its ending.
         max_gap: Up to this many consecutive missing or infinite values are filled forward, and counted in one warning.
 
@@ -32,7 +33,7 @@ def npz(source: str | Path, *, name: str | None = None, max_gap: int = 0) -> lis
     path = Path(source)
     if not path.is_file():
         raise FileNotFoundError(f"no arrays at {path}; give the path of an .npz file with {', '.join(KEYS)}")
-    train, test, labels = _arrays(path)
+    train, test, labels, index = _arrays(path)
     if train.ndim not in (1, 2) or train.shape[1:] != test.shape[1:]:
         raise InputError(
             f"{path}: train has shape {train.shape} and test {test.shape}; they need shapes (n, m) and (k, m)"
@@ -42,23 +43,25 @@ def npz(source: str | Path, *, name: str | None = None, max_gap: int = 0) -> lis
     name = name or path.stem
     parts = {"train": train, "test": test}
     warn_counts({}, {f"{name}/{part}": _fill(parts[part], max_gap, f"{path}, {part}") for part in parts})
-    return [Series(train, None, f"{name}/train"), Series(test, labels, f"{name}/test")]
+    if index is not None and not (index.dtype.kind == "M" and (np.diff(index) >= np.timedelta64(0)).all()):
+        raise InputError(f"{path}: index must be datetime64 and ascending; sort the rows by time, or leave it out")
+    return [Series(train, None, f"{name}/train"), Series(test, labels, f"{name}/test", index)]
 
 
-def _arrays(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [key for key in KEYS if key not in file]
-            if missing:
-                raise InputError(f"{path} has no array {missing[0]!r}; its arrays are {', '.join(file)}")
-            return _numbers(file["train"]), _numbers(file["test"]), file["test_label"]
-    except InputError:
-        raise
-    except MALFORMED_NPZ as error:
-        raise InputError(f"{path} cannot be read as an .npz file of numbers: {error}") from error
+def _arrays(
+    path: Path,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[Any], NDArray[np.datetime64] | None]:
+    with open_npz(path, "an .npz file of numbers") as file:
+        missing = [key for key in KEYS if key not in file]
+        if missing:
+            raise InputError(f"it has no array {missing[0]!r}; its arrays are {', '.join(file)}")
+        index = file.get("index")
+        return _numbers(file["train"]), _numbers(file["test"]), file["test_label"], index
 
 
-def _numbers(values: ArrayLike) -> NDArray[np.float64]:
+def _numbers(values: NDArray[Any]) -> NDArray[np.float64]:
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"its values are of type {values.dtype}, not real numbers")
     return np.array(values, dtype=np.float64)
 
 

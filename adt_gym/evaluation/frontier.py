@@ -21,8 +21,8 @@ NEVER = "never"
 
 OURS, PAPER, PERSISTENCE = "ours", "adt (paper)", "persistence(d)"
 METHODS = (
-    PERSISTENCE, "static", "rolling_quantile", "dspot", "online_fdr", "pythresh (best on train)", "gradient boosting", PAPER, OURS,
-    "random", "always", "never",
+    PERSISTENCE, "static", "rolling_quantile", "dspot", "online_fdr", "pythresh (best on train)", "gradient boosting",
+    PAPER, OURS, "random", "always", "never",
 )  # fmt: skip
 """All rows of a table, in their order."""
 

@@ -58,8 +58,12 @@ def test_gaps(tmp_path: Path) -> None:
         ({"test_label": np.array([0, 1, 1])}, "test_label has shape (3,), expected (2,)"),
         ({"test": np.ones((2, 3))}, "train has shape (3, 2) and test (2, 3)"),
         ({"train": np.float64(3)}, "train has shape ()"),
-        ({"train": np.array([["a", "b"]])}, "cannot be read as an .npz file of numbers"),
-        ({"train": np.array([[object()]], dtype=object)}, "cannot be read as an .npz file of numbers"),
+        ({"train": np.array([["a", "b"]])}, "is not an .npz file of numbers: its values are of type <U1"),
+        ({"train": np.array([[object()]], dtype=object)}, "array train.npy holds Python objects"),
+        ({"test": np.ones((2, 2)) * 1j}, "its values are of type complex128, not real numbers"),
+        ({"index": np.arange(2)}, "index must be datetime64 and ascending"),
+        ({"index": np.datetime64("2024-01-02") - np.arange(2)}, "index must be datetime64 and ascending"),
+        ({"index": np.datetime64("2024-01-02") + np.arange(3)}, "the index has shape (3,), expected (2,)"),
         ({"train": np.empty((0, 2))}, "has no points"),
     ],
 )
@@ -77,7 +81,7 @@ def test_a_file_that_is_missing_broken_or_one_array(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("train")
     np.save(tmp_path / "one.npy", np.ones(3))
     for name in ("text.npz", "one.npy"):
-        with pytest.raises(InputError, match=r"cannot be read as an \.npz file"):
+        with pytest.raises(InputError, match=r"is not an \.npz file"):
             npz(tmp_path / name)
 
 
@@ -86,3 +90,10 @@ def test_a_real_file() -> None:
     train, test = npz(REAL)
     assert (train.values.shape, test.values.shape) == ((8640, 19), (4320, 19))
     assert test.labels.mean() == pytest.approx(0.06875)
+
+
+def test_the_times_of_the_test_part_are_read(tmp_path: Path) -> None:
+    index = np.datetime64("2024-01-02", "s") + np.arange(2)
+    train, test = npz(write(tmp_path, index=index))
+    assert train.index is None
+    np.testing.assert_array_equal(test.index, index)
