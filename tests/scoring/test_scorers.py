@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from statsmodels.tsa.arima.model import ARIMA
 
 from adt_gym import scoring
 from adt_gym.scaling import MinMax
+from adt_gym.scoring.base import normal_windows
 from adt_gym.scoring.forecast import Forecast
 from adt_gym.scoring.isolation import Isolation
 from adt_gym.scoring.networks import paper
@@ -273,3 +275,26 @@ def test_dropout_does_not_touch_scores_nor_the_global_generator() -> None:
 def test_bad_settings_are_refused_in_one_line(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         scoring.make(name, **options)
+
+
+def test_no_scorer_learns_from_or_scores_a_window_over_a_gap_in_time() -> None:
+    train, test = (replace(wave(200, seed=s, spikes=(90,)), breaks=np.array([40, 120])) for s in (0, 1))
+    starts = [row for row in range(200 - WINDOW + 1) if not any(row < cut < row + WINDOW for cut in (40, 120))]
+    np.testing.assert_array_equal(test.window_starts(WINDOW), starts)
+    clean = [row for row in starts if not train.labels[row : row + WINDOW].any()]  # type: ignore[index]
+    np.testing.assert_array_equal(normal_windows(train, WINDOW), clean)
+    for name, options in SCORERS:
+        scorer = scoring.make(name, window=WINDOW, **options).fit([train])
+        scored = scorer.score(test, train)
+        assert len(scored) == len(scored.past) == len(starts), name
+        np.testing.assert_array_equal(scored.index, test.index[WINDOW - 1 :][starts])  # type: ignore[index]
+        np.testing.assert_array_equal(scored.labels, test.window_labels(WINDOW)[starts])
+
+
+def test_a_forecast_does_not_look_back_over_a_gap() -> None:
+    whole = wave(120)
+    scorer = Forecast(window=WINDOW, epochs=1).fit([whole])
+    jumped = whole.values.copy()
+    jumped[:60] += 100
+    after = [scorer.score(Series(v, None, "s", breaks=np.array([60])), whole).raw for v in (whole.values, jumped)]
+    np.testing.assert_array_equal(after[0][60 - WINDOW + 1 :], after[1][60 - WINDOW + 1 :])
