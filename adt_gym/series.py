@@ -163,7 +163,8 @@ class ScoredSeries:
         scaling: How ``raw`` became ``scores``; `scaled` makes such a series.
 
     Raises:
-        InputError: If a score is not finite or outside [0, 1], a label is not 0 or 1, or lengths differ.
+        InputError: If a score is not finite or outside [0, 1], a label is not 0 or 1, lengths differ, or the scores are
+            not the scaled raw ones.
     """
 
     scores: NDArray[np.float32]
@@ -191,6 +192,11 @@ class ScoredSeries:
         given = self.scores if self.scaling is None else _as_finite(self.raw, self.name, "raw scores")
         if given.shape != scores.shape:
             raise InputError(f"series {self.name!r}: raw scores have shape {given.shape}, expected {scores.shape}")
+        if self.scaling is not None and not np.array_equal(self.scores, self.scaling(given).astype(np.float32)):
+            raise InputError(
+                f"series {self.name!r}: its scores are not its scaled raw scores; make it with ScoredSeries.scaled, or "
+                "give scores alone (raw=None, scaling=None)"
+            )
         object.__setattr__(self, "raw", given)
         object.__setattr__(self, "past", _as_finite(self.past, self.name, "scores of the past"))
 

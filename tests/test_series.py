@@ -2,7 +2,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +179,15 @@ def test_a_part_knows_the_raw_scores_before_it_as_its_past() -> None:
     np.testing.assert_array_equal(unscaled[1:].past, unscaled.scores[:1])
     assert unscaled[1:].raw is not None
     np.testing.assert_array_equal(unscaled.raw, unscaled.scores)
+
+
+def test_scores_that_are_not_the_scaled_raw_ones_are_refused() -> None:
+    scaling = Scaling(np.array([0.0, 10.0]), np.array([0.1, 0.5]))
+    series = ScoredSeries.scaled([1.0, 2.0], scaling, np.zeros(2, bool), "s")
+    with pytest.raises(InputError, match="'s': its scores are not its scaled raw scores"):
+        replace(series, scores=[0.3, 0.4])
+    given = replace(series, scores=np.array([0.3, 0.4]), raw=None, scaling=None)
+    np.testing.assert_array_equal(given.raw, given.scores)
 
 
 def test_a_raw_score_beyond_float32_is_the_largest_and_nan_is_refused() -> None:

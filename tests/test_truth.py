@@ -23,7 +23,7 @@ def runs(labels: NDArray[np.bool_]) -> int:
 
 def with_noise_for_scores(series: list[ScoredSeries]) -> list[ScoredSeries]:
     random = np.random.default_rng(0)
-    return [replace(one, scores=random.random(len(one))) for one in series]
+    return [replace(one, scores=random.random(len(one)), raw=None, scaling=None) for one in series]
 
 
 @pytest.mark.parametrize("noise", [False, True], ids=["scores", "noise"])
