@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from adt_gym.series import InputError
 
+FAR = 1e15
+
 
 @dataclass(frozen=True, eq=False)
 class MinMax:
@@ -29,8 +31,8 @@ class MinMax:
         return cls(low, np.where(span > 0, span, 1.0))
 
     def __call__(self, values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """Return ``(values - low) / span``."""
-        return (values - self.low) / self.span
+        """Return ``(values - low) / span``, at most `FAR` from 0: its square is still a number in float32."""
+        return np.clip((values - self.low) / self.span, -FAR, FAR)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ class Scaling:
     """A strictly increasing map of raw scores, from -inf to inf, onto (0, 1).
 
     It is linear between knots. Above the last it nears 1, and below the first 0, with the logarithm of the distance, so
-    that no two raw scores that float32 tells apart near the knots, or by a thousandth anywhere, become one.
+    that raw scores a thousandth apart, of their distance from the knots, do not become one in float32.
 
     Args:
         knots: Shape ``(K,)``, ascending: raw scores.
@@ -79,10 +81,12 @@ class Scaling:
         return scaled
 
     def inverse(self, scaled: ArrayLike) -> NDArray[np.float64]:
-        """Return the raw scores that become ``scaled``, values in (0, 1)."""
+        """Return the raw scores that become ``scaled``, values in [0, 1], as far as float32 reaches."""
         values = np.asarray(scaled, dtype=np.float64)
         first, last = self.levels[0], self.levels[-1]
-        over = np.expm1((1 - last) / (1 - np.maximum(values, last)) - 1)
-        under = np.expm1(first / np.minimum(values, first) - 1)
-        raw: NDArray[np.float64] = np.interp(values, self.levels, self.knots) + self.unit * (over - under)
-        return raw
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            over = np.expm1((1 - last) / (1 - np.maximum(values, last)) - 1)
+            under = np.expm1(first / np.minimum(values, first) - 1)
+            raw = np.interp(values, self.levels, self.knots) + self.unit * (over - under)
+        most = float(np.finfo(np.float32).max)
+        return np.clip(raw, -most, most)

@@ -81,7 +81,8 @@ class Series:
         return len(self.values)
 
     def __getitem__(self, rows: slice) -> "Series":
-        """Return the given rows as a series of the same name; the arrays are views."""
+        """Return the given rows, one after the other, as a series of the same name; the arrays are views."""
+        _require_one_step(rows, self.name)
         return Series(
             self.values[rows],
             None if self.labels is None else self.labels[rows],
@@ -217,6 +218,7 @@ class ScoredSeries:
 
         Its past is that of this series and the windows before the first.
         """
+        _require_one_step(windows, self.name)
         index = None if self.index is None else self.index[windows]
         first = windows.indices(len(self))[0]
         return ScoredSeries(
@@ -292,6 +294,11 @@ class Detection:
 def varies(labels: NDArray[np.bool_]) -> bool:
     """Return whether there are both anomalous and normal windows."""
     return bool(labels.any() and not labels.all())
+
+
+def _require_one_step(rows: slice, name: str) -> None:
+    if rows.step not in (None, 1):
+        raise InputError(f"series {name!r}: a slice takes rows one after the other; [::{rows.step}] would not")
 
 
 def _as_values(values: ArrayLike, name: str) -> NDArray[np.floating[Any]]:

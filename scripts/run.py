@@ -224,7 +224,9 @@ def run_seed(settings: RunSettings, folder: Folder, cache: Path) -> tuple[Path, 
     policy = thresholds.Policy(agent, hold=settings.hold, k=settings.k, alpha=alpha, beta=1 - alpha)
     deadline = settings.deadline
     rows = compare([policy, *baselines(seed=settings.seed)], labelled, test, settings.vus, split.test, deadline)
-    rows += where_possible(unsupervised(settings.pythresh), labelled, test, settings.vus, split.test, deadline)
+    rows += where_possible(
+        unsupervised(settings.pythresh, settings.seed), labelled, test, settings.vus, split.test, deadline
+    )
     if isinstance(scorer, Ensemble):
         rows += ensemble_rows(scorer, split.tested, test, deadline)
 
@@ -360,11 +362,11 @@ def baselines(delay: int = 1, seed: int = 0) -> list[thresholds.Thresholder]:
     ]
 
 
-def unsupervised(pythresh: bool) -> list[thresholds.Thresholder]:
+def unsupervised(pythresh: bool, seed: int = 0) -> list[thresholds.Thresholder]:
     """Return the methods that no one tells labels at test time, nor (but for the second) in training."""
     names = ["quantile", "false_alarm_rate", "rolling_quantile", "spot", "dspot", "online_fdr", "nonparametric"]
     names += [f"pythresh:{name}" for name in FAST_PYTHRESH if pythresh]
-    return [thresholds.make(name) for name in names]
+    return [thresholds.make(name, **({"seed": seed} if name == "online_fdr" else {})) for name in names]
 
 
 def where_possible(

@@ -159,7 +159,7 @@ def measure(
         delay_median=events.median_delay,
         delay_p95=events.p95_delay,
         missed_events=events.missed,
-        alarm_segments_per_day=alarm_segments_per_day(detections, indexes) if timed else float("nan"),
+        alarm_segments_per_day=_segments_per_day(detections, indexes) if timed else float("nan"),
         point_precision=point_precision,
         point_recall=point_recall,
         point_f1=point_f1,
@@ -191,6 +191,13 @@ def _pointwise(
         return float("nan"), float("nan"), float("nan")
     decisions = [_dense(*one) for one in zip(detections, test, points, strict=True)]
     return pointwise_precision_recall_f1(decisions, labels)
+
+
+def _segments_per_day(detections: Sequence[Detection], indexes: Sequence[NDArray[np.datetime64]]) -> float:
+    """Return `alarm_segments_per_day`, NaN where the times cover none."""
+    if not any(len(index) > 1 and index[0] < index[-1] for index in indexes):
+        return float("nan")
+    return alarm_segments_per_day(detections, indexes)
 
 
 def _dense(detection: Detection, scored: ScoredSeries, points: Series) -> NDArray[np.bool_]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adt_gym.series import InputError, ScoredSeries, Series, varies
 
@@ -27,23 +29,23 @@ class Split:
         """What the scorer learns on."""
         return self.history or self.train
 
-    @property
+    @cached_property
     def learned(self) -> list[tuple[Series, Series]]:
         """The training series, each with its past: its history, or itself where there is none."""
         history = {one.name: one for one in self.history}
         return [(one, history.get(one.name, one)) for one in self.train]
 
-    @property
+    @cached_property
     def tested(self) -> list[tuple[Series, Series]]:
         """The test series, each with its past: all that came before."""
         return [
-            (test, train if past is train else joined(past, train))
+            (test, train if past is train else joined(past, train, apart=True))
             for test, (train, past) in zip(self.test, self.learned, strict=True)
         ]
 
 
-def joined(first: Series, second: Series) -> Series:
-    """Put two parts of a series, one after the other, together.
+def joined(first: Series, second: Series, apart: bool = False) -> Series:
+    """Put two parts of a series, one after the other, together; if they lie ``apart``, no window spans the seam.
 
     Where only one part has labels, the points of the other count as normal, as they do in training; where only one has
     times, there are none.
@@ -55,7 +57,12 @@ def joined(first: Series, second: Series) -> Series:
     index = None
     if first.index is not None and second.index is not None:
         index = np.concatenate([first.index, second.index])
-    values, breaks = np.concatenate([first.values, second.values]), np.append(first.breaks, second.breaks + len(first))
+    values, breaks = (
+        np.concatenate([first.values, second.values]),
+        np.concatenate([first.breaks, second.breaks + len(first)]),
+    )
+    if apart:
+        breaks = np.union1d(breaks, [len(first)])
     return Series(values, labels, second.name, index, second.columns, breaks)
 
 
@@ -65,7 +72,7 @@ def split_by_anomalies(series: Series, window: int, anomalies: int) -> Split:
     Raises:
         InputError: If there are fewer, or what remains has no anomalous window to find.
     """
-    labels = series.window_labels(window)
+    labels = _anomalous(series, window)
     found = np.cumsum(labels)
     if found[-1] < anomalies:
         raise InputError(
@@ -87,12 +94,12 @@ def split_at(series: Series, row: int, window: int) -> Split:
             f"a window of {window} points on both sides"
         )
     train, test = series[:row], series[row:]
-    if train.window_labels(window).all() or not train.window_labels(window).any():
+    if not _anomalous(train, window).any() or _anomalous(train, window).sum() == len(train.window_starts(window)):
         raise InputError(
             f"series {series.name!r}: the training part, up to row {row}, needs both normal and anomalous windows; "
             "move its end (--train-until)"
         )
-    if not test.window_labels(window).any():
+    if not _anomalous(test, window).any():
         raise InputError(
             f"series {series.name!r}: no anomalous window is left to evaluate after row {row}; "
             "train on less (--train-anomalies or --train-until)"
@@ -118,7 +125,7 @@ def split_by_share(series: Sequence[Series], share: float, window: int) -> Split
         [one[:cut] for one, cut in zip(series, cuts, strict=True)],
         [one[cut:] for one, cut in zip(series, cuts, strict=True)],
     )
-    if not any(one.window_labels(window).any() for one in split.test):
+    if not any(_anomalous(one, window).any() for one in split.test):
         raise InputError(f"no anomalous window is left to evaluate after a training share of {share}")
     return split
 
@@ -148,6 +155,14 @@ def eventful_stretch(series: ScoredSeries, windows: int) -> ScoredSeries:
     count = np.convolve(begins, np.ones(windows, dtype=np.int64), mode="valid")
     start = len(count) - 1 - int(np.argmax(count[::-1]))
     return series[start : start + windows]
+
+
+def _anomalous(series: Series, window: int) -> NDArray[np.bool_]:
+    """Return shape ``(n - tau + 1,)``, False also where a window spans a gap in time and so has no score."""
+    starts = series.window_starts(window)
+    anomalous = np.zeros(len(series) - window + 1, dtype=bool)
+    anomalous[starts] = series.window_labels(window)[starts]
+    return anomalous
 
 
 def _next_normal(series: Series, row: int, window: int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adt_gym.scoring.residuals import Floats, ResidualScorer, ResidualSettings, ScorerSettings
 from adt_gym.series import InputError, Series
@@ -53,19 +54,24 @@ class ARIMA(ResidualScorer):
         normal = normal[-self.settings.fit_points :]
         values = np.full(normal[-1] - normal[0] + 1, np.nan)
         values[normal - normal[0]] = series.values[normal, column]
-        scale = np.nanstd(values) or 1.0  # the optimizer's tolerance is absolute
+        offset, scale = float(values[0]), np.nanstd(values) or 1.0  # the optimizer's tolerance is absolute
         # The matrices are tiny: threads of BLAS only wait for each other, ten times as long on a busy machine.
         with threadpool_limits(1), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of starting values and convergence: a rough fit still forecasts
-            fitted = Model(values / scale, order=tuple(self.settings.order)).fit(cov_type="none")
-        return fitted, scale
+            fitted = Model((values - offset) / scale, order=tuple(self.settings.order)).fit(cov_type="none")
+        return fitted, offset, scale
 
-    def _residuals(self, model: Any, series: Series, column: int) -> Floats:
+    def _residuals(self, model: Any, series: Series, column: int, believed: NDArray[np.bool_]) -> Floats:
         from threadpoolctl import threadpool_limits
 
-        fitted, scale = model
+        fitted, offset, scale = model
+        values = np.where(believed, (series.values[:, column].astype(np.float64) - offset) / scale, np.nan)
+        parts = []
         with threadpool_limits(1):
-            results = fitted.apply(series.values[:, column].astype(np.float64) / scale)
-        residuals = np.asarray(results.resid) * scale
-        residuals[: max(int(results.loglikelihood_burn), 1)] = 0.0
-        return residuals
+            for segment in np.split(values, series.breaks):  # after a gap in time the state is unknown again
+                if len(segment):
+                    results = fitted.apply(segment)
+                    residuals = np.nan_to_num(np.asarray(results.resid)) * scale
+                    residuals[: max(int(results.loglikelihood_burn), 1)] = 0.0
+                    parts.append(residuals)
+        return np.concatenate(parts)

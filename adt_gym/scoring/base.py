@@ -68,8 +68,8 @@ class BaseScorer(ABC):
         names = [one.name for one in normal]
         if not normal:
             raise InputError(f"{self.name}: no series to learn from")
-        if len(set(names)) != len(names) or len({one.columns for one in normal}) != 1:
-            raise InputError(f"{self.name}: training series need different names and the same columns")
+        if len({one.columns for one in normal}) != 1:
+            raise InputError(f"{self.name}: training series need the same columns")
         windows = [normal_windows(one, self.settings.window) for one in normal]
         if not sum(map(len, windows)):
             raise InputError(
@@ -110,7 +110,7 @@ class WindowScorer(BaseScorer):
         """Learn from the windows without an anomaly.
 
         Raises:
-            InputError: If series differ in their columns, share a name, or leave no normal window to learn from.
+            InputError: If series differ in their columns, or leave no normal window to learn from.
         """
         self._normal_windows(normal)
         self._learn(normal)
@@ -199,6 +199,8 @@ class ScaledInput:
 
 def normal_windows(series: Series, window: int) -> NDArray[np.int64]:
     """Return the starts of the windows without an anomaly or a gap in time; of all where a series has no labels."""
+    if len(series) < window:
+        return np.empty(0, dtype=np.int64)
     starts = series.window_starts(window)
     return starts if series.labels is None else starts[~series.window_labels(window)[starts]]
 

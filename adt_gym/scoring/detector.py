@@ -59,6 +59,10 @@ class DetectorScorer(WindowScorer):
     def _judge(self, rows: NDArray[np.float32]) -> Floats:
         """Return one score per row: the higher, the stranger."""
 
+    def _judge_past(self, rows: NDArray[np.float32]) -> Floats:
+        """Return one score per row of a past, of whose rows some may have been learned."""
+        return self._judge(rows)
+
     def _rows(self, series: Series, past: Series | None, starts: NDArray[np.int64]) -> NDArray[np.float32]:
         rows = np.empty((len(starts), self.settings.window * self._columns), dtype=np.float32)
         windows, scale = series.windows(self.settings.window), self._inputs.of(past)
@@ -68,5 +72,5 @@ class DetectorScorer(WindowScorer):
 
     def _raw(self, series: Series, past: Series | None) -> Floats:
         count = len(series.windows(self.settings.window))
-        scored = [self._judge(self._rows(series, past, np.arange(c.start, c.stop))) for c in chunks(count)]
-        return np.concatenate(scored)
+        judge = self._judge_past if series is past else self._judge
+        return np.concatenate([judge(self._rows(series, past, np.arange(c.start, c.stop))) for c in chunks(count)])

@@ -59,7 +59,9 @@ class EnsembleSettings(ScorerSettings):
 
 @dataclass(frozen=True, eq=False)
 class OutOfFold:
-    """The members' scores of training windows, each by members that saw none of the window's points.
+    """The members' scores of training windows, each by members that learned from none of the window's points.
+
+    The scaling of the scores, which needs no labels, has seen all of the training part.
 
     Args:
         scores: Shape ``(T, M)``: the windows of all training series.

@@ -20,7 +20,7 @@ class NearestSettings(DetectorSettings):
 class Nearest(DetectorScorer):
     """scikit-learn's nearest neighbour over flattened windows; the score is the Euclidean distance.
 
-    A window is not its own neighbour: of the windows that it was fitted on, the second nearest counts.
+    A window of the past is not its own neighbour: for one of those that were learned the second nearest counts.
 
     Reference: M. S. Sarfraz et al., "Position: Quo Vadis, Unsupervised Time Series Anomaly Detection?", ICML 2024,
     section 4.
@@ -35,8 +35,18 @@ class Nearest(DetectorScorer):
     def _fitted(self, rows: NDArray[np.float32]) -> Any:
         from sklearn.neighbors import NearestNeighbors
 
-        return NearestNeighbors(n_neighbors=2).fit(rows)
+        self._learned = rows
+        return NearestNeighbors(n_neighbors=min(2, len(rows))).fit(rows)
 
     def _judge(self, rows: NDArray[np.float32]) -> Floats:
-        distances: Floats = self._detector.kneighbors(rows)[0].astype(np.float64)
-        return np.where(distances[:, 0] > 0, distances[:, 0], distances[:, 1])
+        return self._distances(rows)[:, 0]
+
+    def _judge_past(self, rows: NDArray[np.float32]) -> Floats:
+        distances = self._distances(rows)
+        return np.where(distances[:, 0] > 0, distances[:, 0], distances[:, -1])
+
+    def _distances(self, rows: NDArray[np.float32]) -> Floats:
+        """Return shape ``(n, 2)``, ascending, in float64: in the library's float32 a copy is not at distance 0."""
+        nearest = self._learned[self._detector.kneighbors(rows, return_distance=False)].astype(np.float64)
+        distances: Floats = np.sort(np.linalg.norm(nearest - rows[:, None], axis=2), axis=1)
+        return distances

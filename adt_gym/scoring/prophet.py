@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adt_gym.scoring.residuals import Floats, ResidualScorer, ResidualSettings, ScorerSettings
 from adt_gym.series import InputError, Series
@@ -59,7 +60,7 @@ class Prophet(ResidualScorer):
         model = Model(uncertainty_samples=0, changepoint_prior_scale=self.settings.flexibility)
         return model.fit(frame, seed=0)
 
-    def _residuals(self, model: Any, series: Series, column: int) -> Floats:
+    def _residuals(self, model: Any, series: Series, column: int, believed: NDArray[np.bool_]) -> Floats:
         import pandas as pd
 
         _require_times(series)

@@ -57,8 +57,8 @@ class ResidualScorer(WindowScorer):
         """Return the model of one metric; anomalous points have no part in it."""
 
     @abstractmethod
-    def _residuals(self, model: Any, series: Series, column: int) -> Floats:
-        """Return shape ``(n,)``: what was measured minus its forecast."""
+    def _residuals(self, model: Any, series: Series, column: int, believed: NDArray[np.bool_]) -> Floats:
+        """Return shape ``(n,)``: what was measured minus its forecast; forecasts rest on ``believed`` points alone."""
 
     def _learn(self, normal: Sequence[Series]) -> None:
         self._learned = list(normal)
@@ -66,12 +66,13 @@ class ResidualScorer(WindowScorer):
 
     def _forecaster(self, past: Series) -> Forecaster:
         models = [self._fit_metric(past, column) for column in range(self._columns)]
-        return Forecaster(models, [_typical(r, past) for r in self._all_residuals(models, past)])
+        normal = np.ones(len(past), dtype=bool) if past.labels is None else ~past.labels
+        return Forecaster(models, [float(r[normal].std()) or 1.0 for r in self._all_residuals(models, past, normal)])
 
-    def _all_residuals(self, models: Sequence[Any], series: Series) -> Iterator[Floats]:
+    def _all_residuals(self, models: Sequence[Any], series: Series, believed: NDArray[np.bool_]) -> Iterator[Floats]:
         """Yield the residuals of one metric after the other: those of all together could fill the memory."""
         for column, model in enumerate(models):
-            yield self._residuals(model, series, column)
+            yield self._residuals(model, series, column, believed)
 
     def _raw(self, series: Series, past: Series | None) -> Floats:
         if past is None:
@@ -84,18 +85,13 @@ class ResidualScorer(WindowScorer):
         if past not in self._forecasters:
             self._forecasters[past] = self._forecaster(past)
         forecaster, together = self._forecasters[past], np.zeros(len(series))
-        residuals_of = self._all_residuals(forecaster.models, series)
+        residuals_of = self._all_residuals(forecaster.models, series, np.ones(len(series), dtype=bool))
         for residuals, spread in zip(residuals_of, forecaster.spreads, strict=True):
             sizes = np.abs(residuals) / spread
             together = np.maximum(together, sizes) if self.settings.across == "worst" else together + sizes
         if self.settings.across == "mean":
             together /= self._columns
         return window_max(together, self.settings.window)
-
-
-def _typical(residuals: Floats, series: Series) -> float:
-    normal = residuals if series.labels is None else residuals[~series.labels]
-    return float(normal.std()) or 1.0
 
 
 def window_max(points: Floats, window: int) -> Floats:

@@ -24,9 +24,11 @@ DECADES = np.arange(0, 4.01, 0.1)
 
 
 def quantile(past: Floats) -> Scaling:
-    """Map the lowest score of the past to 0.05 and its 0.9 quantile to 0.45."""
-    usual = float(np.quantile(past, BULK))
-    return _between(past, usual if usual > past.min() else float(past.max()))
+    """Map the lowest score of the past to 0.05 and its 0.9 quantile, or that of all above the lowest, to 0.45."""
+    usual, higher = float(np.quantile(past, BULK)), past[past > past.min()]
+    if usual == past.min() and len(higher):
+        usual = float(np.quantile(higher, BULK))
+    return _between(past, usual)
 
 
 def minmax(past: Floats) -> Scaling:
@@ -38,8 +40,8 @@ def tail(past: Floats) -> Scaling:
     """Map a score that one in 10^z of the past reaches to (1 + z) / 6, for z up to 4 or as far as the past goes."""
     decades = DECADES[len(past) >= 10.0**DECADES]
     knots = np.quantile(past.astype(np.float64), 1 - 10.0**-decades)
-    last_of_equals = np.append(np.diff(knots) > 0, True)
-    return Scaling(knots[last_of_equals], (1 + decades[last_of_equals]) / 6)
+    knots, first_of_equals = np.unique(knots, return_index=True)
+    return Scaling(knots, (1 + decades[first_of_equals]) / 6)
 
 
 def _between(past: Floats, usual: float) -> Scaling:

@@ -76,7 +76,7 @@ class TorchScorer(WindowScorer):
                 is learned from them.
 
         Raises:
-            InputError: If series differ in their columns, share a name, or leave no normal window to train on.
+            InputError: If series differ in their columns, or leave no normal window to train on.
         """
         self._normal_windows(normal)
         for one, _ in test:
@@ -144,7 +144,11 @@ class TorchScorer(WindowScorer):
         training = np.concatenate([s[:n] for s, n in zip(starts, kept, strict=True)])
         validation = np.concatenate([s[n:] for s, n in zip(starts, kept, strict=True)])
         tested, firsts = self._joined(test)
-        every = [one.window_starts(self._length) + first for (one, _), first in zip(test, firsts, strict=True)]
+        every = [
+            one.window_starts(self._length) + first
+            for (one, _), first in zip(test, firsts, strict=True)
+            if len(one) >= self._length
+        ]
         return Parts(
             self._windows(values, training),
             self._windows(values, validation),

@@ -53,7 +53,10 @@ class NonParametric(Calibrated):
         epsilons = np.array([epsilon(smoothed[max(end - self.windows, 0) : end]) for end in ends])
         before = smoothed[len(past) - 1 : -1]
         thresholds = (epsilons - (1 - self.smoothing) * before) / self.smoothing
-        return Detection.at_raw(thresholds, series)
+        # e_t > epsilon decides, also where rounding would have it otherwise on the score itself.
+        raw, flagged = series.raw.astype(np.float64), smoothed[len(past) :] > epsilons
+        below = np.minimum(thresholds, np.nextafter(raw, -np.inf))
+        return Detection.at_raw(np.where(flagged, below, np.maximum(thresholds, raw)), series)
 
     def _smooth(self, scores: NDArray[np.float64], before: float) -> NDArray[np.float64]:
         from scipy.signal import lfilter

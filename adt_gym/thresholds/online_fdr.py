@@ -1,9 +1,14 @@
 """Online control of the false discovery rate on conformal p-values."""
 
+import math
+
 import numpy as np
 
 from adt_gym.series import Detection, InputError, ScoredSeries
 from adt_gym.thresholds.calibrated import Calibrated
+
+FORGOTTEN = 1e-5
+"""A flag is left out of the levels once less than this share of what it earned is left."""
 
 
 class OnlineFDR(Calibrated):
@@ -43,9 +48,12 @@ class OnlineFDR(Calibrated):
         reached = count - np.searchsorted(past, series.raw, side="left")
         shares = np.random.default_rng(self.seed).random(len(series))
         levels = np.empty(len(series))
+        horizon = math.ceil(math.log(FORGOTTEN) / math.log(self.delta))
         for t, p_value in enumerate(((reached + shares) / (count + 1)).tolist()):
             test.test_one(p_value)
             levels[t] = test.last_test_level
+            if test.rejection_times and test.rejection_times[0] < t - horizon:
+                del test.rejection_times[0]  # or a long stream with many alarms would take the square of its length
         # (c + u) / (n + 1) <= level is c <= level (n + 1) - u: the score lies above that many of the highest.
         spared = np.floor(levels * (count + 1) - shares).astype(np.int64)
         ends = np.concatenate(([-np.inf], past, [np.inf]))
