@@ -156,8 +156,8 @@ class WindowScorer(BaseScorer):
         """Return shape ``(n - tau + 1,)``: the higher, the stranger; what windows over a gap have does not count."""
 
     def _fit_scaling(self, normal: Sequence[Series]) -> Self:
-        parts = [self._past_scores(one) for one in normal if len(one) >= self.settings.window]
-        self._scaling: Scaling = SCALINGS[self.settings.scaling](np.concatenate(parts))
+        pooled = np.concatenate([self._past_scores(one) for one in normal])
+        self._scaling: Scaling = SCALINGS[self.settings.scaling](pooled)
         return self
 
     def _scores(self, series: Series, past: Series | None) -> NDArray[np.float64]:
@@ -199,8 +199,6 @@ class ScaledInput:
 
 def normal_windows(series: Series, window: int) -> NDArray[np.int64]:
     """Return the starts of the windows without an anomaly or a gap in time; of all where a series has no labels."""
-    if len(series) < window:
-        return np.empty(0, dtype=np.int64)
     starts = series.window_starts(window)
     return starts if series.labels is None else starts[~series.window_labels(window)[starts]]
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from adt_gym import InputError, ScoredSeries, Series
-from adt_gym.evaluation.split import Split, draw_labelled, split_at, split_by_anomalies, split_by_share
+from adt_gym.evaluation.split import Split, draw_labelled, joined, split_at, split_by_anomalies, split_by_share
 
 
 def series_of(labels: list[int] | np.ndarray, name: str = "pump") -> Series:
@@ -151,3 +151,20 @@ def test_at_least_one_series_is_drawn() -> None:
 def test_nothing_usable_is_an_error() -> None:
     with pytest.raises(InputError, match="no training part holds both"):
         draw_labelled([scored("clean", 50, 0), scored("flooded", 50, 50)], 10, 0)
+
+
+def test_a_training_part_counts_only_windows_that_span_no_gap() -> None:
+    labels = np.zeros(200, bool)
+    labels[50] = labels[120] = labels[150] = True
+    series = Series(np.arange(200.0) % 7, labels, "s", breaks=np.arange(45, 56))  # no window holds the first anomaly
+    cut = split_by_anomalies(series, 10, 10)
+    starts = cut.train[0].window_starts(10)
+    assert cut.train[0].window_labels(10)[starts].sum() == 10
+
+
+def test_no_window_spans_the_seam_between_a_history_and_the_training_part() -> None:
+    history, one = Series(np.zeros(30), name="a"), Series(np.ones(60), np.arange(60) == 20, "a")
+    cut = Split([one[:30]], [one[30:]], [history])
+    ((test, past),) = cut.tested
+    assert (len(test), len(past), past.breaks.tolist()) == (30, 60, [30])
+    assert joined(one[:30], one[30:]).breaks.tolist() == []

@@ -345,9 +345,11 @@ def test_other_columns(fitted: AutoEncoder) -> None:
         quick().fit([wave(), wide()])
 
 
-def test_two_series_of_one_name() -> None:
-    with pytest.raises(InputError, match="different names"):
-        quick().fit([wave(), wave()])
+def test_a_name_is_a_name() -> None:
+    one, other = wave("a"), wave("b", scale=5)
+    alike = replace(other, name="a")
+    named, renamed = quick().fit([one, other]), quick().fit([one, alike])
+    np.testing.assert_array_equal(named.score(other, other).scores, renamed.score(alike, alike).scores)
 
 
 @pytest.mark.parametrize("labels", [np.ones(40), np.arange(40) % WINDOW == 0])

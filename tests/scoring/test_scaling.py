@@ -67,6 +67,16 @@ def test_tail_is_the_logarithm_of_the_share_of_the_past_that_is_as_high() -> Non
     assert 5 / 6 < tail(past)(100_000.0) < 1
 
 
+def test_what_all_of_a_tied_past_reaches_is_lowest_under_tail() -> None:
+    assert tail(np.ones(10_000))(1.0) == pytest.approx(1 / 6)
+    assert tail(np.append(np.zeros(990), np.linspace(1, 2, 10)))(0.0) == pytest.approx(1 / 6)
+
+
+def test_the_unit_of_a_mostly_tied_past_is_not_its_maximum() -> None:
+    past = np.concatenate([np.zeros(950), np.linspace(1, 2, 49), [1e6]])
+    assert quantile(past)(1.9) == pytest.approx(0.45, abs=0.03)
+
+
 def test_a_past_that_never_varies_still_has_an_above_and_a_below() -> None:
     for kind in SCALINGS.values():
         below, same, above, far = kind(np.full(20, 3.0))([2.9, 3.0, 3.1, 1e6])

@@ -298,3 +298,41 @@ def test_a_forecast_does_not_look_back_over_a_gap() -> None:
     jumped[:60] += 100
     after = [scorer.score(Series(v, None, "s", breaks=np.array([60])), whole).raw for v in (whole.values, jumped)]
     np.testing.assert_array_equal(after[0][60 - WINDOW + 1 :], after[1][60 - WINDOW + 1 :])
+
+
+def test_nearest_finds_no_window_beside_itself_where_the_library_computes_in_float32() -> None:
+    train = Series(np.random.default_rng(0).random((400, 8)).astype(np.float32))
+    scorer = scoring.make("nearest", window=10).fit([train])
+    rows = MinMax.fit(train.values)(train.windows(10)).reshape(-1, 80)
+    distances = np.linalg.norm(rows[:, None] - rows[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    np.testing.assert_allclose(scorer.score(train, train).raw, distances.min(axis=1), rtol=1e-3)
+
+
+def test_an_incident_in_the_past_does_not_silence_a_metric() -> None:
+    calm = wave(300, metrics=1)
+    values, labels = calm.values.copy(), np.zeros(300, bool)
+    values[100:103] += 100
+    labels[100:103] = True
+    test = wave(100, metrics=1, seed=1)
+    made = scoring.make("arima", window=WINDOW, order=(2, 0, 0))
+    scores = [made.fit([past]).score(test, past).raw for past in (calm, Series(values, labels))]
+    np.testing.assert_allclose(np.median(scores[1]), np.median(scores[0]), rtol=0.2)
+
+
+def test_a_jump_over_a_gap_is_no_residual() -> None:
+    past, test = wave(300, metrics=1), wave(100, metrics=1, seed=1)
+    jumped = Series(test.values + np.where(np.arange(100) < 50, 50, 0)[:, None], breaks=np.array([50]))
+    raw = scoring.make("arima", window=WINDOW, order=(1, 0, 0)).fit([past]).score(jumped, past).raw
+    assert raw[50 - WINDOW + 1 :].max() < raw[: 50 - WINDOW + 1].max()
+    assert raw[50 - WINDOW + 1 :].max() < 10
+
+
+@pytest.mark.parametrize(("name", "options"), [one for one in SCORERS if one[0] != "pyod:ECOD"])  # it ranks
+def test_values_beyond_all_bounds_are_scored_highest_not_refused(name: str, options: dict[str, Any]) -> None:
+    test = wave(60, seed=1)
+    values = test.values.astype(np.float64)
+    values[-1] = 1e39
+    scored = fitted(name, options).score(replace(test, values=values))
+    assert scored.scores.argmax() == len(scored) - 1
+    assert scored.scores[-1] < 1

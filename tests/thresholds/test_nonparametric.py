@@ -72,3 +72,9 @@ def test_detection_smooths_and_looks_back_as_far_as_it_is_told() -> None:
 def test_options_out_of_range_are_refused(options: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         NonParametric(**options)
+
+
+@pytest.mark.parametrize("level", [1.0, 0.7, 0.3, 1e-4])
+def test_scores_that_never_change_are_not_flagged(level: float) -> None:
+    still = ScoredSeries(np.full(50, level), np.zeros(50))
+    assert not NonParametric().fit([still]).detect(still).decisions.any()
