@@ -133,7 +133,31 @@ def _refuse_many(columns: int, wanted: Sequence[str] | None, path: Path) -> None
 def _named(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     if frame.empty:
         raise InputError(f"{path} has no rows" + (" below its header" if len(frame.columns) else ""))
-    return with_clean_names(frame, str(path))
+    return with_clean_names(with_index(frame), str(path))
+
+
+def with_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with its index among the columns, where it has a name or holds something else than numbers.
+
+    An index of times without a name is called "timestamp"; periods become the times at which they start.
+    """
+    import pandas as pd
+
+    index = frame.index
+    names = list(index.names)
+    if names == [None]:
+        if pd.api.types.is_numeric_dtype(index) or frame.empty:
+            return frame.reset_index(drop=True)
+        names = ["timestamp" if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) else "index"]
+    same = [name in frame and index.get_level_values(i).equals(pd.Index(frame[name])) for i, name in enumerate(names)]
+    levels = pd.DataFrame(
+        {i: index.get_level_values(i) for i in range(len(names)) if not same[i]}, index=range(len(frame))
+    )
+    for i in levels:
+        if isinstance(levels[i].dtype, pd.PeriodDtype):
+            levels[i] = levels[i].dt.to_timestamp()
+    levels.columns = [f"level_{i}" if names[i] is None else names[i] for i in levels]
+    return pd.concat([levels, frame.reset_index(drop=True)], axis=1)
 
 
 def with_clean_names(frame: pd.DataFrame, where: str) -> pd.DataFrame:

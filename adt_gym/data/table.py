@@ -17,7 +17,7 @@ from adt_gym.data.columns import Asked, Columns, assign, leaks
 from adt_gym.data.metrics import CONSTANT, digits_lost
 from adt_gym.data.nab import window_labels
 from adt_gym.data.notation import notations
-from adt_gym.data.opening import Opened, open_tables, with_clean_names
+from adt_gym.data.opening import Opened, open_tables, with_clean_names, with_index
 from adt_gym.data.order import gaps, in_order
 from adt_gym.data.times import joined_times, times_or_steps
 from adt_gym.series import InputError, Series
@@ -186,12 +186,9 @@ def _open(
     name = name or "table"
     if source.empty:
         raise InputError(f"{name} has no rows")
-    frame = with_clean_names(source, name)
-    if isinstance(frame.index, pd.DatetimeIndex) and asked.time in (None, frame.index.name):
-        time = asked.time or str(frame.index.name or "timestamp")
-        frame = frame if time in frame else frame.reset_index(names=time)
-        asked = replace(asked, time=time)
-    return [Opened(frame.reset_index(drop=True), name, name)], asked
+    if isinstance(source.index, pd.DatetimeIndex) and asked.time is None:
+        asked = replace(asked, time=str(source.index.name or "timestamp").strip())
+    return [Opened(with_clean_names(with_index(source), name), name, name)], asked
 
 
 def _assign(

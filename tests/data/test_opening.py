@@ -169,3 +169,36 @@ def test_of_many_columns_those_that_are_named_are_read(write: Write) -> None:
     assert series.columns == ("c7", "c19999")
     assert series.labels.tolist() == [False, True] * 6
     assert series.index[-1] == np.datetime64("2024-01-01T00:11")
+
+
+INDEXED = pd.date_range("2024-01-01", periods=30, freq="min")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.DatetimeIndex(INDEXED, name="timestamp"),
+        pd.DatetimeIndex(INDEXED),
+        pd.MultiIndex.from_arrays([["web"] * 30, INDEXED], names=["host", "timestamp"]),
+        pd.Index(INDEXED.astype(str), name="timestamp"),
+        pd.Index(INDEXED.astype(str)),
+        pd.PeriodIndex(INDEXED, freq="min", name="timestamp"),
+        pd.Index(INDEXED.astype("datetime64[s]").astype(int), name="ts"),
+    ],
+)
+def test_times_in_the_index_are_not_lost(index: pd.Index, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"cpu": np.arange(30.0) ** 2}, index=index)
+    frame.to_parquet(tmp_path / "a.parquet")
+    for source in (frame, tmp_path / "a.parquet"):
+        (series,) = table(source)
+        assert series.columns == ("cpu",)
+        assert series.index is not None
+        np.testing.assert_array_equal(series.index, INDEXED.to_numpy())
+
+
+def test_an_index_that_is_a_column_too_is_read_once_and_one_that_differs_is_an_error() -> None:
+    index = pd.DatetimeIndex(INDEXED, name="timestamp")
+    frame = pd.DataFrame({"timestamp": INDEXED, "cpu": np.arange(30.0) ** 2}, index=index)
+    assert table(frame)[0].columns == ("cpu",)
+    with pytest.raises(InputError, match="two columns called 'timestamp'"):
+        table(frame.assign(timestamp=INDEXED[::-1]))
