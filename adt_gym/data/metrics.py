@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from adt_gym.data.cells import floats, is_blank, is_numeric, is_text, numbers, plain, shown, steps_within
 from adt_gym.data.notation import PLAIN, AmbiguousNumbers, Notation, Numbers, read_numbers
+from adt_gym.data.time_columns import is_counter, is_ramp
 from adt_gym.series import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ MOSTLY = 0.9
 LEAST_COUNTED = 10
 """Rows of which a column, whatever its name, goes up by one in every row, to be taken for their numbers."""
 _CORRECT = "correct it, or name the columns to use with value_columns="
-CONSTANT, ROW_NUMBERS, TEXT = "constant", "row numbers", "text"
+CONSTANT, ROW_NUMBERS, STEPS, TEXT = "constant", "row numbers", "steps of one size", "text"
 
 
 class MetricReader:
@@ -61,7 +62,7 @@ class MetricReader:
                 values[name] = found.values
             else:
                 unused[name] = why
-            if why in (CONSTANT, ROW_NUMBERS) and not _is_row_name(name) and not _is_id_name(name):
+            if why in (CONSTANT, ROW_NUMBERS, STEPS) and not _is_row_name(name) and not _is_id_name(name):
                 flat[name] = found.values
         if not values:  # a flat line is a series where there is no other
             values = flat
@@ -88,8 +89,9 @@ class MetricReader:
         marks = marks or {one.decimal for one in read.values() if one and one.decimal}
         self.mark = marks.pop() if len(marks) == 1 else None
         for name, problem in unsure.items():
-            likely = [one for one in self.known if one.decimal == self.mark] or [PLAIN]
-            read[name] = self._try(name, likely)
+            if self.mark is None:
+                raise problem
+            read[name] = self._try(name, [one for one in self.known if one.decimal == self.mark])
             if read[name] is None:
                 raise problem
         self.notes |= {name: one.how for name, one in read.items() if one and one.how}
@@ -144,11 +146,13 @@ def digits_lost(name: str, where: str) -> str:
 
 
 def _is_row_name(name: str) -> bool:
+    if name == "Id":  # a current, beside Iq
+        return False
     return plain(name) in ROW_NAMES or bool(re.fullmatch(r"Unnamed: \d+(_level_\d+)?", name))
 
 
 def _is_id_name(name: str) -> bool:
-    return bool(re.search(r"(^|[^A-Za-z])(id|ID|Id|uuid|guid)$|[a-z]I[dD]$", name))
+    return bool(re.search(r"(^|_)(id|ID)$|[a-z]I[dD]$|(^|[^A-Za-z])(uuid|guid)$", name))
 
 
 def _not_measured(name: str, values: NDArray[np.float64], groups: NDArray[np.intp]) -> str | None:
@@ -161,10 +165,14 @@ def _not_measured(name: str, values: NDArray[np.float64], groups: NDArray[np.int
     whole = bool((known % 1 == 0).all())
     if re.fullmatch(r"Unnamed: \d+(_level_\d+)?", name) or name == "":
         return "no name"
-    if whole and (_counts_rows(values, groups) or (_is_row_name(name) and _unequal(values, groups))):
+    if whole and (
+        (_counts_rows(values, groups) and not is_counter(name)) or (_is_row_name(name) and _unequal(values, groups))
+    ):
         return ROW_NUMBERS
     if whole and _is_id_name(name):
         return "an id"
+    if is_ramp(values, groups) and not is_counter(name):
+        return ROW_NUMBERS if whole and np.ptp(known) == len(known) - 1 else STEPS
     return None
 
 

@@ -25,6 +25,7 @@ UNIT = r"[A-Za-zµμ°%‰Ω]{1,6}(?:/[A-Za-zµμ]{1,6})?[²³]?"
 WITH_UNIT = rf"^(?P<currency>[$€£¥]?)\s*(?P<body>{BODY})\s*(?P<unit>{UNIT})?$"
 GROUPED = r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+"
 """1.234, which where commas are decimal marks is more than a thousand."""
+SMALL = r"[+-]?(?:0|[1-9]\d{0,2})"
 KNOWN_UNITS = {
     *("%", "‰", "b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "tib", "k", "m", "g", "t", "ki", "mi", "gi", "ti"),
     *("ns", "us", "µs", "μs", "ms", "s", "sec", "min", "h", "d", "hz", "khz", "mhz", "ghz", "v", "mv", "kv", "a", "ma"),
@@ -128,7 +129,7 @@ def read_numbers(column: pd.Series, known: Sequence[Notation], where: str) -> Nu
     if (switch := read_words(cells, SWITCHES)) is not None:
         off, on = switch.vocabulary
         return Numbers(_spread(switch.flags.astype(float), filled), f"{off} 0, {on} 1")
-    if PLAIN in known and not cells.str.fullmatch(GROUPED).all() and not np.isnan(plain := floats(cells)).any():
+    if PLAIN in known and not may_be_grouped(cells) and not np.isnan(plain := floats(cells)).any():
         return Numbers(_spread(plain, filled), decimal="." if cells.str.contains(".", regex=False).any() else None)
     parts = cells.str.extract(WITH_UNIT)
     fits = parts["body"].notna()
@@ -160,6 +161,11 @@ def read_numbers(column: pd.Series, known: Sequence[Notation], where: str) -> Nu
     told = chosen.decimal if body.str.contains(chosen.decimal, regex=False).any() else None
     how = ", ".join(filter(None, (str(chosen), f"in {unit}" if unit else "")))
     return Numbers(_spread(values, filled), how, told)
+
+
+def may_be_grouped(cells: pd.Series) -> bool:
+    """Return whether points in cells of text may stand between thousands, as in 1.234 beside 999."""
+    return bool(cells.str.fullmatch(f"{GROUPED}|{SMALL}").all() and cells.str.contains(".", regex=False).any())
 
 
 class AmbiguousNumbers(InputError):

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from adt_gym.data.cells import count_unordered, fill_gaps, is_blank, read_labels, require, warn_counts
 from adt_gym.data.columns import Asked, Columns, assign, leaks
-from adt_gym.data.metrics import CONSTANT, digits_lost
+from adt_gym.data.metrics import digits_lost
 from adt_gym.data.nab import window_labels
-from adt_gym.data.notation import notations
+from adt_gym.data.notation import may_be_grouped, notations
 from adt_gym.data.opening import Opened, open_tables, with_clean_names, with_index
 from adt_gym.data.order import gaps, in_order
 from adt_gym.data.times import joined_times, times_or_steps
@@ -196,25 +196,47 @@ def _assign(
 ) -> tuple[pd.DataFrame, Columns, dict[str, NDArray[np.float64]]]:
     """Return all rows, what the columns are, and the values of the metrics.
 
-    Where the file turns out to write decimal commas, what pandas took for numbers with a point is looked at again:
-    1.234 is more than a thousand there.
+    What pandas took for numbers with a point is looked at again where 1.234 may be more than a thousand: in a file of
+    decimal commas, and beside cells like 999; and where the numbers do not differ but their digits may.
     """
     import pandas as pd
 
     frame = _together(opened, as_text)
     groups = np.repeat(np.arange(len(opened)), [len(one.frame) for one in opened])
-    columns, values = assign(frame, asked, groups, where)
     fractions = [name for name in map(str, frame.columns) if pd.api.types.is_float_dtype(frame[name])]
-    constant = [name for name in fractions if columns.unused.get(name) == CONSTANT]
-    again = fractions if columns.decimal == "," else constant
-    if again and all(one.as_text for one in opened):
+    flat = [name for name in fractions if frame[name].nunique() == 1]
+    mixed = [name for name in fractions if _mixes_whole_and_thousandths(frame[name])]
+    text = frame
+    if (flat or mixed) and all(one.as_text for one in opened):
         text = _together(opened, as_text=True)
-        for name in constant:
-            if text[name].str.strip().nunique() > 1 and len(set(text[name].map(Decimal))) > 1:
+    if text is not frame:
+        grouped = [name for name in mixed if may_be_grouped(text[name].dropna().str.strip())]
+        frame = frame.assign(**{name: text[name] for name in grouped})
+    columns, values = assign(frame, asked, groups, where)
+    if text is not frame:
+        for name in flat:
+            if name not in asked.drop and _differs(text[name]):
                 raise InputError(digits_lost(name, where))
-        if columns.decimal == ",":
-            columns, values = assign(frame.assign(**{name: text[name] for name in again}), asked, groups, where)
+    if columns.decimal == "," and fractions and all(one.as_text for one in opened):
+        text = _together(opened, as_text=True)
+        columns, values = assign(frame.assign(**{name: text[name] for name in fractions}), asked, groups, where)
     return frame, columns, values
+
+
+def _mixes_whole_and_thousandths(column: pd.Series) -> bool:
+    """Return whether numbers below a thousand are whole or have three digits after the point, and some are whole."""
+    values = column.to_numpy(np.float64, na_value=np.nan)
+    values = values[np.isfinite(values)]
+    whole = values % 1 == 0
+    if not whole.any() or whole.all() or not (np.abs(values) < 1000).all():
+        return False
+    return bool((np.abs(values[~whole]) >= 1).all() and np.allclose(values * 1000, np.round(values * 1000), atol=1e-6))
+
+
+def _differs(text: pd.Series) -> bool:
+    """Return whether cells of text are more than one number."""
+    cells = text.dropna().str.strip()
+    return cells.nunique() > 1 and len(set(cells[cells.str.fullmatch(r"[+-]?[\d.]+([eE][+-]?\d+)?")].map(Decimal))) > 1
 
 
 def _together(opened: Sequence[Opened], as_text: bool) -> pd.DataFrame:

@@ -22,11 +22,39 @@ TIME_NAMES = {
     *("timeutc", "dateutc", "datetimeutc", "timestamputc", "utctime", "eventtime", "localtime", "clock"),
 }
 """A column that is called so holds times."""
-TIME_WORDS = {"time", "timestamp", "ts", "date", "datetime", "epoch", "unix"}
-"""A column with such a word in its name holds times if its numbers may be times."""
-LEAST_UNEQUAL, LEAST_REGULAR = 0.95, 0.5
-"""Numbers of an unknown name are times if, put in order, so many differ from the one before, so many of them by the
-usual step."""
+EPOCH_WORDS = {
+    *("time", "times", "timestamp", "ts", "date", "datetime", "epoch", "unix", "datum", "zeit", "uhrzeit", "t", "when"),
+    *("at", "created", "updated", "received", "recorded", "logged", "observed", "measured", "sampled", "scraped"),
+}
+"""A column with such a word in its name holds times if its numbers may be times since 1970."""
+STEP_WORDS = {
+    *("t", "time", "times", "timestamp", "ts", "timestep", "timesteps", "step", "steps", "tick", "ticks", "elapsed"),
+    *(
+        "seconds",
+        "minutes",
+        "hours",
+        "frame",
+        "frames",
+        "cycle",
+        "cycles",
+        "datum",
+        "zeit",
+        "date",
+        "datetime",
+        "clock",
+    ),
+}
+"""A column with such a word in its name counts steps if its numbers, in order, rise by the same amount."""
+UNIT_WORDS = {"s", "sec", "secs", "ms", "us", "ns", "min", "h", "hr", "in"}
+COUNTER_WORDS = {
+    *("bytes", "mem", "memory", "total", "count", "counter", "used", "free", "conns", "connections", "requests"),
+    *("packets", "errors", "size", "heap", "rss", "octets"),
+}
+"""A column with such a word in its name was measured, whatever its numbers look like."""
+MOSTLY, NARROW = 0.9, 0.005
+"""Numbers since 1970 of an unknown name may be times if so many steps go one way, or all lie so near to each other."""
+LEAST_RAMP = 10
+"""Rows of which numbers that rise by the same amount are steps."""
 LONGEST = 30 * 366 * 86_400
 """Seconds that a column of an unknown name may span to be taken for times."""
 
@@ -47,14 +75,26 @@ def choose_time(
         InputError: If several columns hold times, or one may hold times or count something.
     """
     by_name = [name for name in free if plain(name) in TIME_NAMES]
-    by_content = [name for name in free if name not in by_name and _holds_times(frame[name], groups)]
+    others = [name for name in free if name not in by_name]
+    by_content = [name for name in others if _holds_times(frame[name])]
+    others = [name for name in others if name not in by_content]
+    steps = [name for name in others if counts_steps(frame[name], groups)]
+    unsure = [name for name in others if name not in steps and _may_be_times(frame[name], groups)]
     if asked is not None:
         chosen: tuple[str, ...] = (asked,)
     else:
         chosen = _among(frame, by_name or by_content, where)
-    if not chosen:
-        _refuse_counter_or_time(frame, free, groups, where)
-    return chosen, {name: "times" for name in (*by_name, *by_content) if name not in chosen}
+    if not chosen and unsure:
+        raise InputError(
+            f"{where}, column {unsure[0]!r}: these numbers may be times since 1970 or a counter; name it in "
+            f"time_column={unsure[0]!r} or value_columns={unsure[0]!r}, or leave it out with "
+            f"drop_columns={unsure[0]!r}"
+        )
+    if not chosen and steps:
+        orders = [np.argsort(floats(frame[name]), kind="stable") for name in steps]
+        same = all(np.array_equal(order, orders[0]) for order in orders)
+        chosen = (steps[0],) if same else _among(frame, steps, where)
+    return chosen, {name: "times" for name in (*by_name, *by_content, *steps, *unsure) if name not in chosen}
 
 
 def _among(frame: pd.DataFrame, candidates: Sequence[str], where: str) -> tuple[str, ...]:
@@ -78,8 +118,18 @@ def _whole_days(column: pd.Series, where: str) -> bool:
     return index is not None and bool((index == index.astype("M8[D]")).all())
 
 
-def _holds_times(column: pd.Series, groups: NDArray[np.intp]) -> bool:
-    """Return whether a column of any name holds times: dates, or numbers since 1970 that go on as a clock does."""
+def words_in(name: str) -> set[str]:
+    """Return the words of a column's name, in small letters: of ``timeStep_ms`` time, step and ms."""
+    return set(filter(None, re.split("[^a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower())))
+
+
+def is_counter(name: str) -> bool:
+    """Return whether a name says that a column was measured."""
+    return bool(COUNTER_WORDS & words_in(name))
+
+
+def _holds_times(column: pd.Series) -> bool:
+    """Return whether a column holds times: dates, or numbers since 1970 if its name speaks of time."""
     import pandas as pd
 
     if pd.api.types.is_datetime64_any_dtype(column):
@@ -88,38 +138,59 @@ def _holds_times(column: pd.Series, groups: NDArray[np.intp]) -> bool:
         return False
     if is_text(column):
         return not is_numeric(column[:100]) and holds_dates(column[~is_blank(column)])
-    values = floats(column)
-    if not _in_epoch(values):
+    name = str(column.name)
+    return bool(EPOCH_WORDS & words_in(name)) and not is_counter(name) and _in_epoch(floats(column))
+
+
+def counts_steps(column: pd.Series, groups: NDArray[np.intp]) -> bool:
+    """Return whether numbers whose name speaks of time or steps rise as steps do.
+
+    They rise by the same amount, or, if the name says nothing else, by any.
+    """
+    words, name = words_in(str(column.name)), str(column.name)
+    if not STEP_WORDS & words or is_counter(name) or is_text(column) or not is_numeric(column):
         return False
-    words = re.split("[^a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", "_", str(column.name)).lower())
+    values = floats(column)
+    if is_ramp(values, groups):
+        return True
+    steps = steps_within(values, groups)
+    return words <= STEP_WORDS | UNIT_WORDS and len(steps) + 1 >= LEAST_RAMP and bool((steps > 0).all())
+
+
+def is_ramp(values: NDArray[np.float64], groups: NDArray[np.intp]) -> bool:
+    """Return whether numbers, once in order, go up by exactly the same amount, in each series or in all together."""
+    if len(values) < LEAST_RAMP or not np.isfinite(values).all():
+        return False
     rows = np.argsort(values, kind="stable")
-    steps = steps_within(values[rows], groups[rows])
-    if TIME_WORDS & set(words) or len(steps) < 3:
-        return bool(TIME_WORDS & set(words))
-    forward = steps[steps > 0]
-    unequal = len(forward) >= LEAST_UNEQUAL * len(steps)
-    return unequal and bool((forward == np.median(forward)).mean() >= LEAST_REGULAR)
+    ordered = values[rows]
+    rounding = 4 * np.spacing(np.abs(ordered[[0, -1]]).max())
+    for steps in (np.diff(ordered), steps_within(ordered, groups[rows])):
+        if len(steps) and steps.min() > 0 and np.ptp(steps) <= max(rounding, 1e-9 * steps[0]):
+            return True
+    return False
+
+
+def _may_be_times(column: pd.Series, groups: NDArray[np.intp]) -> bool:
+    """Return whether numbers of an unknown name could be times since 1970."""
+    import pandas as pd
+
+    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column) or is_counter(str(column.name)):
+        return False
+    values = floats(column)
+    known = np.isfinite(values)
+    values, groups = values[known], groups[known]
+    if len(values) < 4 or not _in_epoch(values) or np.ptp(values) == 0:
+        return False
+    steps = steps_within(values, groups)
+    one_way = len(steps) > 0 and max((steps >= 0).mean(), (steps <= 0).mean()) >= MOSTLY
+    return one_way or bool(np.ptp(values) <= NARROW * np.median(values))
 
 
 def _in_epoch(values: NDArray[np.float64]) -> bool:
     """Return whether all numbers are times since 1970 in one unit, within 30 years."""
-    if not np.isfinite(values).all() or (unit := epoch_unit(values)) is None:
+    values = values[np.isfinite(values)]
+    if not len(values) or (unit := epoch_unit(values)) is None:
         return False
     ends = np.array([values.min(), values.max()])
     within = all(epoch_unit(end[None]) == unit for end in ends)
     return within and bool(np.ptp(ends) <= LONGEST * EPOCH_UNITS[unit])
-
-
-def _refuse_counter_or_time(frame: pd.DataFrame, free: Sequence[str], groups: NDArray[np.intp], where: str) -> None:
-    """Raise where, for want of another time, rising whole numbers could be times."""
-    import pandas as pd
-
-    for name in free:
-        column = frame[name]
-        if pd.api.types.is_integer_dtype(column) and _in_epoch(values := floats(column)):
-            steps = steps_within(values, groups)
-            if len(steps) > 2 and ((steps > 0).all() or (steps < 0).all()):
-                raise InputError(
-                    f"{where}, column {name!r}: these rising numbers may be times since 1970 or a counter; name it in "
-                    f"time_column={name!r} or value_columns={name!r}, or leave it out with drop_columns={name!r}"
-                )

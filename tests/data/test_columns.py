@@ -54,13 +54,44 @@ def test_a_second_column_of_times_is_no_metric() -> None:
     assert table.columns.unused == {"scraped": "times", "started_at": "times"}
 
 
-def test_rising_numbers_that_may_be_times_or_a_counter_are_not_guessed_at() -> None:
-    rising = {"events": EPOCH + np.cumsum(RANDOM.integers(0, 50, N))}
+IRREGULAR = EPOCH + np.sort(RANDOM.integers(0, 50, N) // 10 * 10)
+EPOCHS = {
+    "floats": IRREGULAR + RANDOM.random(N),
+    "repeated": IRREGULAR // 300 * 300,
+    "shuffled": RANDOM.permutation(IRREGULAR),
+    "ms": IRREGULAR * 1000 + RANDOM.integers(0, 1000, N),
+    "down": IRREGULAR[::-1],
+    "counter": 1_700_000_000 + 4096 * np.arange(N),
+}
+
+
+@pytest.mark.parametrize("cells", EPOCHS.values(), ids=EPOCHS)
+def test_numbers_that_may_be_times_or_a_counter_are_not_guessed_at(cells: Any) -> None:
     with pytest.raises(InputError, match=r"'events'.*time_column='events'.*value_columns='events'.*drop_columns="):
-        read(rising)
-    assert read(rising, time_column="events").columns.time == ("events",)
-    assert read(rising, value_columns="events").columns.metrics == ("events",)
-    assert read(rising, drop_columns="events").columns.unused == {"events": "dropped"}
+        read({"events": cells})
+    assert read({"events": cells}, value_columns="events").columns.metrics == ("events",)
+    assert read({"events": cells}, drop_columns="events").columns.unused == {"events": "dropped"}
+    beside = read({"timestamp": TIMES, "events": cells}).columns
+    assert (beside.time, beside.unused) == (("timestamp",), {"events": "times"})
+
+
+@pytest.mark.filterwarnings("ignore:rows whose time")
+@pytest.mark.parametrize("cells", EPOCHS.values(), ids=EPOCHS)
+@pytest.mark.parametrize("name", ["t", "created", "when", "Zeit"])
+def test_irregular_epochs_whose_name_is_a_times_are_the_times(name: str, cells: Any) -> None:
+    columns = read({name: cells}).columns
+    assert (columns.time, columns.metrics) == ((name,), ("cpu",))
+
+
+@pytest.mark.parametrize(
+    "name", ["t", "time (s)", "elapsed", "seconds", "time_step", "timeStep", "step", "tick", "frame", "Datum", "Zeit"]
+)
+@pytest.mark.parametrize("cells", [np.arange(N) * 0.1, np.arange(N) * 5 + 3, np.arange(N)])
+def test_steps_are_the_time_if_their_name_says_so(name: str, cells: Any) -> None:
+    order = RANDOM.permutation(N)
+    table = read_table(pd.DataFrame({name: cells, "cpu": CPU, "label": LABEL}).iloc[order].reset_index(drop=True))
+    assert (table.columns.time, table.columns.metrics) == ((name,), ("cpu",))
+    np.testing.assert_array_equal(table.series[0].values[:, 0], CPU)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +105,9 @@ def test_rising_numbers_that_may_be_times_or_a_counter_are_not_guessed_at() -> N
         ("device_id", RANDOM.integers(0, 5, N), "an id"),
         ("deviceId", RANDOM.integers(0, 5, N), "an id"),
         ("flat", np.full(N, 3.5), "constant"),
+        ("anything", RANDOM.permutation(N), "row numbers"),
+        ("uptime", np.arange(N) * 60, "steps of one size"),
+        ("anything", RANDOM.permutation(N) * 0.1, "steps of one size"),
         ("nothing", np.full(N, np.nan), "empty"),
         ("host", RANDOM.choice(["web-1", "web-2"], N), "text"),
         ("message", [f"GET /{i} took {i} ms" for i in range(N)], "text"),
@@ -89,7 +123,11 @@ def test_what_was_not_measured_is_not_used_and_the_reason_is_told(name: str, cel
     ("name", "cells"),
     [
         ("bytes_total", np.cumsum(RANDOM.integers(1, 900, N))),
-        ("uptime", np.arange(N) * 60),
+        ("bytes_total", np.arange(N)),
+        ("mem_used", 1_700_000_000 + 4096 * np.arange(N)),
+        ("mem_free", 1_700_000_000 - 4096 * np.arange(N)),
+        ("Id", RANDOM.permutation(N * 10)[:N]),
+        ("V Id", RANDOM.integers(0, 40, N)),
         ("heat_index", RANDOM.integers(20, 40, N)),
         ("liquid", RANDOM.integers(20, 40, N)),
         ("index", CPU + 1),
@@ -216,7 +254,7 @@ def test_a_decimal_comma_is_recognised(thousands: str, tmp_path: Path) -> None:
 
 
 def test_where_commas_are_decimal_marks_points_stand_between_thousands(tmp_path: Path) -> None:
-    cells = {"big": [f"{i:,}".replace(",", ".") for i in range(1000, 1000 + 7 * N, 7)], "x": [f"{c},5" for c in LABEL]}
+    cells = {"big": [f"{1000 + 7 * i * i:,}".replace(",", ".") for i in range(N)], "x": [f"{c},5" for c in LABEL]}
     pd.DataFrame({**cells, "label": np.roll(LABEL, 9)}).to_csv(tmp_path / "a.csv", index=False)
     table = read_table(tmp_path / "a.csv")
     assert table.series[0].values[:2, 0].tolist() == [1000, 1007]
@@ -229,6 +267,27 @@ def test_what_could_be_either_is_an_error_whose_remedies_work(tmp_path: Path) ->
         read_table(tmp_path / "a.csv")
     for options, value in (({"decimal": ","}, 1.234), ({"decimal": "."}, 1234), ({"thousands": ","}, 1234)):
         assert read_table(tmp_path / "a.csv", **options).series[0].values[0, 0] == pytest.approx(value)
+
+
+@pytest.mark.parametrize("blank", [False, True])
+def test_points_between_thousands_in_only_some_cells(blank: bool, tmp_path: Path) -> None:
+    values = np.where(RANDOM.random(N) < 0.5, RANDOM.integers(1000, 9000, N), RANDOM.integers(1, 999, N))
+    values[:2] = 1002, 778
+    big = [f"{value:,}".replace(",", ".") for value in values]
+    big[5] = "" if blank else big[5]
+    frame = pd.DataFrame({"big": big, "x": [f"{cpu}".replace(".", ",") for cpu in CPU], "label": LABEL})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    assert read_table(tmp_path / "a.csv", max_gap=1).series[0].values[:2, 0].tolist() == [1002, 778]
+    frame.drop(columns="x").to_csv(tmp_path / "b.csv", index=False)
+    with pytest.raises(InputError, match=r"'big': '1.002' is .*decimal="):
+        read_table(tmp_path / "b.csv", max_gap=1)
+    assert read_table(tmp_path / "b.csv", max_gap=1, decimal=",").series[0].values[0, 0] == 1002
+    assert read_table(tmp_path / "b.csv", max_gap=1, decimal=".").series[0].values[0, 0] == pytest.approx(1.002)
+
+
+def test_beside_decimal_points_three_digits_are_a_fraction(tmp_path: Path) -> None:
+    pd.DataFrame({"big": ["1.002", "778"] * 20, "x": np.arange(40) ** 1.5}).to_csv(tmp_path / "a.csv", index=False)
+    assert read_table(tmp_path / "a.csv").series[0].values[0, 0] == pytest.approx(1.002)
 
 
 def test_a_mark_that_is_asked_for_is_not_overruled(tmp_path: Path) -> None:
@@ -291,3 +350,12 @@ def test_numbers_keep_the_digits_of_float64() -> None:
 def test_a_signal_that_float64_would_lose_is_an_error(cells: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"'x' differs in digits only.*subtract.*drop_columns='x'"):
         read({"x": cells}, tmp_path)
+
+
+@pytest.mark.parametrize("blank", [False, True])
+def test_a_signal_that_float64_would_lose_is_an_error_where_it_is_the_only_one(blank: bool, tmp_path: Path) -> None:
+    cells = [f"10000000000000000.00{i % 10}" for i in range(40)]
+    cells[7] = "" if blank else cells[7]
+    pd.DataFrame({"x": cells, "label": [0, 1] * 20}).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(InputError, match=r"'x' differs in digits only.*subtract"):
+        read_table(tmp_path / "a.csv", max_gap=1)
