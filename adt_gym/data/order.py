@@ -10,9 +10,11 @@ GAP = 1.5
 HOUR = np.timedelta64(3600, "s")
 SEASON = np.timedelta64(150, "D")
 """Clocks are put back less often than this."""
+MONTHS = (2, 3, 4, 9, 10, 11)
+"""They are put back on a Sunday in autumn: from September in the north, from February in the south."""
 
 
-def in_order(times: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
+def in_order(times: NDArray[Any], local: bool = True) -> tuple[NDArray[np.intp], int]:
     """Return the rows of a series in the order of time, and how many of them repeat an hour.
 
     The sort is stable. A series that runs backwards throughout is turned round, so that equal times stay in
@@ -21,13 +23,14 @@ def in_order(times: NDArray[Any]) -> tuple[NDArray[np.intp], int]:
 
     Args:
         times: Shape ``(n,)``, datetime64 or numbers, in the order of the file.
+        local: Whether these are the times of a clock that may be put back; UTC is not.
     """
     rows = np.arange(len(times))
     for one in (rows, rows[::-1]):
         steps = np.diff(times[one])
         if (steps >= steps.dtype.type(0)).all():
             return one, 0
-        if times.dtype.kind == "M" and (repeated := _repeated(times[one])):
+        if local and times.dtype.kind == "M" and (repeated := _repeated(times[one])):
             return one, repeated
     return np.argsort(times, kind="stable"), 0
 
@@ -40,7 +43,16 @@ def _repeated(times: NDArray[np.datetime64]) -> int:
     seasons = 1 + abs(times[-1] - times[0]) // SEASON
     if not 0 < len(back) <= seasons or usual is None or usual >= HOUR or (abs(HOUR - usual + back) > usual).any():
         return 0
+    if not _may_be_put_back(times[:-1][steps < np.timedelta64(0)] + usual).all():
+        return 0
     return int(np.count_nonzero(times[1:] <= np.maximum.accumulate(times)[:-1]))
+
+
+def _may_be_put_back(times: NDArray[np.datetime64]) -> NDArray[np.bool_]:
+    """Return which times lie on a day on which clocks are put back."""
+    days = times.astype("M8[D]").astype(np.int64)
+    months = times.astype("M8[M]").astype(np.int64) % 12 + 1
+    return ((days + 3) % 7 == 6) & np.isin(months, MONTHS)  # 1970 began on a Thursday
 
 
 def usual_step(index: NDArray[np.datetime64]) -> np.timedelta64 | None:

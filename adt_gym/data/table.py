@@ -19,7 +19,7 @@ from adt_gym.data.nab import window_labels
 from adt_gym.data.notation import may_be_grouped, notations
 from adt_gym.data.opening import Opened, open_tables, with_clean_names, with_index
 from adt_gym.data.order import gaps, in_order
-from adt_gym.data.times import joined_times, times_or_steps
+from adt_gym.data.times import is_local, joined_times, times_or_steps
 from adt_gym.series import InputError, Series
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def read_table(
     where = opened[0].where if len(opened) == 1 else str(source)
     frame, columns, metrics = _assign(opened, asked, where, as_text=decimal is not None or thousands is not None)
     order, index = _times(frame, columns.time, where)
+    local = all(is_local(frame[column]) for column in columns.time)
     ends = np.cumsum([len(one.frame) for one in opened])
     files = np.split(np.arange(len(frame)), ends[:-1])
     labels = None
@@ -116,7 +117,7 @@ def read_table(
     series, unordered, repeated, filled = [], {}, {}, {}
     for one, in_file in zip(opened, files, strict=True):
         for title, of_key in _groups(frame.iloc[in_file], columns.key, one.name, where):
-            rows, repeats = in_order(order[in_file[of_key]])
+            rows, repeats = in_order(order[in_file[of_key]], local)
             rows = in_file[of_key][rows]
             made, filled[title] = whole.series(title, rows, one.where, rows - in_file[0], max_gap)
             made = made if allow_gaps else replace(made, breaks=gaps(made.index))

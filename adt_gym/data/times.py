@@ -23,8 +23,14 @@ CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p"
 SERVERS = ("%d/%b/%Y:%H:%M:%S", "%d/%b/%Y:%H:%M:%S %z", "%a, %d %b %Y %H:%M:%S", "%a %b %d %H:%M:%S %Y")
 """How web servers, mail and C's ctime write times."""
 FORMATS = ("ISO8601", *(date + clock for date, clock in itertools.product(DATES, CLOCKS)), *SERVERS)
-WRITTEN_DATES = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+WRITTEN_DATES = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 """Dates and times written as one whole number, by its digits."""
+OFFSET = r"\d{1,2}:\d{2}.*(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
+"""What a time looks like that says how far from UTC it is."""
+TICKS = 6.3e17, 6.63e17
+""".NET's ticks of the years 1997 to 2100, which are nanoseconds of 1990 too."""
+LEAST_WRITTEN, LATEST_EPOCH = 20, 1_850_000_000
+"""Whole numbers that all read YYMMDDHHMM are no seconds since 1970 if there are so many, or if they are later."""
 CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[AaPp][Mm])?"
 SAMPLE = 20
 """Cells by which a column of an unknown name is taken for times."""
@@ -48,6 +54,8 @@ def times_or_steps(column: pd.Series, where: str) -> tuple[NDArray[Any], NDArray
         written = _from_digits(counted)
         if written is None and np.median(counted) < EPOCH_1990:
             return counted, None
+        if written is None:
+            _refuse_other_digits(column, counted, where)
         times = _from_epoch(column, counted) if written is None else written
     else:
         times = _from_text(column.astype(str).str.strip(), where)
@@ -125,6 +133,26 @@ def _from_digits(values: NDArray[np.float64]) -> pd.Series | None:
     return times if times.dt.year.between(1990, 2099).all() else None
 
 
+def _refuse_other_digits(column: pd.Series, values: NDArray[np.float64], where: str) -> None:
+    """Raise where whole numbers are dates in a form that is not read, though they could be counted since 1970."""
+    import pandas as pd
+
+    first, form = f"{values[0]:.0f}", None
+    if (values >= TICKS[0]).all() and (values <= TICKS[1]).all():
+        form = ".NET's ticks"
+    elif (values % 1 == 0).all() and values.min() >= 1e9 and values.max() < 1e10:
+        distinct = np.unique(values)
+        if len(distinct) >= LEAST_WRITTEN or np.median(values) >= LATEST_EPOCH:
+            digits = pd.Series(distinct).map("{:.0f}".format)
+            if pd.to_datetime(digits, format="%y%m%d%H%M", errors="coerce").notna().all():
+                form = "YYMMDDHHMM"
+    if form is not None:
+        raise InputError(
+            f"{where}, column {column.name!r}: {first} looks like {form}, which is not read; write times like "
+            "2024-01-31 23:59:00"
+        )
+
+
 def _plain(text: pd.Series) -> pd.Series:
     """Write the zone UTC as an offset, and fractions of a second with a point."""
     text = text.str.replace(r"(?<=\d) *(?:UTC|GMT|Z)$", "", regex=True)
@@ -139,6 +167,21 @@ def _read(rows: pd.Series, form: str) -> pd.Series:
 
 def _fitting(first: pd.Series) -> list[str]:
     return [form for form in FORMATS if _read(first, form).notna().all()] or ["ISO8601"]
+
+
+def is_local(column: pd.Series) -> bool:
+    """Return whether times are those of a clock on a wall, which is put back: they are dates without an offset."""
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return not isinstance(column.dtype, pd.DatetimeTZDtype)
+    return not is_numeric(column) and not column.astype(str).str.strip().str.contains(OFFSET).any()
+
+
+def _refuse_mixed_offsets(text: pd.Series, where: str) -> None:
+    offset = text.str.contains(OFFSET).to_numpy()
+    if offset.any():
+        require(offset, text, where, "a time without an offset from UTC, and other rows have one; write all alike")
 
 
 def holds_dates(column: pd.Series) -> bool:
@@ -156,6 +199,7 @@ def holds_clock(column: pd.Series) -> bool:
 
 def _from_text(text: pd.Series, where: str) -> pd.Series:
     """Read every row in one format: of those that fit the first row, the one that fits most rows."""
+    _refuse_mixed_offsets(text, where)
     text = _plain(text)
     best, *others = sorted((_read(text, form) for form in _fitting(text[:1])), key=lambda times: times.isna().sum())
     for other in others:

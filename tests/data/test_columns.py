@@ -183,6 +183,36 @@ def test_row_numbers_and_times_start_anew_in_every_series(tmp_path: Path) -> Non
     assert (columns.time, columns.metrics) == (("t",), ("cpu",))
 
 
+HOURS = pd.date_range("2024-01-20", periods=N, freq="h")
+
+
+def test_hours_written_in_digits_are_dates() -> None:
+    table = read({"time": HOURS.strftime("%Y%m%d%H").astype(int)})
+    np.testing.assert_array_equal(table.series[0].index, HOURS.to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("cells", "form"),
+    [
+        (TIMES.strftime("%y%m%d%H%M").astype(np.int64), "YYMMDDHHMM"),
+        ((TIMES - pd.DateOffset(years=6)).strftime("%y%m%d%H%M").astype(np.int64), "YYMMDDHHMM"),
+        (638_396_640_000_000_000 + 600_000_000 * np.arange(N), r"\.NET's ticks"),
+    ],
+)
+def test_dates_in_digits_that_are_not_read_are_no_seconds_since_1970(cells: Any, form: str) -> None:
+    with pytest.raises(InputError, match=f"column 'time': [0-9]+ looks like {form}.*write times like"):
+        read({"time": cells})
+
+
+@pytest.mark.parametrize("offset", ["Z", "+02:00", " UTC", "-0530"])
+def test_times_with_and_without_an_offset_are_not_mixed(offset: str) -> None:
+    cells = TIMES.strftime("%Y-%m-%dT%H:%M:%S") + offset
+    assert read({"time": cells}).columns.time == ("time",)
+    mixed = np.where(np.arange(N) == 7, TIMES.strftime("%Y-%m-%dT%H:%M:%S"), cells)
+    with pytest.raises(InputError, match="column 'time', row 7: '2024-01-01T00:07:00' is a time without an offset"):
+        read({"time": mixed})
+
+
 # Labels
 
 

@@ -72,3 +72,29 @@ def test_gaps_are_counted_in_one_warning_unless_they_are_allowed() -> None:
     assert series.breaks.tolist() == [50, 118]
     (allowed,) = read_table(frame, allow_gaps=True).series
     assert (len(allowed), len(allowed.breaks)) == (197, 0)
+
+
+@pytest.mark.parametrize("day", ["2024-10-26", "2024-06-30", "2024-01-07"])
+def test_an_hour_that_repeats_on_no_day_of_a_clock_change_is_sorted(day: str) -> None:
+    times = AUTUMN - (np.datetime64("2024-10-27") - np.datetime64(day))
+    rows, repeated = in_order(times)
+    assert repeated == 0
+    assert (np.diff(times[rows]) >= np.timedelta64(0)).all()
+
+
+def test_clocks_are_put_back_at_midnight_and_in_the_south_too() -> None:
+    for start, zone in (("2018-02-17 20:00", "America/Sao_Paulo"), ("2024-04-06 20:00", "Australia/Sydney")):
+        times = pd.date_range(start, periods=100, freq="10min", tz=zone).tz_localize(None).to_numpy()
+        assert in_order(times)[1] == 6
+
+
+@pytest.mark.parametrize("form", ["{}Z", "{}+00:00", "{} UTC", "epoch"])
+def test_what_is_in_utc_repeats_no_hour(form: str) -> None:
+    text = pd.Series(AUTUMN).dt.strftime("%Y-%m-%d %H:%M:%S")
+    seconds = AUTUMN.astype("M8[s]").astype(np.int64)
+    cells = seconds if form == "epoch" else text.map(form.format)
+    values = np.random.default_rng(0).random(300)
+    with pytest.warns(UserWarning, match="repeats or goes back"):
+        (series,) = read_table(pd.DataFrame({"time": cells, "cpu": values}), allow_gaps=True).series
+    assert series.index is not None
+    assert (np.diff(series.index) >= np.timedelta64(0)).all()
