@@ -6,6 +6,7 @@ import itertools
 import os
 import platform
 import re
+import shutil
 import struct
 import time
 import tokenize
@@ -75,7 +76,7 @@ def remove_leftovers(folder: Path) -> None:
         found = re.match(r"(\d+)-([0-9a-f]+)-", path.name.removeprefix(f"{TEMPORARY}{_HOST}-"))
         if found and not _alive(int(found[1]), found[2]):
             with suppress(OSError):
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _alive(process: int, started: str) -> bool:

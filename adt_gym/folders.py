@@ -26,8 +26,8 @@ PATIENCE = 10.0
 # Files
 
 
-def check_file(path: str | Path) -> None:
-    """Refuse to write a file where something lies that we did not write, before any work is done for it.
+def check_file(path: str | Path, by: str) -> None:
+    """Refuse to write a file where something lies that this command did not write, before any work is done for it.
 
     Raises:
         FileExistsError: If there is something else, or a link.
@@ -37,7 +37,7 @@ def check_file(path: str | Path) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name a file")
     _check_place(path.parent)
-    _check_free(path.parent, Log.read(path.parent), path.name)
+    _check_free(path.parent, Log.read(path.parent), path.name, by)
     if path.parent.exists():
         with locked(path.parent, PATIENCE):
             pass
@@ -55,14 +55,14 @@ def own_file(path: str | Path, by: str) -> Iterator[Path]:
         FileExistsError: If there is something else.
     """
     path = Path(path)
-    check_file(path)
+    check_file(path, by)
     made = _make(path.parent)
     temporary = temporary_in(path.parent, path.suffix)
     try:
         yield temporary
         with locked(path.parent, PATIENCE):
             log = Log.read(path.parent)
-            _check_free(path.parent, log, path.name)
+            _check_free(path.parent, log, path.name, by)
             if log is None:
                 log = Log(FILES)
                 log.write(path.parent)
@@ -72,7 +72,7 @@ def own_file(path: str | Path, by: str) -> Iterator[Path]:
         _remove_empty(made)
 
 
-def _check_free(folder: Path, log: Log | None, name: str) -> None:
+def _check_free(folder: Path, log: Log | None, name: str, by: str | None = None) -> None:
     path = folder / name
     try:
         path.lstat()
@@ -86,6 +86,8 @@ def _check_free(folder: Path, log: Log | None, name: str) -> None:
     if log is None or not log.wrote(folder, name):
         changed = "was changed since adt wrote it" if log and name in log.files else "exists and adt did not write it"
         raise FileExistsError(f"{path} {changed}; {REMEDY}")
+    if not log.wrote(folder, name, by):
+        raise FileExistsError(f"{path} belongs to what another adt command wrote there; {REMEDY}")
 
 
 def _place(folder: Path, log: Log, name: str, source: Path, by: str) -> None:
@@ -114,6 +116,13 @@ class Folder:
         """A hidden folder in it for what is not finished; made if need be."""
         (self.path / WORK).mkdir(exist_ok=True)
         return self.path / WORK
+
+    def _discard_work(self) -> None:
+        """Remove what is not finished, in one step for whoever comes after a kill."""
+        if (self.path / WORK).is_dir():
+            doomed = temporary_in(self.path)
+            (self.path / WORK).rename(doomed)
+            shutil.rmtree(doomed)
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
@@ -145,6 +154,7 @@ class Folder:
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir()
         yield half
+        shutil.rmtree(self.work / name, ignore_errors=True)  # of a run that was killed before it moved it
         half.rename(self.work / name)
 
     def move_in(self, parts: Mapping[str, str]) -> None:
@@ -173,15 +183,22 @@ class Folder:
 
     def _go_on(self) -> None:
         log = self.log
-        for source, name in self._moves(log.moving):
+        moves = self._moves(log.moving)
+        for _, name in moves:
+            _check_free(self.path, log, name)
+        for source, name in moves:
             (self.path / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(source, self.path / name)
         below = tuple(f"{target}/" if target else "" for target in log.moving.values())
         self.remove(*below, but=log.names)
-        log.files |= {name: {digest_of(self.path / name): log.kind} for name in log.names}
+        for name in log.names:  # what the user has removed or changed since is no longer ours
+            if log.wrote(self.path, name):
+                log.files[name] = {digest_of(self.path / name): log.kind}
+            else:
+                log.files.pop(name, None)
         log.moving, log.names = {}, []
+        self._discard_work()
         log.write(self.path)
-        shutil.rmtree(self.work)
 
     def remove(self, *beginnings: str, but: Iterable[str] = ()) -> None:
         """Remove the files whose names begin so, as far as this command wrote them and nobody changed them since."""
@@ -225,9 +242,13 @@ def check_folder(
     _check_place(path)
     if not path.exists():
         return
+    if (path / WORK).is_symlink():
+        raise FileExistsError(f"{path / WORK} is a link; {REMEDY}")
     log = Log.read(path)
     if log is None and any(one for one in path.iterdir() if not one.name.startswith(TEMPORARY)):
-        raise FileExistsError(f"{path} exists and adt {kind} did not make it (it holds no {LOG}); {REMEDY}")
+        raise FileExistsError(
+            f"{path} exists and adt {kind} did not make it (it holds no {LOG}, which a copy needs too); {REMEDY}"
+        )
     if log is not None and log.kind != kind:
         what = "is not a folder of ours" if log.kind == FILES else f"is a folder of adt {log.kind}"
         raise FileExistsError(f"{path} {what}, not of adt {kind}; {REMEDY}")
@@ -285,11 +306,14 @@ def is_whole(path: str | Path) -> bool:
 def run_name(source: str) -> str:
     """Return what the results of a source are called: its whole name, but for the ending of a file; never hidden."""
     path = Path(os.path.abspath(source))
-    return (path.name if path.is_dir() else path.stem).lstrip(".") or "unnamed"
+    name = (path.name if path.is_dir() else path.stem).lstrip(".") or "unnamed"
+    return "cache_" if name == "cache" else name  # runs/cache holds kept scores
 
 
 def _check_place(folder: Path) -> None:
-    """Refuse a folder that cannot be, or cannot be written in."""
+    """Refuse a folder that cannot be, or cannot be written in, or that a shell would have read as a home."""
+    if folder.parts[:1] and folder.parts[0].startswith("~"):
+        raise FileExistsError(f"{folder}: only a shell reads ~ as a home; write the whole path (--out)")
     for step in (folder, *folder.absolute().parents):
         try:
             step.lstat()

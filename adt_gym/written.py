@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from adt_gym.files import replacing
+from adt_gym.reading import as_dataclass, parse_json
 
 LOG = ".adt_gym.jsonl"
 """Its file: a line that says what the folder is, then a line per file that we wrote."""
@@ -22,6 +23,25 @@ CELLS = "cells/"
 """Here lies what can be made again: a file of ours is replaced even if it was changed, that is, damaged."""
 
 REMEDY = "move it away or choose another name (--out)"
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line behind the first: a file, or a move; see `Log`."""
+
+    file: str | None = None
+    sha256: str | None = None
+    by: str | None = None
+    moving: Mapping[str, str] | None = None
+    names: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The first line."""
+
+    adt_gym: str
+    about: str | None
 
 
 @dataclass
@@ -47,30 +67,33 @@ class Log:
         """Return the log of a folder, None where there is none.
 
         Raises:
-            FileExistsError: If the file of that name is none.
+            FileExistsError: If what has that name is no such file.
         """
         path = folder / LOG
-        if path.is_symlink() or not path.is_file():
+        if not os.path.lexists(path):
             return None
+        if path.is_symlink() or not path.is_file():
+            raise FileExistsError(f"{path} is not a log of ours but a link or no file; {REMEDY}")
         try:
             first, *lines = path.read_text(encoding="utf-8").split("\n")
-            head = json.loads(first)
-            log = cls(str(head["adt_gym"]), head["about"])
+            head = as_dataclass(_Head, parse_json(first, "its first line"), "its first line")
+            log = cls(head.adt_gym, head.about)
             for line in lines:
                 log._add(line)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except ValueError as error:
             raise FileExistsError(f"{path} is not a log of ours ({error}); {REMEDY}") from error
         return log
 
     def _add(self, line: str) -> None:
         try:
-            entry = json.loads(line)
+            entry = as_dataclass(_Line, parse_json(line, "a line"), "a line")
         except ValueError:
-            return  # the end of a file whose writer was killed
-        if "file" in entry and _inside(entry["file"]):
-            self.files.setdefault(entry["file"], {})[entry["sha256"]] = entry["by"]
-        elif "moving" in entry and all(map(_inside, (*entry["moving"], *entry["moving"].values(), *entry["names"]))):
-            self.moving, self.names = entry["moving"], entry["names"]
+            return  # such as the end of a file whose writer was killed
+        if entry.file is not None and entry.sha256 is not None and entry.by is not None and _inside(entry.file):
+            self.files.setdefault(entry.file, {})[entry.sha256] = entry.by
+        moving, names = entry.moving or {}, entry.names or []
+        if moving and all(map(_inside, (*moving, *moving.values(), *names))):
+            self.moving, self.names = dict(moving), names
 
     def write(self, folder: Path) -> None:
         """Write the log anew."""
@@ -87,11 +110,14 @@ class Log:
         for line in text.split("\n"):
             self._add(line)
 
-    def wrote(self, folder: Path, name: str) -> bool:
-        """Return whether what lies at a path in the folder is what we wrote there."""
+    def wrote(self, folder: Path, name: str, by: str | None = None) -> bool:
+        """Return whether what lies at a path in the folder is what we wrote there, or this command if one is named."""
         if name not in self.files or not _reached(folder, name):
             return False
-        return name.startswith(CELLS) or digest_of(folder / name) in self.files[name]
+        if name.startswith(CELLS):
+            return True
+        writer = self.files[name].get(digest_of(folder / name))
+        return writer is not None and by in (None, writer)
 
 
 def entry(name: str, digest: str, by: str) -> dict[str, str]:

@@ -129,7 +129,7 @@ def learn(
     """
     settings = learning_curves.LearnSettings(episodes, windows, learning_rate, gamma)
     report = Report("learn", {**asdict(settings), "seeds": seeds}, out)
-    check_file(out / "learn.png")
+    check_file(out / "learn.png", "benchmark")
     cells = learning_curves.run_cells(settings, range(seeds), out / "learn", jobs or report.machine.cores)
     summary = learning_curves.summarise(settings, cells)
     with own_file(out / "learn.png", "benchmark") as temporary:
@@ -300,7 +300,7 @@ class Report:
     machine: Machine = field(default_factory=this_machine)
 
     def __post_init__(self) -> None:
-        check_file(self.path)
+        check_file(self.path, "benchmark")
 
     @property
     def path(self) -> Path:

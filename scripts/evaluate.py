@@ -33,7 +33,7 @@ def evaluate(
     A file that adt did not write is not replaced. Nothing is unpickled: of an SB3 zip only the weights are read.
     """
     settings, path = read_settings(run), out or run / "table.csv"
-    check_file(path)
+    check_file(path, "evaluate")
     policy = thresholds.Policy(load(run, settings), hold=settings.hold, **settings.env_kwargs)
     test = resolve(series)
     methods = [policy, *baselines(settings.feedback_delay, settings.seed)]

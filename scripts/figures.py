@@ -42,7 +42,7 @@ def figures(
     copies |= {path: out / f"benchmark-{path.name}" for path in visible(benchmarks, "*.png")}
     drawn = [out / "detections.png", out / "adt-v0.png"]
     for path in (*drawn, *copies.values()):
-        check_file(path)
+        check_file(path, "figures")
     if not run.exists():
         make_run("yahoo_like", out=run)
     results = read_run(run)

@@ -25,7 +25,7 @@ def report(
     A page that adt did not write is not replaced.
     """
     path = page_path(out or runs[0] / "report.html")
-    check_file(path)
+    check_file(path, "report")
     frontiers = [is_frontier(run) for run in runs]
     if any(frontiers) and not all(frontiers):
         raise InputError(f"{runs[frontiers.index(True)]} is a frontier, others are not: make a page of each kind")

@@ -50,7 +50,7 @@ def score(
         raise InputError(f"{out}: scored series are kept in .npz files; give the file that ending")
     picture = out.with_suffix(".curves.png")
     for path in (out, picture):
-        check_file(path)
+        check_file(path, "score")
     window = source.window
     series = sources.load(source, seed).series
     split = cutting.split(source, series)

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -210,7 +211,7 @@ def test_places_where_no_file_can_be(tmp_path: Path) -> None:
     (tmp_path / "nowhere.npz").symlink_to("missing/x.npz")
     for path in (tmp_path, tmp_path / "file" / "x.npz", tmp_path / "nowhere.npz", tmp_path / ("a" * 256)):
         with pytest.raises(OSError, match=r"folder|link|too long"):
-            check_file(path)
+            check_file(path, "score")
     assert {path.name for path in tmp_path.iterdir()} == {"file", "nowhere.npz"}
 
 
@@ -326,3 +327,104 @@ def test_a_line_that_was_cut_off_does_not_spoil_the_log(tmp_path: Path) -> None:
         temporary.write_text("more")
     with own_folder(tmp_path / "one", "run", ["config.json", "more.csv"]) as folder:
         assert {"config.json", "more.csv"} <= set(folder.log.files)
+
+
+# What a kill, a user or a forger may do between two runs
+
+
+def killed_in_the_move(run: Path) -> None:
+    subprocess.run([sys.executable, "-c", MOVES, str(run)], check=False)
+    assert {path.name for path in run.iterdir()} == {LOG, WORK, "a.csv"}
+
+
+def test_what_the_user_wrote_into_a_half_moved_folder_is_kept(tmp_path: Path) -> None:
+    killed_in_the_move(tmp_path / "run")
+    (tmp_path / "run" / "a.csv").write_text("new, and my notes")
+    with own_folder(tmp_path / "run", "run"):
+        pass
+    assert contents(tmp_path / "run") == {"a.csv": "new, and my notes", "b.csv": "new", "c.csv": "new"}
+    with (
+        pytest.raises(FileExistsError, match=r"a\.csv exists and adt did not write it"),
+        own_folder(tmp_path / "run", "run", ["a.csv"]),
+    ):
+        pass
+
+
+def test_a_file_that_was_removed_from_a_half_moved_folder_stops_nothing(tmp_path: Path) -> None:
+    killed_in_the_move(tmp_path / "run")
+    (tmp_path / "run" / "a.csv").unlink()
+    with own_folder(tmp_path / "run", "run", ["a.csv"]) as folder:
+        fill(folder, {"a.csv": "third"})
+    assert contents(tmp_path / "run")["a.csv"] == "third"
+
+
+def test_a_part_that_was_never_moved_is_made_again(tmp_path: Path) -> None:
+    with own_folder(tmp_path / "run", "run") as folder, folder.part("whole") as part:
+        (part / "a.csv").write_text("old")
+    with own_folder(tmp_path / "run", "run") as folder:
+        fill(folder, {"a.csv": "new"})
+    assert contents(tmp_path / "run") == {"a.csv": "new"}
+    assert not (tmp_path / "run" / WORK).exists()
+
+
+def test_links_in_the_place_of_our_files_lead_to_nothing_written(tmp_path: Path) -> None:
+    home, run = tmp_path / "home", tmp_path / "run"
+    home.mkdir()
+    (home / ".ssh").write_text("key")
+    write_run(run)
+    (run / WORK).symlink_to(home)
+    with pytest.raises(FileExistsError, match="is a link"), own_folder(run, "run", NAMES):
+        pass
+    (run / WORK).unlink()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / LOG).symlink_to(home / ".ssh")
+    with pytest.raises(FileExistsError, match="not a log of ours but a link"), own_file(tmp_path / "folder/x", "score"):
+        pass
+    assert contents(home) == {".ssh": "key"}
+
+
+@pytest.mark.parametrize("target", ["", "link"])
+def test_a_forged_move_replaces_nothing_of_the_users(tmp_path: Path, target: str) -> None:
+    run, victim = tmp_path / "run", tmp_path / "victim"
+    write_run(run)
+    victim.mkdir()
+    for place in (run, victim):
+        (place / "notes.md").write_text("mine")
+    (run / "link").symlink_to(victim)
+    (run / WORK / "p").mkdir(parents=True)
+    (run / WORK / "p" / "notes.md").write_text("attacker")
+    name = f"{target}/notes.md".lstrip("/")
+    with (run / LOG).open("a") as file:
+        file.write(json.dumps({"moving": {"p": target}, "names": [name]}) + "\n")
+    with pytest.raises(FileExistsError, match=r"notes\.md"), own_folder(run, "run"):
+        pass
+    assert (run / "notes.md").read_text() == (victim / "notes.md").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "line", ["[" * 200_000, '{"moving": {"a": "\\ud800"}, "names": ["\\ud800"]}', "5", '{"file": 5}']
+)
+def test_lines_that_are_none_are_passed_over_and_a_first_one_refused(tmp_path: Path, line: str) -> None:
+    write_run(tmp_path / "run")
+    with (tmp_path / "run" / LOG).open("a") as file:
+        file.write(line + "\n")
+    write_run(tmp_path / "run", "again")
+    (tmp_path / "run" / LOG).write_text(line + "\n")
+    with pytest.raises(FileExistsError, match="is not a log of ours"), own_folder(tmp_path / "run", "run"):
+        pass
+
+
+def test_a_file_of_another_command_of_ours_is_kept(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", "settings")
+    with pytest.raises(FileExistsError, match="belongs to what another adt command wrote"):
+        check_file(tmp_path / "run" / "config.json", "evaluate")
+    with own_file(tmp_path / "run" / "report.html", "report") as path:
+        path.write_text("page")
+    check_file(tmp_path / "run" / "report.html", "report")
+
+
+def test_a_home_that_only_a_shell_knows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileExistsError, match="only a shell reads ~"), own_folder("~", "run"):
+        pass
+    assert not list(tmp_path.iterdir())

@@ -156,7 +156,7 @@ def test_what_the_user_adds_to_a_run_stays_and_what_he_changed_is_not_lost() -> 
 def test_a_run_of_an_older_version_is_told_what_to_do() -> None:
     succeed(*PUMP)
     Path("runs/pump", LOG).unlink()
-    assert f"it holds no {LOG}); move it away or choose another name" in refused(*PUMP)
+    assert f"it holds no {LOG}, which a copy needs too); move it away or choose another name" in refused(*PUMP)
     assert read_run("runs/pump").name == "pump", "it can still be read"
 
 
