@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.data.cells import SIGNED, VOCABULARIES, listed, plain, read_words, shown
+from adt_gym.data.cells import SIGNED, VOCABULARIES, Words, listed, plain, read_words, shown
 from adt_gym.data.metrics import MetricReader
 from adt_gym.data.notation import Notation
-from adt_gym.data.time_columns import choose_time
+from adt_gym.data.time_columns import choose_time, words_in
 from adt_gym.series import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 LABEL_NAMES = {"label", "labels", "anomaly", "anomalous", "isanomaly", "isanomalous"}
 LABEL_STEMS = ("label", "anomal", "outlier", "attack", "changepoint", "groundtruth", "intrusion", "isfault")
-"""A column of two states with one of these in its name tells the truth."""
+"""A column of two states with one of these in its name tells the truth; one of more states is no metric either."""
+FAULT_WORDS = {"fault", "faulty"}
+"""Words in a name that mean the same; page faults are measured."""
+TRUTH_NAMES = {
+    *("y", "ytrue", "yt", "gt", "target", "class", "truth", "fault", "faulty", "event", "malicious", "ismalicious"),
+    *("fraud", "isfraud", "failure", "isfailure", "machinefailure", "fail", "failed", "abnormal", "isabnormal"),
+    *("incident", "isincident", "defect", "isdefect", "isevent", "annotation", "annotated", "outcome", "isbad"),
+}
+"""A column of two states that is called so may be the label."""
 LEAK_F1 = 0.8
 """A column of two states leaks if one of them, as a decision, has this F1 or more."""
 LEAK_STATES, LEAK_PRECISION, LEAK_HITS, LEAK_CHANCE = 20, 0.95, 0.05, 1e-3
@@ -114,7 +122,7 @@ def assign(
         groups = np.unique(np.column_stack([groups, pd.factorize(frame[asked.key])[0]]), axis=0, return_inverse=True)[1]
     unused = dict.fromkeys(asked.drop, "dropped")
     free = [name for name in names if name not in {*asked.named, *asked.drop}]
-    label, others = _label(frame, free, asked)
+    label, others = _label(frame, free, asked, where)
     unused |= others
     free = [name for name in free if name != label and name not in unused]
     time, others = choose_time(frame, free, asked.time, groups, where)
@@ -134,15 +142,25 @@ def assign(
     return Columns(time, label, asked.key, tuple(values), unused, notes, reader.mark), values
 
 
-def _label(frame: pd.DataFrame, free: Sequence[str], asked: Asked) -> tuple[str | None, dict[str, str]]:
-    """Return the column of labels, and why others that look like one are not used."""
+def _label(frame: pd.DataFrame, free: Sequence[str], asked: Asked, where: str) -> tuple[str | None, dict[str, str]]:
+    """Return the column of labels, and why others that look like one are not used.
+
+    Raises:
+        InputError: If two columns that are called labels differ.
+    """
     first = [name for name in free if plain(name) in LABEL_NAMES]
-    like = [name for name in free if name not in first and _is_second_label(frame[name])]
+    alike = [name for name in free if name not in first and _is_named_like_label(name)]
+    like = [name for name in alike if _truth(frame[name]) is not None]
     label = asked.label
     if label is None and not asked.windows:
-        if len(first) == 1 or (len(first) > 1 and all(frame[name].equals(frame[first[0]]) for name in first)):
+        if first and all(_mean_the_same(frame[name], frame[first[0]]) for name in first):
             label = min(first, key=lambda name: plain(name) != "label")
-        elif not first and len(like) == 1:
+        elif first:
+            raise InputError(
+                f"{where} has {len(first)} columns of labels that differ, {listed(first)}: name the one to use, "
+                f"label_column={first[0]!r} or another; the others are left out"
+            )
+        elif len(like) == 1:
             label = like[0]
     if label is not None:
         why = f"a label, beside {label!r}"
@@ -150,14 +168,30 @@ def _label(frame: pd.DataFrame, free: Sequence[str], asked: Asked) -> tuple[str 
         why = "a label; the windows are used"
     else:
         why = "a label; several columns look like one: name one with label_column="
-    return label, {name: why for name in (*first, *like) if name != label}
+    unused = {name: why for name in (*first, *like) if name != label}
+    unused |= {name: "named like a label" for name in alike if name not in like}
+    maybe = [name for name in free if plain(name) in TRUTH_NAMES and name not in (label, *alike)]
+    for name in maybe:
+        if _truth(frame[name]) is not None and frame[name].nunique() > 1:
+            unused[name] = why if label is not None else "may be the label: name it with label_column="
+    return label, unused
 
 
-def _is_second_label(column: pd.Series) -> bool:
-    name = plain(str(column.name))
-    if not any(stem in name for stem in LABEL_STEMS):
-        return False
-    return read_words(column, (*VOCABULARIES, SIGNED)) is not None
+def _is_named_like_label(name: str) -> bool:
+    words = words_in(name)
+    return any(stem in plain(name) for stem in LABEL_STEMS) or bool(FAULT_WORDS & words and "page" not in words)
+
+
+def _truth(column: pd.Series) -> Words | None:
+    return read_words(column, (*VOCABULARIES, SIGNED))
+
+
+def _mean_the_same(one: pd.Series, other: pd.Series) -> bool:
+    """Return whether two columns of labels say the same, in whatever words."""
+    first, second = _truth(one), _truth(other)
+    if first is None or second is None:
+        return one.equals(other)
+    return np.array_equal(first.flags, second.flags)
 
 
 def leaks(values: NDArray[np.float64], labels: NDArray[np.bool_]) -> bool:

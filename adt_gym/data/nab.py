@@ -1,5 +1,7 @@
 """The Numenta Anomaly Benchmark (NAB): one CSV per series, and one JSON of anomaly windows for all of them."""
 
+import re
+import warnings
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -56,12 +58,12 @@ def window_labels(
 
     Args:
         index: Shape ``(n,)``: the time of each point.
-        source_name: The path or name of the series. Its entry is the longest key with which this path ends, else
-            the only key with the same last part.
+        source_name: The path or name of the series, whose .gz or .zip does not count. Its entry is the
+            longest key with which this path ends, else the only key with the same last part.
         windows_path: A JSON object ``{"folder/file.csv": [[start, end], ...], ...}``.
 
     Returns:
-        Shape ``(n,)``, True inside a window.
+        Shape ``(n,)``, True inside a window. A window that holds no point is told in a warning.
 
     Raises:
         FileNotFoundError: If there is no such JSON file.
@@ -74,7 +76,14 @@ def window_labels(
     labels = np.zeros(len(index), dtype=bool)
     for window in entries[key]:
         start, end = _window(window, f"{windows_path}, {shown(key)}")
-        labels |= (start <= index) & (index <= end)
+        inside = (start <= index) & (index <= end)
+        if not inside.any():
+            warnings.warn(
+                f"{windows_path}, {shown(key)}: the window {shown(window)} holds no point of {source_name}",
+                UserWarning,
+                stacklevel=4,
+            )
+        labels |= inside
     return labels
 
 
@@ -101,8 +110,10 @@ def _read_windows(path: Path) -> dict[str, list[Any]]:
 
 
 def _matching_key(source_name: str, keys: list[str], windows_path: str | Path) -> str:
-    source = Path(source_name).as_posix()
-    whole = [key for key in keys if f"/{source}".endswith(f"/{key}")]
+    given = Path(source_name).as_posix()
+    source = re.sub(r"\.(gz|zip)$", "", given, flags=re.IGNORECASE)
+    whole = [key for key in keys if f"/{given}".endswith(f"/{key}")]
+    whole = whole or [key for key in keys if f"/{source}".endswith(f"/{key}")]
     if whole:
         return max(whole, key=len)
     file = Path(source).name

@@ -82,6 +82,10 @@ def _open_folder(folder: Path, delimiter: str | None, key: str | None, wanted: S
     )
     if not paths:
         raise FileNotFoundError(f"no table in the folder {folder}; give the path of {KNOWN}")
+    by_name: dict[str, Path] = {}
+    for path in paths:
+        if (other := by_name.setdefault(stem(path), path)) != path:
+            raise InputError(f"{folder}: {other.name} and {path.name} are two series of one name; rename or remove one")
     opened = [_open(path, delimiter, key, wanted) for path in paths]
     if not all(path.name.startswith("part-") for path in paths):
         return opened

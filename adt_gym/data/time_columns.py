@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.data.cells import floats, is_blank, is_numeric, is_text, listed, plain, steps_within
-from adt_gym.data.times import EPOCH_UNITS, epoch_unit, holds_clock, holds_dates, times_or_steps
+from adt_gym.data.times import (
+    EPOCH_UNITS,
+    dates_in_digits,
+    epoch_unit,
+    holds_clock,
+    holds_clock_digits,
+    holds_dates,
+    times_or_steps,
+)
 from adt_gym.series import InputError
 
 if TYPE_CHECKING:
@@ -45,6 +53,8 @@ STEP_WORDS = {
     ),
 }
 """A column with such a word in its name counts steps if its numbers, in order, rise by the same amount."""
+CLOCK_WORDS = {"time", "clock", "tod", "uhrzeit", "zeit", "hora", "heure"}
+"""A column of times of the day has such a word in its name."""
 UNIT_WORDS = {"s", "sec", "secs", "ms", "us", "ns", "min", "h", "hr", "in"}
 COUNTER_WORDS = {
     *("bytes", "mem", "memory", "total", "count", "counter", "used", "free", "conns", "connections", "requests"),
@@ -74,8 +84,9 @@ def choose_time(
     Raises:
         InputError: If several columns hold times, or one may hold times or count something.
     """
-    by_name = [name for name in free if plain(name) in TIME_NAMES]
-    others = [name for name in free if name not in by_name]
+    clocks = [name for name in free if _is_clock(frame[name])]
+    by_name = [name for name in free if plain(name) in TIME_NAMES and name not in clocks]
+    others = [name for name in free if name not in by_name and name not in clocks]
     by_content = [name for name in others if _holds_times(frame[name])]
     others = [name for name in others if name not in by_content]
     steps = [name for name in others if counts_steps(frame[name], groups)]
@@ -83,31 +94,51 @@ def choose_time(
     if asked is not None:
         chosen: tuple[str, ...] = (asked,)
     else:
-        chosen = _among(frame, by_name or by_content, where)
+        chosen = _with_clock(frame, _among(by_name or by_content, where), clocks, groups, where)
     if not chosen and unsure:
         raise InputError(
-            f"{where}, column {unsure[0]!r}: these numbers may be times since 1970 or a counter; name it in "
+            f"{where}, column {unsure[0]!r}: these numbers may be times or a counter; name it in "
             f"time_column={unsure[0]!r} or value_columns={unsure[0]!r}, or leave it out with "
             f"drop_columns={unsure[0]!r}"
         )
     if not chosen and steps:
         orders = [np.argsort(floats(frame[name]), kind="stable") for name in steps]
         same = all(np.array_equal(order, orders[0]) for order in orders)
-        chosen = (steps[0],) if same else _among(frame, steps, where)
-    return chosen, {name: "times" for name in (*by_name, *by_content, *steps, *unsure) if name not in chosen}
+        chosen = (steps[0],) if same else _among(steps, where)
+    return chosen, {name: "times" for name in (*clocks, *by_name, *by_content, *steps, *unsure) if name not in chosen}
 
 
-def _among(frame: pd.DataFrame, candidates: Sequence[str], where: str) -> tuple[str, ...]:
+def _among(candidates: Sequence[str], where: str) -> tuple[str, ...]:
     if len(candidates) < 2:
         return tuple(candidates)
-    clocks = [name for name in candidates if is_text(frame[name]) and holds_clock(frame[name])]
-    dates = [name for name in candidates if name not in clocks]
-    if len(clocks) == len(dates) == 1 and _whole_days(frame[dates[0]], where):
-        return dates[0], clocks[0]
     raise InputError(
         f"{where} has {len(candidates)} columns of times, {listed(candidates)}: name the one to use, time_column="
         f"{candidates[0]!r} or another; the others are left out"
     )
+
+
+def _is_clock(column: pd.Series) -> bool:
+    """Return whether a column holds times of the day: 23:59[:59], or 235959 if its name speaks of time."""
+    if is_text(column):
+        filled = column[~is_blank(column)]
+        return len(filled) > 0 and holds_clock(filled)
+    name = str(column.name)
+    if not (CLOCK_WORDS & words_in(name) or plain(name) in TIME_NAMES):
+        return False
+    return holds_clock_digits(floats(column))
+
+
+def _with_clock(
+    frame: pd.DataFrame, chosen: tuple[str, ...], clocks: Sequence[str], groups: NDArray[np.intp], where: str
+) -> tuple[str, ...]:
+    """Return the column of dates with that of the times of the day, where dates alone do not tell the rows apart."""
+    import pandas as pd
+
+    if not chosen or not clocks or not _whole_days(frame[chosen[0]], where):
+        return chosen or _among([name for name in clocks if plain(name) in TIME_NAMES], where)
+    if not pd.DataFrame({"date": frame[chosen[0]], "group": groups}).duplicated().any():
+        clocks = [name for name in clocks if CLOCK_WORDS & words_in(name) or plain(name) in TIME_NAMES]
+    return chosen + _among(clocks, where)
 
 
 def _whole_days(column: pd.Series, where: str) -> bool:
@@ -139,7 +170,10 @@ def _holds_times(column: pd.Series) -> bool:
     if is_text(column):
         return not is_numeric(column[:100]) and holds_dates(column[~is_blank(column)])
     name = str(column.name)
-    return bool(EPOCH_WORDS & words_in(name)) and not is_counter(name) and _in_epoch(floats(column))
+    if not EPOCH_WORDS & words_in(name) or is_counter(name):
+        return False
+    values = floats(column)
+    return _in_epoch(values) or dates_in_digits(values) is not None
 
 
 def counts_steps(column: pd.Series, groups: NDArray[np.intp]) -> bool:
@@ -179,6 +213,8 @@ def _may_be_times(column: pd.Series, groups: NDArray[np.intp]) -> bool:
     values = floats(column)
     known = np.isfinite(values)
     values, groups = values[known], groups[known]
+    if len(values) >= LEAST_RAMP and np.ptp(values) > 0 and dates_in_digits(values) is not None:
+        return True
     if len(values) < 4 or not _in_epoch(values) or np.ptp(values) == 0:
         return False
     steps = steps_within(values, groups)

@@ -51,7 +51,7 @@ def times_or_steps(column: pd.Series, where: str) -> tuple[NDArray[Any], NDArray
     elif is_numeric(column):
         counted = floats(column)
         require(np.isfinite(counted), column, where, "not a time")
-        written = _from_digits(counted)
+        written = dates_in_digits(counted)
         if written is None and np.median(counted) < EPOCH_1990:
             return counted, None
         if written is None:
@@ -74,7 +74,7 @@ def joined_times(date: pd.Series, clock: pd.Series, where: str) -> NDArray[np.da
     _, days = times_or_steps(date, where)
     if days is None:
         raise InputError(f"{where}, column {date.name!r} holds no dates")
-    written = pd.Series(np.datetime_as_string(days, "D"), date.index) + " " + clock.astype(str).str.strip()
+    written = pd.Series(np.datetime_as_string(days, "D"), date.index) + " " + _clock_text(clock)
     _, index = times_or_steps(written.rename(f"{date.name} and {clock.name}"), where)
     if index is None:
         raise InputError(f"{where}: columns {date.name!r} and {clock.name!r} are not a date and a time of the day")
@@ -122,7 +122,7 @@ def _from_epoch(column: pd.Series, values: NDArray[np.float64]) -> pd.Series:
     return times.dt.round("us")  # float64 holds no more digits
 
 
-def _from_digits(values: NDArray[np.float64]) -> pd.Series | None:
+def dates_in_digits(values: NDArray[np.float64]) -> pd.Series | None:
     """Read whole numbers like 20240131 or 20240131235900; None where one of them is no date between 1990 and 2100."""
     import pandas as pd
 
@@ -195,6 +195,22 @@ def holds_dates(column: pd.Series) -> bool:
 def holds_clock(column: pd.Series) -> bool:
     """Return whether text is the time of a day, without a date."""
     return bool(column.astype(str).str.strip().str.fullmatch(CLOCK).all())
+
+
+def holds_clock_digits(values: NDArray[np.float64]) -> bool:
+    """Return whether whole numbers are times of the day written HHMMSS, 235959 to 0; below 2400 they may be HHMM."""
+    if not len(values) or not (values % 1 == 0).all() or not 2400 <= values.max() < 240_000 or values.min() < 0:
+        return False
+    return bool(((values % 100 < 60) & (values // 100 % 100 < 60)).all())
+
+
+def _clock_text(clock: pd.Series) -> pd.Series:
+    """Return times of the day as text, 220000 as 22:00:00."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(clock) and holds_clock_digits(floats(clock)):
+        return clock.map("{:06.0f}".format).str.replace(r"(\d\d)(\d\d)(\d\d)", r"\1:\2:\3", regex=True)
+    return clock.astype(str).str.strip()
 
 
 def _from_text(text: pd.Series, where: str) -> pd.Series:

@@ -157,6 +157,31 @@ def test_a_column_of_dates_and_one_of_clock_times_are_taken_together(date: str, 
     np.testing.assert_array_equal(table.series[0].index, days.to_numpy())
 
 
+@pytest.mark.parametrize(
+    ("date", "clock"),
+    [("Datum", "Uhrzeit"), ("date", "tod"), ("log_date", "log_time"), ("Event Date", "Event Time"), ("day", "at")],
+)
+@pytest.mark.parametrize("form", ["%H:%M:%S", "%H:%M"])
+def test_dates_and_clock_times_are_told_by_what_they_hold(date: str, clock: str, form: str, tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-20 23:30", periods=N, freq="min")
+    table = read({clock: days.strftime(form), date: days.strftime("%Y-%m-%d")}, tmp_path)
+    assert (table.columns.time, table.columns.metrics) == ((date, clock), ("cpu",))
+    np.testing.assert_array_equal(table.series[0].index, days.to_numpy())
+
+
+def test_dates_and_clock_times_in_digits(tmp_path: Path) -> None:
+    days = pd.date_range("2024-01-20 22:00", periods=N, freq="min")
+    table = read({"date": days.strftime("%Y%m%d"), "time": days.strftime("%H%M%S")}, tmp_path)
+    assert (table.columns.time, table.columns.metrics) == (("date", "time"), ("cpu",))
+    np.testing.assert_array_equal(table.series[0].index, days.to_numpy())
+
+
+def test_a_duration_beside_dates_that_tell_the_rows_apart_is_no_clock() -> None:
+    days = pd.date_range("2020-01-20", periods=N).strftime("%Y-%m-%d")
+    columns = read({"date": days, "duration": TIMES.strftime("%H:%M:%S")}).columns
+    assert (columns.time, columns.metrics) == (("date",), ("cpu",))
+
+
 def test_two_columns_of_times_are_an_error_until_one_is_named() -> None:
     times = {"timestamp": TIMES[::-1].astype(str), "ts": EPOCH}
     with pytest.raises(InputError, match=r"2 columns of times, \['timestamp', 'ts'\].*time_column='timestamp'"):
@@ -189,6 +214,14 @@ HOURS = pd.date_range("2024-01-20", periods=N, freq="h")
 def test_hours_written_in_digits_are_dates() -> None:
     table = read({"time": HOURS.strftime("%Y%m%d%H").astype(int)})
     np.testing.assert_array_equal(table.series[0].index, HOURS.to_numpy())
+
+
+@pytest.mark.parametrize("form", ["%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S"])
+def test_dates_in_digits_under_other_names(form: str) -> None:
+    cells = HOURS.strftime(form).astype(np.int64)
+    np.testing.assert_array_equal(read({"log_date": cells}).series[0].index, HOURS.to_numpy())
+    with pytest.raises(InputError, match="column 'x': these numbers may be times"):
+        read({"x": cells})
 
 
 @pytest.mark.parametrize(
@@ -266,6 +299,41 @@ def test_labels_in_two_words(anomalous: Any, normal: Any, tmp_path: Path) -> Non
 def test_labels_that_could_mean_either_are_refused(cells: list[Any]) -> None:
     with pytest.raises(InputError, match=r"column 'label'.*write 0 or False \(normal\), 1 or True"):
         read_table(pd.DataFrame({"cpu": range(20), "label": cells}))
+
+
+@pytest.mark.parametrize(
+    "name", ["anomaly_score", "anomalyProb", "attack_cat", "attack_level", "fault_type", "label_id"]
+)
+@pytest.mark.parametrize("cells", [RANDOM.random(N), RANDOM.integers(0, 5, N)])
+def test_what_is_named_like_a_label_is_no_metric(name: str, cells: Any) -> None:
+    columns = read({name: cells}).columns
+    assert (columns.label, columns.metrics, columns.unused) == ("label", ("cpu",), {name: "named like a label"})
+    assert read({name: cells}, value_columns=name).columns.metrics == (name,)
+
+
+@pytest.mark.parametrize("name", ["page_faults", "default_rate"])
+def test_what_only_sounds_like_a_label_is_a_metric(name: str) -> None:
+    assert read({name: RANDOM.random(N)}).columns.metrics == (name, "cpu")
+
+
+@pytest.mark.parametrize("name", ["y_true", "y", "gt", "target", "class", "event", "is_malicious", "Machine failure"])
+@pytest.mark.parametrize("cells", [LABEL, LABEL == 1])
+def test_what_may_be_the_label_is_told_and_no_metric(name: str, cells: Any) -> None:
+    frame = pd.DataFrame({"cpu": CPU, name: cells})
+    columns = read_table(frame).columns
+    assert (columns.label, columns.metrics) == (None, ("cpu",))
+    assert columns.unused == {name: "may be the label: name it with label_column="}
+    assert read_table(frame, label_column=name).columns.label == name
+    assert read({name: cells}).columns.metrics == ("cpu",)
+    assert read_table(pd.DataFrame({name: CPU})).columns.metrics == (name,)
+
+
+def test_two_labels_that_mean_the_same_are_one_and_others_are_an_error() -> None:
+    columns = read({"anomaly": LABEL == 1}).columns
+    assert (columns.label, columns.unused) == ("label", {"anomaly": "a label, beside 'label'"})
+    with pytest.raises(InputError, match=r"\['anomaly', 'label'\].*label_column='anomaly'"):
+        read({"anomaly": np.roll(LABEL, 5)})
+    assert read({"anomaly": np.roll(LABEL, 5)}, label_column="label").columns.metrics == ("cpu",)
 
 
 # Numbers

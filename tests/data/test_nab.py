@@ -184,3 +184,12 @@ def test_the_real_files_load_and_a_tenth_is_anomalous() -> None:
     messages = [str(warning.message) for warning in caught]
     assert len(messages) == 2
     assert any("12 in series 'machine_temperature_system_failure'" in message for message in messages)
+
+
+@pytest.mark.parametrize("ending", [".gz", ".zip"])
+def test_a_packed_file_has_the_windows_of_the_file_in_it(ending: str, windows: Windows) -> None:
+    path = windows({"folder/x.csv": [["2024-01-01 00:01:00", "2024-01-01 00:02:00"]]})
+    index = np.datetime64("2024-01-01", "ns") + np.arange(5) * np.timedelta64(1, "m")
+    assert window_labels(index, f"folder/x.csv{ending}", path).tolist() == [False, True, True, False, False]
+    with pytest.warns(UserWarning, match=r"x\.csv.*the window .*00:01:00.* holds no point of folder/x\.csv"):
+        window_labels(index + np.timedelta64(1, "D"), "folder/x.csv", path)

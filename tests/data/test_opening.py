@@ -202,3 +202,11 @@ def test_an_index_that_is_a_column_too_is_read_once_and_one_that_differs_is_an_e
     assert table(frame)[0].columns == ("cpu",)
     with pytest.raises(InputError, match="two columns called 'timestamp'"):
         table(frame.assign(timestamp=INDEXED[::-1]))
+
+
+@pytest.mark.parametrize("other", ["a.csv.gz", "a.parquet"])
+def test_a_folder_with_two_series_of_one_name_is_an_error(other: str, tmp_path: Path) -> None:
+    FRAME.to_csv(tmp_path / "a.csv", index=False)
+    (FRAME.to_parquet if other.endswith("parquet") else FRAME.to_csv)(tmp_path / other, index=False)
+    with pytest.raises(InputError, match=rf"a\.csv and {other} are two series of one name; rename"):
+        table(tmp_path)

@@ -95,10 +95,11 @@ def test_a_frame_is_left_as_it_was_and_its_datetime_index_is_the_time() -> None:
 
 
 def test_text_a_second_label_and_a_saved_row_number_are_no_metrics(write: Write) -> None:
-    path = write(",host,up,value,label,anomaly\n0,web,True,7,0,0\n1,web,False,8,1,0\n")
+    path = write(",host,up,value,label,anomaly\n0,web,True,7,0,0\n1,web,False,8,1,1\n")
     series = one(path)
     assert series.columns == ("up", "value")
-    assert series.labels is None
+    assert series.labels is not None
+    assert series.labels.tolist() == [False, True]
 
 
 def test_long_format_gives_one_series_per_key_in_order_of_appearance(write: Write) -> None:
