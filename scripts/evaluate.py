@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from adt_gym import thresholds
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.agents.sb3 import load_policy
 from adt_gym.envs.sources import resolve
+from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.evaluation.compare import compare, write_table
 from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.files import unsealed
@@ -18,7 +20,7 @@ from adt_gym.scripts.progress import console
 from adt_gym.scripts.run import baselines
 from adt_gym.scripts.tables import copying, further_tables, table
 from adt_gym.scripts.train import Agent, TrainSettings, read_settings
-from adt_gym.series import InputError
+from adt_gym.series import InputError, ScoredSeries
 
 
 def evaluate(
@@ -36,6 +38,7 @@ def evaluate(
     check_file(path, "evaluate")
     policy = thresholds.Policy(load(run, settings), hold=settings.hold, **settings.env_kwargs)
     test = resolve(series)
+    check_fits(policy, test[0])
     methods = [policy, *baselines(settings.feedback_delay, settings.seed)]
     rows = compare(methods, resolve(settings.series), test, deadline=deadline)
     console.print(table(rows, f"{settings.agent} on {series}: {sum(map(len, test)):,} windows", deadline))
@@ -48,6 +51,22 @@ def evaluate(
     with own_file(path, "evaluate") as temporary:
         write_table(temporary, rows)
     console.print(f"the table is in {path}", soft_wrap=True)
+
+
+def check_fits(policy: thresholds.Policy, series: ScoredSeries) -> None:
+    """Refuse a policy that cannot have been trained with these settings.
+
+    Raises:
+        InputError: If it takes other observations than they make.
+    """
+    (made,) = ThresholdingEnv(series, **policy.env_kwargs).observation_space.shape or (0,)
+    try:
+        policy.model.predict(np.zeros((1, made), dtype=np.float32), deterministic=True)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"the policy does not take the {made} numbers that are observed with the settings of its config.json: one "
+            "of the two files is of another training; train anew"
+        ) from error
 
 
 def load(run: Path, settings: TrainSettings) -> Any:

@@ -39,7 +39,7 @@ def resolve(source: Source) -> tuple[ScoredSeries, ...]:
         series = (source,)  # type: ignore[assignment]
     wrong = [one for one in series if not isinstance(one, ScoredSeries)]
     if wrong or not series:
-        raise InputError(f"series must be ScoredSeries, a name or a path; got {shown(wrong[0] if wrong else 'none')}")
+        raise InputError(f"series must be ScoredSeries, a name or a path; got {shown(source)}")
     return series
 
 

@@ -201,3 +201,9 @@ def test_a_folder_of_reproduce_that_cannot_be(tmp_path: Path, content: str) -> N
     (tmp_path / "config.json").write_text(content)
     assert str(tmp_path) in refused("reproduce", "table2", "--episodes", 1, "--seeds", 1, "--out", tmp_path)
     assert (tmp_path / "config.json").read_text() == content
+
+
+def test_a_policy_of_another_environment_is_one_line(trained: Path, scored: Path) -> None:
+    config = json.loads((trained / "config.json").read_text())
+    (trained / "config.json").write_text(json.dumps({**config, "env": "ADT-Levels-v0"}))
+    assert "does not take the 7 numbers" in refused("evaluate", trained, "--series", scored)
