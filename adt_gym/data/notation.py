@@ -25,6 +25,8 @@ UNIT = r"[A-Za-zµμ°%‰Ω]{1,6}(?:/[A-Za-zµμ]{1,6})?[²³]?"
 WITH_UNIT = rf"^(?P<currency>[$€£¥]?)\s*(?P<body>{BODY})\s*(?P<unit>{UNIT})?$"
 GROUPED = r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+"
 """1.234, which where commas are decimal marks is more than a thousand."""
+NUMBER_LIKE = r"=\"[^\"]*\d[^\"]*\"|[+-]?\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"
+"""Excel's ="50.1", and lakhs."""
 SMALL = r"[+-]?(?:0|[1-9]\d{0,2})"
 KNOWN_UNITS = {
     *("%", "‰", "b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "tib", "k", "m", "g", "t", "ki", "mi", "gi", "ti"),
@@ -133,6 +135,12 @@ def read_numbers(column: pd.Series, known: Sequence[Notation], where: str) -> Nu
         return Numbers(_spread(plain, filled), decimal="." if cells.str.contains(".", regex=False).any() else None)
     parts = cells.str.extract(WITH_UNIT)
     fits = parts["body"].notna()
+    odd = cells.str.fullmatch(NUMBER_LIKE)
+    if odd.any() and (odd | fits).all():
+        raise InputError(
+            f"{where}, column {column.name!r}, row {cells.index[odd][0]}: {shown(cells[odd].iloc[0])} is not written "
+            f"as a number is; write it like 1234567.8, or drop the column (drop_columns={str(column.name)!r})"
+        )
     if not fits.all():
         words = set(cells[~fits].str.lower())
         if len(words) == 1 and fits.sum() > 1 and not fits.all() and _is_numeric_text(cells[fits]):
@@ -148,6 +156,7 @@ def read_numbers(column: pd.Series, known: Sequence[Notation], where: str) -> Nu
     body = parts["body"].str.replace(rf"[{SPACES}]+$", "", regex=True)
     readings = {one: one.read(body) for one in known if body.str.fullmatch(one.pattern).all()}
     if not readings:
+        _refuse_two_marks(cells, body, column, where)
         return None
     chosen, values = next(iter(readings.items()))
     for other, also in readings.items():
@@ -170,6 +179,22 @@ def may_be_grouped(cells: pd.Series) -> bool:
 
 class AmbiguousNumbers(InputError):
     """A column that could be read as numbers in two ways."""
+
+
+def _refuse_two_marks(cells: pd.Series, body: pd.Series, column: pd.Series, where: str) -> None:
+    """Raise where some cells are numbers with a decimal comma and the others numbers with a point."""
+    point, comma = (
+        np.logical_or.reduce([body.str.fullmatch(one.pattern) for one in notations(mark, None)]) for mark in MARKS
+    )
+    only_point, only_comma = point & ~comma, comma & ~point
+    if (point | comma).all() and only_point.any() and only_comma.any():
+        seen = " and ".join(
+            f"{shown(cells[one].iloc[0])} in row {cells.index[one][0]}" for one in (only_comma, only_point)
+        )
+        raise InputError(
+            f"{where}, column {column.name!r} has decimal commas and points: {seen}; write all rows and files with one "
+            f"mark, or drop the column (drop_columns={str(column.name)!r})"
+        )
 
 
 def _is_numeric_text(cells: pd.Series) -> bool:

@@ -84,8 +84,8 @@ def _open_folder(folder: Path, delimiter: str | None, key: str | None, wanted: S
         raise FileNotFoundError(f"no table in the folder {folder}; give the path of {KNOWN}")
     by_name: dict[str, Path] = {}
     for path in paths:
-        if (other := by_name.setdefault(stem(path), path)) != path:
-            raise InputError(f"{folder}: {other.name} and {path.name} are two series of one name; rename or remove one")
+        if (same := by_name.setdefault(stem(path), path)) != path:
+            raise InputError(f"{folder}: {same.name} and {path.name} are two series of one name; rename or remove one")
     opened = [_open(path, delimiter, key, wanted) for path in paths]
     if not all(path.name.startswith("part-") for path in paths):
         return opened
@@ -154,14 +154,13 @@ def with_index(frame: pd.DataFrame) -> pd.DataFrame:
             return frame.reset_index(drop=True)
         names = ["timestamp" if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) else "index"]
     same = [name in frame and index.get_level_values(i).equals(pd.Index(frame[name])) for i, name in enumerate(names)]
-    levels = pd.DataFrame(
-        {i: index.get_level_values(i) for i in range(len(names)) if not same[i]}, index=range(len(frame))
-    )
-    for i in levels:
-        if isinstance(levels[i].dtype, pd.PeriodDtype):
-            levels[i] = levels[i].dt.to_timestamp()
-    levels.columns = [f"level_{i}" if names[i] is None else names[i] for i in levels]
-    return pd.concat([levels, frame.reset_index(drop=True)], axis=1)
+    whole = frame.reset_index(drop=True)
+    kept = [i for i in range(len(names)) if not same[i]]
+    levels = [index.get_level_values(i) for i in kept]
+    levels = [level.to_timestamp() if isinstance(level, pd.PeriodIndex) else level for level in levels]
+    called = [f"level_{i}" if names[i] is None else str(names[i]) for i in kept]
+    columns = [pd.Series(level, whole.index, name=name) for level, name in zip(levels, called, strict=True)]
+    return pd.concat([*columns, whole], axis=1)
 
 
 def with_clean_names(frame: pd.DataFrame, where: str) -> pd.DataFrame:

@@ -60,14 +60,16 @@ def read_table(
             series per file, or, if they are called part-... as Spark writes them, one table; or a DataFrame.
             CSV is read as UTF-8, or as UTF-16 with its mark.
         value_columns: The metrics. By default every column of numbers that is not a time, label, key, constant, row
-            number or id. Decimal commas, thousands, one unit per column ("12 MB") and two states (ON and OFF, True and
-            False) are numbers too; a column that could be read in two ways is an error.
+            number, step of one size or id. Decimal commas, thousands, one unit per column ("12 MB") and two states (ON
+            and OFF, True and False) are numbers too; a column that could be read in two ways is an error.
         time_column: By default the only column that is named like a time (timestamp, time, date, ts, epoch, ...) or,
-            for want of one, holds times; a column of dates and one of times of the day are taken together; or the
-            DataFrame's DatetimeIndex. Without one the rows are in order. Dates in ISO 8601 or a common format
-            (month first where 03/04/2015 could be either), 20150304 or 20150304235900, or seconds to nanoseconds since
-            1970. Numbers too small for a time after 1990 count steps: the rows are sorted by them, ``index`` is None.
-            Times with an offset become UTC.
+            for want of one, holds dates, or numbers since 1970 with a word of time in its name, or steps of one size
+            with such a word (step, elapsed, ...); a column of dates and one of times of the day are taken together; or
+            the DataFrame's DatetimeIndex. Without one the rows are in order; numbers that may be times since 1970
+            under another name are an error then, unless it says what they count (bytes, total, ...). Times are dates
+            in ISO 8601 or a common format (month first where 03/04/2015 could be either), 2015030423 or
+            20150304235900, or seconds to nanoseconds since 1970. Numbers too small for a time after 1990 count steps:
+            the rows are sorted by them, ``index`` is None. Times with an offset become UTC.
         label_column: 1, True, yes or attack where the row is anomalous; of -1 and 1 the rarer. By default the only
             column named like a label (label, anomaly, is_anomaly), or the only one of two states with attack, outlier,
             ... in its name; no column named so is ever a metric by default.

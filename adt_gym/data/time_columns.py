@@ -185,6 +185,8 @@ def counts_steps(column: pd.Series, groups: NDArray[np.intp]) -> bool:
     if not STEP_WORDS & words or is_counter(name) or is_text(column) or not is_numeric(column):
         return False
     values = floats(column)
+    if "uptime" in words or (_in_epoch(values) and not EPOCH_WORDS & words):
+        return False
     if is_ramp(values, groups):
         return True
     steps = steps_within(values, groups)

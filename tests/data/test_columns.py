@@ -75,6 +75,11 @@ def test_numbers_that_may_be_times_or_a_counter_are_not_guessed_at(cells: Any) -
     assert (beside.time, beside.unused) == (("timestamp",), {"events": "times"})
 
 
+def test_a_counter_in_the_range_of_times_is_not_the_clock() -> None:
+    with pytest.raises(InputError, match="'uptime_ticks': these numbers may be times or a counter"):
+        read({"uptime_ticks": EPOCHS["counter"]})
+
+
 @pytest.mark.filterwarnings("ignore:rows whose time")
 @pytest.mark.parametrize("cells", EPOCHS.values(), ids=EPOCHS)
 @pytest.mark.parametrize("name", ["t", "created", "when", "Zeit"])
@@ -425,6 +430,27 @@ def test_a_unit_is_read_and_told(form: str, tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_an_error_by_name(cells: list[str], words: str) -> None:
     with pytest.raises(InputError, match=rf"column 'x'.*{words}.*drop_columns='x'"):
         read_table(pd.DataFrame({"x": cells * 4, "cpu": range(0, 8 * len(cells), 2)}))
+
+
+@pytest.mark.parametrize(("cells", "shown"), [(['="50.1"', '="51.3"'], '="50.1"'), (["12,34,567", "567"], "12,34,567")])
+def test_what_looks_like_a_number_and_is_not_read_is_told_by_the_cell(cells: list[str], shown: str) -> None:
+    with pytest.raises(InputError, match=rf"column 'x', row 0: '{shown}' is not written as a number.*drop_columns='x'"):
+        read({"x": np.resize(cells, N)})
+
+
+def test_files_of_a_folder_that_differ_in_their_decimal_mark(tmp_path: Path) -> None:
+    for name, mark in (("a", ","), ("b", ".")):
+        cells = [f"{value:.2f}".replace(".", mark) for value in CPU]
+        pd.DataFrame({"x": cells, "label": LABEL}).to_csv(tmp_path / f"{name}.csv", index=False)
+    with pytest.raises(
+        InputError, match=r"'x' has decimal commas and points: '.*' in row 0 of a\.csv and .* of b\.csv"
+    ):
+        read_table(tmp_path)
+
+
+@pytest.mark.parametrize("cells", [["10.0.0.1", "10.0.0.2"], ["1.2.3", "1.2.4"]])
+def test_addresses_and_versions_are_text(cells: list[str]) -> None:
+    assert read({"x": np.resize(cells, N)}).columns.unused == {"x": "text"}
 
 
 @pytest.mark.parametrize("states", [("OFF", "ON"), (False, True), ("no", "yes"), ("closed", "open"), ("False", "True")])
