@@ -35,17 +35,18 @@ class Split:
         history = {one.name: one for one in self.history}
         return [(one, history.get(one.name, one)) for one in self.train]
 
-    @cached_property
+    @property
     def tested(self) -> list[tuple[Series, Series]]:
-        """The test series, each with its past: all that came before."""
-        return [
-            (test, train if past is train else joined(past, train, apart=True))
-            for test, (train, past) in zip(self.test, self.learned, strict=True)
-        ]
+        """The test series, each with its past: its history, or its training part where there is none.
+
+        A history comes without labels because nothing happened in it; a training part holds anomalies, and a method
+        that is not told of them would take them for usual.
+        """
+        return [(test, past) for test, (_, past) in zip(self.test, self.learned, strict=True)]
 
 
-def joined(first: Series, second: Series, apart: bool = False) -> Series:
-    """Put two parts of a series, one after the other, together; if they lie ``apart``, no window spans the seam.
+def joined(first: Series, second: Series) -> Series:
+    """Put two parts of a series, one after the other, together.
 
     Where only one part has labels, the points of the other count as normal, as they do in training; where only one has
     times, there are none.
@@ -61,8 +62,6 @@ def joined(first: Series, second: Series, apart: bool = False) -> Series:
         np.concatenate([first.values, second.values]),
         np.concatenate([first.breaks, second.breaks + len(first)]),
     )
-    if apart:
-        breaks = np.union1d(breaks, [len(first)])
     return Series(values, labels, second.name, index, second.columns, breaks)
 
 

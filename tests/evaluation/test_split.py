@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from adt_gym import InputError, ScoredSeries, Series
-from adt_gym.evaluation.split import Split, draw_labelled, joined, split_at, split_by_anomalies, split_by_share
+from adt_gym.evaluation.split import Split, draw_labelled, split_at, split_by_anomalies, split_by_share
 
 
 def series_of(labels: list[int] | np.ndarray, name: str = "pump") -> Series:
@@ -162,9 +162,8 @@ def test_a_training_part_counts_only_windows_that_span_no_gap() -> None:
     assert cut.train[0].window_labels(10)[starts].sum() == 10
 
 
-def test_no_window_spans_the_seam_between_a_history_and_the_training_part() -> None:
-    history, one = Series(np.zeros(30), name="a"), Series(np.ones(60), np.arange(60) == 20, "a")
-    cut = Split([one[:30]], [one[30:]], [history])
-    ((test, past),) = cut.tested
-    assert (len(test), len(past), past.breaks.tolist()) == (30, 60, [30])
-    assert joined(one[:30], one[30:]).breaks.tolist() == []
+def test_a_test_series_has_its_history_or_else_its_training_part_as_its_past() -> None:
+    history, one, other = (Series(np.zeros(60), np.arange(60) == 20, name) for name in ("a", "a", "b"))
+    cut = Split([one[:30], other[:30]], [one[30:], other[30:]], [history])
+    assert [past for _, past in cut.learned] == [history, cut.train[1]]
+    assert [past for _, past in cut.tested] == [history, cut.train[1]]
