@@ -15,7 +15,8 @@ from rich.table import Table
 from adt_gym.agents.reference_dqn import EpisodeReport
 from adt_gym.agents.samples_dqn import SamplesDQN, SamplesSettings, make_sb3_dqn
 from adt_gym.checks import whole
-from adt_gym.data.samples import read_samples
+from adt_gym.data.columns import Columns
+from adt_gym.data.samples import samples_and_columns
 from adt_gym.envs.samples import reward_table
 from adt_gym.evaluation import classification
 from adt_gym.evaluation.classification import Summary, Verdicts
@@ -23,6 +24,7 @@ from adt_gym.folders import Folder, own_folder, run_name
 from adt_gym.reading import as_dataclass, read_json
 from adt_gym.samples import GENERATORS, Samples, Split, Standardiser
 from adt_gym.scripts import options
+from adt_gym.scripts import source as sources
 from adt_gym.scripts.progress import bar, console
 from adt_gym.scripts.versions import versions
 from adt_gym.series import InputError
@@ -137,10 +139,14 @@ def classify(
         episode_samples, episodes, gamma, double, seed, seeds, sb3,
     )  # fmt: skip
     folder = out or Path("runs") / f"classify-{settings.name}"
-    parts = {s: load(settings, s).split(cast(Split, split), train_share, s) for s in range(seed, seed + seeds)}
+    loaded = {s: load(settings, s) for s in range(seed, seed + seeds)}
+    summary = summary_of(settings, *loaded[seed])
+    for line in summary.lines():
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    parts = {s: samples.split(cast(Split, split), train_share, s) for s, (samples, _) in loaded.items()}
     about = str(Path(source).resolve()) if Path(source).exists() else source
     with own_folder(folder, "classify", settings.names, about, given=out is not None) as own:
-        prepare_folder(own, settings, resume)
+        prepare_folder(own, settings, summary, resume)
         results = [run_seed(settings, s, *parts[s], own, resume) for s in parts]
         rows = summarise(results)
         with own.writing("table.csv") as temporary:
@@ -163,15 +169,22 @@ def parse_reward(reward: str | None, source: str) -> str | tuple[float, ...]:
         raise InputError(f"reward {reward!r} is neither a preset nor four numbers for TP,TN,FP,FN") from None
 
 
-def load(settings: ClassifySettings, seed: int) -> Samples:
-    """Return the samples: a packaged set is made anew for every seed, a file is what it is."""
+def load(settings: ClassifySettings, seed: int) -> tuple[Samples, Columns | None]:
+    """Return the samples, a packaged set made anew for every seed, and what the columns of a table were taken for."""
     if settings.source in GENERATORS:
-        return GENERATORS[settings.source](seed)
+        return GENERATORS[settings.source](seed), None
     path = Path(settings.source)
     if not path.suffix:
         known = ", ".join(GENERATORS)
         raise InputError(f"unknown source {settings.source!r}; give {known} or the path of a .csv or .parquet file")
-    return read_samples(path, label_column=settings.label_column, features=list(settings.features) or None)
+    return samples_and_columns(path, settings.label_column, list(settings.features) or None)
+
+
+def summary_of(settings: ClassifySettings, samples: Samples, columns: Columns | None) -> sources.Summary:
+    """Return what the source was taken for."""
+    taken = columns or Columns(metrics=samples.columns)
+    share = float(samples.labels.mean())
+    return sources.Summary(settings.source, 1, len(samples), share, 0, 0, "those of the data set", taken)
 
 
 def place_of(seed: int) -> str:
@@ -179,7 +192,7 @@ def place_of(seed: int) -> str:
     return f"seed-{seed}"
 
 
-def prepare_folder(folder: Folder, settings: ClassifySettings, resume: bool) -> None:
+def prepare_folder(folder: Folder, settings: ClassifySettings, summary: sources.Summary, resume: bool) -> None:
     """Write config.json; check that a run to resume had these settings, or remove what is left of the one before.
 
     Raises:
@@ -204,7 +217,7 @@ def prepare_folder(folder: Folder, settings: ClassifySettings, resume: bool) -> 
         if (played := whole("episodes", before.get("episodes"))) > given["episodes"]:
             raise InputError(f"the run in {folder.path} had {played} episodes; resume it with no fewer")
     with folder.writing(config.name) as temporary:
-        temporary.write_text(json.dumps({"settings": given, **versions()}, indent=2) + "\n")
+        temporary.write_text(json.dumps({"settings": given, "source": asdict(summary), **versions()}, indent=2) + "\n")
 
 
 def run_seed(

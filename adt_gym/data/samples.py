@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adt_gym.data.cells import listed
+from adt_gym.data.columns import Columns
 from adt_gym.data.metrics import TEXT
 from adt_gym.data.table import read_table
 from adt_gym.samples import Samples, blobs, kubernetes_samples
@@ -41,6 +42,17 @@ def read_samples(
         InputError: If the table cannot be read or lacks a column, a feature is not a finite number, a label is
             not 0 or 1, or one of the classes does not occur.
     """
+    return samples_and_columns(source, label_column, features, name, **reading)[0]
+
+
+def samples_and_columns(
+    source: str | Path | pd.DataFrame,
+    label_column: str | None = None,
+    features: Sequence[str] | None = None,
+    name: str | None = None,
+    **reading: Any,
+) -> tuple[Samples, Columns]:
+    """Return the samples of a table and what its columns were taken for; the arguments are those of `read_samples`."""
     options: dict[str, Any] = {
         "value_columns": features,
         "label_column": label_column,
@@ -63,4 +75,4 @@ def read_samples(
                 f"{series.name}, column {column!r} does not hold numbers; encode it as numbers or name the features "
                 "to use with features="
             )
-    return Samples(series.values, series.labels, series.columns, series.name)
+    return Samples(series.values, series.labels, series.columns, series.name), read.columns

@@ -118,6 +118,20 @@ def test_a_table_of_ones_own_in_a_chronological_split(tmp_path: Path) -> None:
     assert float(rows_of(out)["always"]["precision"]) == pytest.approx(samples.labels[210:].mean())
 
 
+def test_what_a_table_was_taken_for_is_said_and_kept(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{i % 7},{(3 * i) % 11},same,{int(i % 5 == 0)}\n" for i in range(60))
+    (tmp_path / "mine.csv").write_text("id,load,heat,host,label\n" + rows)
+    result = run(
+        tmp_path / "mine.csv", "--episodes", 1, "--features", "load", "--features", "heat", "--out", tmp_path / "o"
+    )
+    assert result.exit_code == 0, result.output
+    assert "  metrics   load, heat\n" in result.output
+    assert "  label     label" in result.output
+    source = json.loads((tmp_path / "o" / "config.json").read_text())["source"]
+    assert source["columns"]["metrics"] == ["load", "heat"]
+    assert set(source["columns"]["unused"]) == {"id", "host"}
+
+
 def test_sb3_has_its_row(tmp_path: Path) -> None:
     run("blobs", "--episodes", 1, "--sb3", "--out", tmp_path)
     assert list(rows_of(tmp_path))[:2] == ["dqn", "sb3-dqn"]
