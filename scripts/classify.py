@@ -141,12 +141,12 @@ def classify(
     folder = out or Path("runs") / f"classify-{settings.name}"
     loaded = {s: load(settings, s) for s in range(seed, seed + seeds)}
     summary = summary_of(settings, *loaded[seed])
-    for line in summary.lines():
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
     parts = {s: samples.split(cast(Split, split), train_share, s) for s, (samples, _) in loaded.items()}
     about = str(Path(source).resolve()) if Path(source).exists() else source
     with own_folder(folder, "classify", settings.names, about, given=out is not None) as own:
         prepare_folder(own, settings, summary, resume)
+        for line in summary.lines():
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         results = [run_seed(settings, s, *parts[s], own, resume) for s in parts]
         rows = summarise(results)
         with own.writing("table.csv") as temporary:
