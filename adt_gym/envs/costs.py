@@ -26,11 +26,11 @@ class Costs:
         InputError: If a cost or the bonus is negative or not finite, ``early_windows`` below 1 or the budget negative.
     """
 
-    change_cost: float = 0.0
-    early_bonus: float = 0.0
-    early_windows: int = 10
-    alarm_budget: int | None = None
-    alarm_cost: float = 1.0
+    change_cost: float
+    early_bonus: float
+    early_windows: int
+    alarm_budget: int | None
+    alarm_cost: float
 
     def __post_init__(self) -> None:
         for name in ("change_cost", "early_bonus", "alarm_cost"):
