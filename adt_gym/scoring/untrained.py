@@ -1,10 +1,11 @@
 """The paper's auto-encoder before its training: what any trained one must beat."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scoring.base import ScaledInput
-from adt_gym.scoring.training import Epoch, seeded
+from adt_gym.scoring.training import seeded
 from adt_gym.series import Series
 
 
@@ -20,12 +21,7 @@ class Untrained(AutoEncoder):
 
     name = "untrained"
 
-    def _learn(
-        self,
-        normal: Sequence[Series],
-        on_epoch: Callable[[Epoch], object] | None = None,
-        test: Sequence[tuple[Series, Series | None]] = (),
-    ) -> None:
+    def _learn(self, normal: Sequence[Series], *_: Any, **__: Any) -> None:
         self._inputs = ScaledInput.fit(normal)
         with seeded(self.settings.seed):
             self._trained = self._network().to(self._device, self._dtype).eval()
