@@ -139,14 +139,14 @@ def classify(
         episode_samples, episodes, gamma, double, seed, seeds, sb3,
     )  # fmt: skip
     folder = out or Path("runs") / f"classify-{settings.name}"
-    loaded = {s: load(settings, s) for s in range(seed, seed + seeds)}
-    summary = summary_of(settings, *loaded[seed])
-    parts = {s: samples.split(cast(Split, split), train_share, s) for s, (samples, _) in loaded.items()}
-    about = str(Path(source).resolve()) if Path(source).exists() else source
+    read, columns = load(settings, seed)
+    made = {s: load(settings, s)[0] if source in GENERATORS else read for s in range(seed, seed + seeds)}
+    parts = {s: samples.split(cast(Split, split), train_share, s) for s, samples in made.items()}
+    summary = summary_of(settings, read, columns)
+    about = sources.source_of(source)
     with own_folder(folder, "classify", settings.names, about, given=out is not None) as own:
         prepare_folder(own, settings, summary, resume)
-        for line in summary.lines():
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        summary.show()
         results = [run_seed(settings, s, *parts[s], own, resume) for s in parts]
         rows = summarise(results)
         with own.writing("table.csv") as temporary:

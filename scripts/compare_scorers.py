@@ -77,7 +77,7 @@ def compare_scorers(
         source, tuple(scorer or scoring.AUTOENCODERS), scaling, epochs, seed, device,
     )  # fmt: skip
     folder = out or Path("runs") / f"{settings.source.name}-scorers"
-    names, about = ("config.json", "table.csv", "curves.png"), sources.source_of(settings.source)
+    names, about = ("config.json", "table.csv", "curves.png"), settings.source.about
     with own_folder(folder, "compare-scorers", names, about, given=out is not None) as own:
         _compare(settings, own, every)
     console.print(f"table and curves are in {folder}", soft_wrap=True)

@@ -160,7 +160,7 @@ def run(
         pythresh, vus, seed, seeds, deadline,
     )  # fmt: skip
     folder = out or Path("runs") / settings.source.name
-    with own_folder(folder, "run", settings.names, sources.source_of(settings.source), given=out is not None) as own:
+    with own_folder(folder, "run", settings.names, settings.source.about, given=out is not None) as own:
         run_seeds(settings, own, cache, every)
     console.print(f"scores, policy, table and picture are in {folder}", soft_wrap=True)
 
@@ -174,10 +174,13 @@ def run_seeds(settings: RunSettings, folder: Folder, cache: Path, every: bool = 
     """
     outcomes: list[SeedOutcome] = []
     parts: dict[str, str] = {}
+    source = sources.load(settings.source, settings.seed)
     for seed, place in settings.places.items():
         if settings.seeds > 1:
             console.print(f"seed {seed} ({len(outcomes) + 1} of {settings.seeds})")
-        part, outcome = run_seed(replace(settings, seed=seed, seeds=1), folder, cache)
+        if settings.source.drawn and seed > settings.seed:
+            source = sources.load(settings.source, seed)
+        part, outcome = run_seed(replace(settings, seed=seed, seeds=1), source, folder, cache)
         outcomes.append(outcome)
         parts[part.name] = place
         if seed == settings.seed:
@@ -200,9 +203,8 @@ def write_config(folder: Path, settings: RunSettings, summary: sources.Summary) 
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def run_seed(settings: RunSettings, folder: Folder, cache: Path) -> tuple[Path, SeedOutcome]:
+def run_seed(settings: RunSettings, source: sources.Source, folder: Folder, cache: Path) -> tuple[Path, SeedOutcome]:
     """Go the whole road with one seed, unless that was done with these settings and data; say where its files are."""
-    source = sources.load(settings.source, settings.seed)
     split = cutting.split(settings.source, source.series)
     scorer = make_scorer(
         settings.scorer,
@@ -230,8 +232,7 @@ def run_seed(settings: RunSettings, folder: Folder, cache: Path) -> tuple[Path, 
     if isinstance(scorer, Ensemble):
         rows += ensemble_rows(scorer, split.tested, test, deadline)
 
-    known = settings.source.source == "kubernetes"
-    kinds = kinds_found(rows, settings, len(split.train[0])) if known else {}
+    kinds = kinds_found(rows, settings, len(split.train[0])) if settings.source.drawn else {}
     outcome = SeedOutcome(rows, kinds, source.summary)
     with folder.part(finished.name) as part:
         write_config(part, settings, source.summary)

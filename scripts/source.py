@@ -80,11 +80,21 @@ class SourceSettings:
         """What the run is called."""
         return run_name(self.source)
 
+    @property
+    def drawn(self) -> bool:
+        """Whether the series depend on the seed."""
+        return self.source == "kubernetes"
 
-def source_of(settings: SourceSettings) -> str:
+    @property
+    def about(self) -> str:
+        """What tells it from another source of that name."""
+        return source_of(self.source, self.root)
+
+
+def source_of(source: str, root: str | None = None) -> str:
     """Return what tells two sources of one name apart."""
-    path = Path(settings.source)
-    return str(path.resolve()) if path.exists() else " in ".join(filter(None, (settings.source, settings.root)))
+    path = Path(source)
+    return str(path.resolve()) if path.exists() else " in ".join(filter(None, (source, root)))
 
 
 TABLE_ONLY = (
@@ -116,8 +126,12 @@ class Summary:
     labelled_by: str
     columns: Columns = field(default_factory=Columns)
 
-    def lines(self) -> list[str]:
-        """Return the block to print."""
+    def show(self) -> None:
+        """Print it as a block."""
+        for line in self._lines():
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _lines(self) -> list[str]:
         columns, notes = self.columns, self.columns.notes
         metrics = [f"{name} ({notes[name]})" if name in notes else name for name in columns.metrics]
         label = columns.label or (self.labelled_by if self.anomalous is not None else "none")
@@ -181,8 +195,7 @@ def load(settings: SourceSettings, seed: int = 0) -> Source:
         settings.windows or "those of the data set",
         columns or Columns(("that of the data set",) if series[0].index is not None else (), metrics=series[0].columns),
     )
-    for line in summary.lines():
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    summary.show()
     if not labelled:
         raise InputError(
             f"{settings.source} has no labels: name their column (--label-column) or give a file of anomalous "
@@ -219,7 +232,7 @@ def _load(settings: SourceSettings, seed: int) -> tuple[list[Series], Columns | 
     gap: dict[str, Any] = {} if settings.max_gap is None else {"max_gap": settings.max_gap}
     if settings.source in GENERATED:
         _refuse(settings, *TABLE_ONLY, "max_gap", "root")
-        return data.load(settings.source, **({"seed": seed} if settings.source == "kubernetes" else {})), None
+        return data.load(settings.source, **({"seed": seed} if settings.drawn else {})), None
     if settings.root is not None:
         _refuse(settings, *TABLE_ONLY)
         return data.load(settings.source, root=settings.root, **gap), None
