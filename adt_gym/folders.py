@@ -148,14 +148,23 @@ class Folder:
         _place(self.path, self.log, name, source, self.log.kind)
 
     @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Yield a folder that is gone when the block ends."""
+        path = temporary_in(self.path)
+        path.mkdir()
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    @contextmanager
     def part(self, name: str) -> Iterator[Path]:
         """Yield a folder to fill, which is called ``name`` in ``work`` only when it is whole."""
-        half = self.work / f".{name}"
-        shutil.rmtree(half, ignore_errors=True)
-        half.mkdir()
-        yield half
-        shutil.rmtree(self.work / name, ignore_errors=True)  # of a run that was killed before it moved it
-        half.rename(self.work / name)
+        with self.scratch() as half:
+            yield half
+            self.log.append(self.path, {"part": name})
+            shutil.rmtree(self.work / name, ignore_errors=True)  # of a run that was killed before it moved it
+            half.rename(self.work / name)
 
     def move_in(self, parts: Mapping[str, str]) -> None:
         """Move what folders in ``work`` hold to its places, and remove our files of the time before.
@@ -196,7 +205,7 @@ class Folder:
                 log.files[name] = {digest_of(self.path / name): log.kind}
             else:
                 log.files.pop(name, None)
-        log.moving, log.names = {}, []
+        log.moving, log.names, log.parts = {}, [], set()
         self._discard_work()
         log.write(self.path)
 
@@ -213,15 +222,10 @@ class Folder:
         if self.log.moving:
             self._go_on()
         remove_leftovers(self.path)
-        if (self.path / WORK).is_dir():
-            for half in self.work.glob(".*"):
-                shutil.rmtree(half) if half.is_dir() else half.unlink()
 
     def _close(self) -> None:
         """Leave no trace of us where nothing came of it."""
         if (self.path / WORK).is_dir() and not self.log.moving:
-            for half in self.work.glob(".*"):
-                shutil.rmtree(half, ignore_errors=True)
             _remove_empty([self.path / WORK])
         if not self.log.files and [path.name for path in self.path.iterdir()] == [LOG]:
             (self.path / LOG).unlink()
@@ -254,6 +258,10 @@ def check_folder(
         raise FileExistsError(f"{path} {what}, not of adt {kind}; {REMEDY}")
     if log is not None and not given and log.about != about:
         raise FileExistsError(f"{path} holds the results of {log.about}, not of {about}; {REMEDY}")
+    if log is not None and (path / WORK).is_dir():
+        for one in (path / WORK).iterdir():
+            if one.name not in log.parts or one.is_symlink() or not one.is_dir():
+                raise FileExistsError(f"{one} exists and adt did not write it; {REMEDY}")
     for name in names:
         _check_free(path, log, name)
 

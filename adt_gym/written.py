@@ -27,11 +27,12 @@ REMEDY = "move it away or choose another name (--out)"
 
 @dataclass(frozen=True)
 class _Line:
-    """A line behind the first: a file, or a move; see `Log`."""
+    """A line behind the first: a file, a part, or a move; see `Log`."""
 
     file: str | None = None
     sha256: str | None = None
     by: str | None = None
+    part: str | None = None
     moving: Mapping[str, str] | None = None
     names: list[str] | None = None
 
@@ -52,6 +53,7 @@ class Log:
         kind: The command whose folder this is, or ``FILES``.
         about: Of what its results are.
         files: By the file's path in the folder, the SHA-256 of what we wrote there and the command that did.
+        parts: The names of what we wrote in ``WORK``.
         moving: Folders in ``WORK``, and to where in the folder what they hold is being moved.
         names: All files of that move.
     """
@@ -59,6 +61,7 @@ class Log:
     kind: str
     about: str | None = None
     files: dict[str, dict[str, str]] = field(default_factory=dict)
+    parts: set[str] = field(default_factory=set)
     moving: dict[str, str] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
 
@@ -91,6 +94,8 @@ class Log:
             return  # such as the end of a file whose writer was killed
         if entry.file is not None and entry.sha256 is not None and entry.by is not None and _inside(entry.file):
             self.files.setdefault(entry.file, {})[entry.sha256] = entry.by
+        if entry.part is not None:
+            self.parts.add(entry.part)
         moving, names = entry.moving or {}, entry.names or []
         if moving and all(map(_inside, (*moving, *moving.values(), *names))):
             self.moving, self.names = dict(moving), names
@@ -98,7 +103,8 @@ class Log:
     def write(self, folder: Path) -> None:
         """Write the log anew."""
         entries = [entry(name, *one) for name, each in self.files.items() for one in each.items()]
-        lines = [{"adt_gym": self.kind, "about": self.about}, *entries]
+        parts = [{"part": name} for name in sorted(self.parts)]
+        lines = [{"adt_gym": self.kind, "about": self.about}, *entries, *parts]
         with replacing(folder / LOG) as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 

@@ -33,7 +33,7 @@ class Cell:
         episodes: Of its training.
         labelled: What it is trained on.
         folder: Of the experiment, where it is kept among the cells: its policy (.npz) and its record (.json).
-        work: Where both are written.
+        work: Where both are written first.
     """
 
     setting: Setting

@@ -157,12 +157,13 @@ def repeat(settings: ReproduceSettings, folder: Folder, jobs: int, every: bool) 
         temporary.write_text(json.dumps({"settings": asdict(settings), **versions()}, indent=2) + "\n")
     scores = prepare(settings.scores, folder)
     drawn = [scores.labelled(settings.scores.train_share, seed) for seed in range(settings.seeds)]
-    cells = [
-        Cell(setting, seed, settings.episodes, labelled, folder.path, folder.work)
-        for setting in paper.settings_of(what, paper.EXPERIMENTS[dataset].setting)
-        for seed, labelled in enumerate(drawn)
-    ]
-    agents = train_agents(cells, jobs, folder)
+    with folder.scratch() as work:
+        cells = [
+            Cell(setting, seed, settings.episodes, labelled, folder.path, work)
+            for setting in paper.settings_of(what, paper.EXPERIMENTS[dataset].setting)
+            for seed, labelled in enumerate(drawn)
+        ]
+        agents = train_agents(cells, jobs, folder)
 
     methods = methods_of(agents, scores)
     detections = [method.detect(scores.test) for method in methods]

@@ -29,6 +29,14 @@ with own_folder(sys.argv[1], "run") as own:
     own.move_in({"whole": ""})
 """
 
+HALF = """
+import os, signal, sys
+from adt_gym.folders import own_folder
+with own_folder(sys.argv[1], "run") as own, own.part("seed-1") as part:
+    (part / "half").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
 
 def contents(folder: Path) -> dict[str, str]:
     return {
@@ -310,10 +318,13 @@ def test_only_finished_parts_outlive_their_process(tmp_path: Path) -> None:
     with own_folder(tmp_path / "one", "run") as folder:
         with folder.part("seed-0") as part:
             (part / "table.csv").write_text("kept")
-        (folder.work / ".seed-1").mkdir()
         (folder.path / f"{TEMPORARY}of-another-machine-1").touch()
+    killed = subprocess.run([sys.executable, "-c", HALF, str(tmp_path / "one")], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list((tmp_path / "one").glob(f"{TEMPORARY}*/half"))) == 1
     with own_folder(tmp_path / "one", "run") as folder:
         assert os.listdir(folder.work) == ["seed-0"]
+        assert {path.name for path in folder.path.iterdir()} == {LOG, WORK, f"{TEMPORARY}of-another-machine-1"}
         folder.move_in({"seed-0": ""})
         assert (tmp_path / "one" / "table.csv").read_text() == "kept"
     assert not (tmp_path / "one" / WORK).exists()
@@ -330,6 +341,36 @@ def test_a_line_that_was_cut_off_does_not_spoil_the_log(tmp_path: Path) -> None:
 
 
 # What a kill, a user or a forger may do between two runs
+
+
+@pytest.mark.parametrize("name", ["notes.md", ".notes.md", "ideas/notes.md", ".ideas/notes.md"])
+def test_what_the_user_keeps_among_what_is_unfinished_is_refused(tmp_path: Path, name: str) -> None:
+    with own_folder(tmp_path / "run", "run") as folder, folder.part("whole") as part:
+        (part / "a.csv").write_text("new")
+    mine = tmp_path / "run" / WORK / name
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    with (
+        pytest.raises(FileExistsError, match=f"{name.split('/')[0]} exists and adt did not write it"),
+        own_folder(tmp_path / "run", "run") as folder,
+    ):
+        folder.move_in({"whole": ""})
+    assert mine.read_text() == "mine"
+    mine.unlink()
+    if mine.parent.name != WORK:
+        mine.parent.rmdir()
+    with own_folder(tmp_path / "run", "run") as folder:
+        folder.move_in({"whole": ""})
+    assert contents(tmp_path / "run") == {"a.csv": "new"}
+
+
+def test_a_scratch_folder_is_gone_at_the_end_also_of_a_failure(tmp_path: Path) -> None:
+    with own_folder(tmp_path / "run", "run") as folder:
+        with folder.scratch() as scratch:
+            (scratch / "a.npz").touch()
+        with pytest.raises(KeyboardInterrupt), folder.scratch():
+            raise KeyboardInterrupt
+        assert {path.name for path in folder.path.iterdir()} == {LOG}
 
 
 def killed_in_the_move(run: Path) -> None:
@@ -395,6 +436,7 @@ def test_a_forged_move_replaces_nothing_of_the_users(tmp_path: Path, target: str
     (run / WORK / "p" / "notes.md").write_text("attacker")
     name = f"{target}/notes.md".lstrip("/")
     with (run / LOG).open("a") as file:
+        file.write(json.dumps({"part": "p"}) + "\n")
         file.write(json.dumps({"moving": {"p": target}, "names": [name]}) + "\n")
     with pytest.raises(FileExistsError, match=r"notes\.md"), own_folder(run, "run"):
         pass
