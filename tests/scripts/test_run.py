@@ -212,8 +212,18 @@ def test_several_seeds_are_the_runs_of_each_and_their_mean(here: Path) -> None:
         mine = seeds[seeds["seed"] == seed].drop(columns=["seed", "seconds"]).reset_index(drop=True)
         pd.testing.assert_frame_equal(mine, table.drop(columns="seconds"))
     assert "mean over 2 seeds" in result.output
+    assert result.output.count("not used") == 1, "the source is the same for every seed"
     f1 = seeds[seeds["method"] == "adt"]["f1"]
     assert f"{f1.mean():.3f} ±{f1.std():.3f}" in result.output
+
+
+def test_every_seed_has_a_generated_cluster_of_its_own(here: Path) -> None:
+    output = succeed("kubernetes", "--scorer", "isolation", "--seed", 3, "--seeds", 2).output
+    assert output.count("not used") == 2
+    for seed, folder in ((3, "runs/kubernetes"), (4, "runs/kubernetes/seed-4")):
+        (test,), (made,) = load_scored(f"{folder}/scores-test.npz"), kubernetes(seed)
+        tested = made[len(made) - len(test) - WINDOW + 1 :]
+        np.testing.assert_array_equal(test.labels, tested.window_labels(WINDOW))
 
 
 def test_the_seed_makes_the_generated_cluster_and_tells_its_kinds(here: Path) -> None:
