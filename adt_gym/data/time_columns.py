@@ -62,7 +62,8 @@ COUNTER_WORDS = {
 }
 """A column with such a word in its name was measured, whatever its numbers look like."""
 MOSTLY, NARROW = 0.9, 0.005
-"""Numbers since 1970 of an unknown name may be times if so many steps go one way, or all lie so near to each other."""
+"""Numbers since 1970 of an unknown name may be times if so many of their moves go one way; or if whole numbers that lie
+so near to each other are, once in order, so often about as far apart."""
 LEAST_RAMP = 10
 """Rows of which numbers that rise by the same amount are steps."""
 LONGEST = 30 * 366 * 86_400
@@ -220,8 +221,14 @@ def _may_be_times(column: pd.Series, groups: NDArray[np.intp]) -> bool:
     if len(values) < 4 or not _in_epoch(values) or np.ptp(values) == 0:
         return False
     steps = steps_within(values, groups)
-    one_way = len(steps) > 0 and max((steps >= 0).mean(), (steps <= 0).mean()) >= MOSTLY
-    return one_way or bool(np.ptp(values) <= NARROW * np.median(values))
+    moves = steps[steps != 0]
+    if len(moves) and max((moves > 0).mean(), (moves < 0).mean()) >= MOSTLY:
+        return True
+    rows = np.argsort(values, kind="stable")
+    steps = steps_within(values[rows], groups[rows])
+    usual = np.median(steps) if len(steps) else 0.0
+    regular = usual > 0 and (abs(steps - usual) <= usual / 2).mean() >= MOSTLY
+    return bool(regular and (values % 1 == 0).all() and np.ptp(values) <= NARROW * np.median(values))
 
 
 def _in_epoch(values: NDArray[np.float64]) -> bool:

@@ -75,6 +75,26 @@ def test_numbers_that_may_be_times_or_a_counter_are_not_guessed_at(cells: Any) -
     assert (beside.time, beside.unused) == (("timestamp",), {"events": "times"})
 
 
+SIGNAL = np.sin(np.arange(N) / 7) + RANDOM.normal(0, 0.1, N)
+
+
+@pytest.mark.parametrize("amplitude", [1e-3, 1, 1e3, 1e6])
+@pytest.mark.parametrize("offset", [1e9, 1.7e9, 1e12])
+@pytest.mark.parametrize("times", [{}, {"timestamp": TIMES}])
+def test_a_small_signal_on_a_large_number_is_a_metric(times: dict[str, Any], offset: float, amplitude: float) -> None:
+    table = read({**times, "pressure": offset + amplitude * SIGNAL})
+    assert table.columns.metrics == ("pressure", "cpu")
+    kept = table.series[0].values[:, 0] - offset
+    np.testing.assert_allclose(kept, amplitude * SIGNAL, rtol=0, atol=np.spacing(offset))
+
+
+@pytest.mark.parametrize("times", [{}, {"timestamp": TIMES}])
+def test_large_whole_numbers_that_do_not_go_one_way_are_a_metric(times: dict[str, Any]) -> None:
+    spikes = 1_000_000_000 + 50 * (np.arange(N) % 40 == 7)
+    whole = 1_000_000_000 + np.round(1000 * SIGNAL).astype(np.int64)
+    assert read({**times, "spikes": spikes, "whole": whole}).columns.metrics == ("spikes", "whole", "cpu")
+
+
 def test_a_counter_in_the_range_of_times_is_not_the_clock() -> None:
     with pytest.raises(InputError, match="'uptime_ticks': these numbers may be times or a counter"):
         read({"uptime_ticks": EPOCHS["counter"]})
