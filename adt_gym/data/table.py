@@ -19,7 +19,7 @@ from adt_gym.data.nab import window_labels
 from adt_gym.data.notation import may_be_grouped, notations
 from adt_gym.data.opening import Opened, open_tables, with_clean_names, with_index
 from adt_gym.data.order import gaps, in_order
-from adt_gym.data.times import is_local, joined_times, times_or_steps
+from adt_gym.data.times import is_local, times_in_columns
 from adt_gym.series import InputError, Series
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def read_table(
     opened, asked = _open(source, name, delimiter, asked)
     where = opened[0].where if len(opened) == 1 else str(source)
     frame, columns, metrics = _assign(opened, asked, where, as_text=decimal is not None or thousands is not None)
-    order, index = _times(frame, columns.time, where)
+    order, index = times_in_columns(frame, columns.time, where)
     local = all(is_local(frame[column]) for column in columns.time)
     ends = np.cumsum([len(one.frame) for one in opened])
     files = np.split(np.arange(len(frame)), ends[:-1])
@@ -257,19 +257,6 @@ def _together(opened: Sequence[Opened], as_text: bool) -> pd.DataFrame:
             )
     rows = [f"{row} of {Path(one.where).name}" for one in opened for row in range(len(one.frame))]
     return pd.concat(frames, ignore_index=True).set_axis(rows)
-
-
-def _times(
-    frame: pd.DataFrame, time: tuple[str, ...], where: str
-) -> tuple[NDArray[Any], NDArray[np.datetime64] | None]:
-    """Return what rows are sorted by, and their times, or None where there are none."""
-    match time:
-        case (date, clock):
-            index = joined_times(frame[date], frame[clock], where)
-            return index, index
-        case (column,):
-            return times_or_steps(frame[column], where)
-    return np.arange(len(frame)), None
 
 
 def _refuse_leaks(metrics: Mapping[str, NDArray[np.float64]], labels: NDArray[np.bool_], where: str) -> None:

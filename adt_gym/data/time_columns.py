@@ -17,6 +17,7 @@ from adt_gym.data.times import (
     holds_clock,
     holds_clock_digits,
     holds_dates,
+    times_in_columns,
     times_or_steps,
 )
 from adt_gym.series import InputError
@@ -66,6 +67,8 @@ MOSTLY, NARROW = 0.9, 0.005
 so near to each other are, once in order, so often about as far apart."""
 LEAST_RAMP = 10
 """Rows of which numbers that rise by the same amount are steps."""
+MOST_APART = 2
+"""Times of an unknown name span at most so many times as long as the column of times, or as short."""
 LONGEST = 30 * 366 * 86_400
 """Seconds that a column of an unknown name may span to be taken for times."""
 
@@ -106,7 +109,21 @@ def choose_time(
         orders = [np.argsort(floats(frame[name]), kind="stable") for name in steps]
         same = all(np.array_equal(order, orders[0]) for order in orders)
         chosen = (steps[0],) if same else _among(steps, where)
+    unsure = [name for name in unsure if _runs_as_fast(frame, name, chosen, where)]
     return chosen, {name: "times" for name in (*clocks, *by_name, *by_content, *steps, *unsure) if name not in chosen}
+
+
+def _runs_as_fast(frame: pd.DataFrame, name: str, time: tuple[str, ...], where: str) -> bool:
+    """Return whether numbers read as times span about as long as the times do: a counter has a speed of its own."""
+    try:
+        _, index = times_in_columns(frame, time, where)
+        _, other = times_or_steps(frame[name], where)
+    except InputError:
+        return True
+    if index is None or other is None:
+        return True
+    span, of_other = (float(np.ptp(one.astype(np.int64))) for one in (index, other))
+    return span == 0 or 1 / MOST_APART <= of_other / span <= MOST_APART
 
 
 def _among(candidates: Sequence[str], where: str) -> tuple[str, ...]:

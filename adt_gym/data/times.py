@@ -81,6 +81,28 @@ def joined_times(date: pd.Series, clock: pd.Series, where: str) -> NDArray[np.da
     return index
 
 
+def times_in_columns(
+    frame: pd.DataFrame, time: tuple[str, ...], where: str
+) -> tuple[NDArray[Any], NDArray[np.datetime64] | None]:
+    """Return what rows are sorted by, and their times, or None where there are none.
+
+    Args:
+        frame: The table.
+        time: One column, one of dates and one of times of the day, or none.
+        where: How messages call the table.
+
+    Raises:
+        InputError: If a cell is not a time.
+    """
+    match time:
+        case (date, clock):
+            index = joined_times(frame[date], frame[clock], where)
+            return index, index
+        case (column,):
+            return times_or_steps(frame[column], where)
+    return np.arange(len(frame)), None
+
+
 def times_in(column: pd.Series, form: str, where: str) -> NDArray[np.datetime64]:
     """Return the times of a column that is written in one known format (`datetime.strptime`).
 

@@ -61,7 +61,11 @@ EPOCHS = {
     "shuffled": RANDOM.permutation(IRREGULAR),
     "ms": IRREGULAR * 1000 + RANDOM.integers(0, 1000, N),
     "down": IRREGULAR[::-1],
-    "counter": 1_700_000_000 + 4096 * np.arange(N),
+}
+COUNTERS = {
+    "even": 1_700_000_000 + 4096 * np.arange(N),
+    "nanoseconds": 1_700_000_000_000_000_000 + np.cumsum(RANDOM.integers(10**6, 10**7, N)),
+    "uneven": 1_700_000_000 + np.cumsum(RANDOM.integers(0, 10**5, N)),
 }
 
 
@@ -73,6 +77,19 @@ def test_numbers_that_may_be_times_or_a_counter_are_not_guessed_at(cells: Any) -
     assert read({"events": cells}, drop_columns="events").columns.unused == {"events": "dropped"}
     beside = read({"timestamp": TIMES, "events": cells}).columns
     assert (beside.time, beside.unused) == (("timestamp",), {"events": "times"})
+
+
+@pytest.mark.parametrize("cells", COUNTERS.values(), ids=COUNTERS)
+def test_a_counter_is_known_by_its_speed_where_there_are_times(cells: Any) -> None:
+    with pytest.raises(InputError, match=r"'events'.*time_column='events'.*value_columns='events'.*drop_columns="):
+        read({"events": cells})
+    assert read({"events": cells}, value_columns="events").columns.metrics == ("events",)
+    beside = read({"timestamp": TIMES, "events": cells})
+    if np.ptp(np.diff(cells)) == 0:
+        assert (beside.columns.time, beside.columns.unused) == (("timestamp",), {"events": "steps of one size"})
+    else:
+        assert (beside.columns.metrics, beside.columns.unused) == (("events", "cpu"), {})
+        np.testing.assert_allclose(np.diff(beside.series[0].values[:, 0]), np.diff(cells), rtol=0, atol=512)
 
 
 SIGNAL = np.sin(np.arange(N) / 7) + RANDOM.normal(0, 0.1, N)
@@ -97,11 +114,11 @@ def test_large_whole_numbers_that_do_not_go_one_way_are_a_metric(times: dict[str
 
 def test_a_counter_in_the_range_of_times_is_not_the_clock() -> None:
     with pytest.raises(InputError, match="'uptime_ticks': these numbers may be times or a counter"):
-        read({"uptime_ticks": EPOCHS["counter"]})
+        read({"uptime_ticks": COUNTERS["even"]})
 
 
 @pytest.mark.filterwarnings("ignore:rows whose time")
-@pytest.mark.parametrize("cells", EPOCHS.values(), ids=EPOCHS)
+@pytest.mark.parametrize("cells", [*EPOCHS.values(), COUNTERS["even"]], ids=[*EPOCHS, "counter"])
 @pytest.mark.parametrize("name", ["t", "created", "when", "Zeit"])
 def test_irregular_epochs_whose_name_is_a_times_are_the_times(name: str, cells: Any) -> None:
     columns = read({name: cells}).columns
