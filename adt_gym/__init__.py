@@ -12,8 +12,8 @@ __version__ = "0.1.0"
 _LEVELS = [i / 20 for i in range(21)]
 
 _THRESHOLDING = ("adt_gym.envs.thresholding:ThresholdingEnv", "adt_gym.envs.vector:ThresholdingVectorEnv")
-_OUTCOMES = ("adt_gym.wrappers:OutcomesEnv", None)
-_SAMPLES = ("adt_gym.envs.samples:SamplesEnv", "adt_gym.envs.samples_vector:SamplesVectorEnv")
+_OUTCOMES = ("adt_gym.envs.wrappers:OutcomesEnv", None)
+_SAMPLES = ("adt_gym.samples.env:SamplesEnv", "adt_gym.samples.vector:SamplesVectorEnv")
 
 _ENVIRONMENTS: dict[str, tuple[tuple[str, str | None], dict[str, Any]]] = {
     "ADT-v0": (_THRESHOLDING, {}),

@@ -1,7 +1,8 @@
-"""Finding what a name stands for, importing its module only then."""
+"""Names of methods, scorers, metrics and data sets: what each stands for is imported only when it is made."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from types import UnionType
 from typing import Any, get_args, get_type_hints
@@ -9,23 +10,108 @@ from typing import Any, get_args, get_type_hints
 from adt_gym.checks import MOST, InputError, flag, number, whole
 
 
-def build(kind: str, where: Mapping[str, str], name: str, options: Mapping[str, Any]) -> Any:
-    """Call what ``where[name]``, written "module:attribute", names.
+@dataclass(frozen=True)
+class Entry:
+    """What a name stands for.
 
-    Raises:
-        InputError: If there is no such name, or it does not take such options, or one is of another type.
+    Args:
+        where: A class or function, or "module:attribute" where it is found.
+        tags: Words by which names are picked.
+        options: What it is always made with.
+        member: Of a family, whose names go on after a colon, the option that is what stands there.
     """
-    if name not in where:
-        raise InputError(f"unknown {kind} {name!r}; known: {', '.join(sorted(where))}")
-    module, _, attribute = where[name].partition(":")
-    factory = getattr(import_module(module), attribute)
-    try:
-        inspect.signature(factory).bind(**options)
-    except TypeError as error:
-        raise InputError(f"{kind} {name!r}: {error}; it takes {inspect.signature(factory)}") from error
-    for option, value in options.items():
-        _check(f"{kind} {name!r}: {option}", _types(factory).get(option), value)
-    return factory(**options)
+
+    where: str | Callable[..., Any]
+    tags: frozenset[str] = frozenset()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    member: str | None = None
+
+    def load(self) -> Any:
+        """Import the class or function."""
+        if not isinstance(self.where, str):
+            return self.where
+        module, _, attribute = self.where.partition(":")
+        return getattr(import_module(module), attribute)
+
+
+class Registry:
+    """Names of one kind of thing.
+
+    Args:
+        kind: What messages call such a thing.
+        entries: The names to begin with.
+    """
+
+    def __init__(self, kind: str, entries: Mapping[str, Entry]):
+        self.kind, self._entries = kind, dict(entries)
+
+    def register(
+        self,
+        name: str,
+        where: str | Callable[..., Any],
+        *,
+        tags: Iterable[str] = (),
+        options: Mapping[str, Any] | None = None,
+        member: str | None = None,
+    ) -> None:
+        """Give something a name; the arguments are those of `Entry`.
+
+        Raises:
+            InputError: If the name is taken or has a colon, which stands between a family and its member.
+        """
+        if not name or ":" in name:
+            raise InputError(f"{self.kind} {name!r}: a name is a word without a colon")
+        if name in self._entries:
+            raise InputError(f"there is a {self.kind} {name!r} already; choose another name")
+        self._entries[name] = Entry(where, frozenset(tags), dict(options or {}), member)
+
+    def names(self, *tags: str) -> list[str]:
+        """Return the names that have all these tags, in the order in which they were given; families left out."""
+        return [name for name, one in self._entries.items() if one.tags.issuperset(tags) and not one.member]
+
+    def __getitem__(self, name: str) -> Entry:
+        """Return what a name, or a family's name with its member, stands for.
+
+        Raises:
+            InputError: If there is no such name.
+        """
+        family, colon, member = name.partition(":")
+        entry = self._entries.get(family if colon else name)
+        if entry is None or bool(colon) != bool(entry.member):
+            known = sorted(f"{one}:NAME" if entry.member else one for one, entry in self._entries.items())
+            raise InputError(f"unknown {self.kind} {name!r}; known: {', '.join(known)}")
+        if entry.member:
+            return Entry(entry.where, entry.tags, {entry.member: member, **entry.options})
+        return entry
+
+    def make(self, name: str, **options: Any) -> Any:
+        """Make what a name stands for.
+
+        Raises:
+            InputError: If there is no such name, or it does not take such options, or one is of another type.
+        """
+        entry = self[name]
+        factory, given = entry.load(), {**entry.options, **options}
+        try:
+            inspect.signature(factory).bind(**given)
+        except TypeError as error:
+            what = f"{self.kind} {name!r}: {error}; it takes {inspect.signature(factory)}"
+            raise InputError(what) from error
+        for option, value in given.items():
+            _check(f"{self.kind} {name!r}: {option}", _types(factory).get(option), value)
+        return factory(**given)
+
+    def find(self, where: str) -> Any:
+        """Return the registered class or function of that "module:attribute"; only such may be named by a file.
+
+        Raises:
+            InputError: If none is registered.
+        """
+        for entry in self._entries.values():
+            found = entry.where
+            if where == (found if isinstance(found, str) else f"{found.__module__}:{found.__qualname__}"):
+                return entry.load()
+        raise InputError(f"no {self.kind} is registered as {where!r}: register it before it is loaded")
 
 
 def _types(factory: Any) -> dict[str, Any]:

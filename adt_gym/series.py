@@ -232,6 +232,12 @@ class ScoredSeries:
             self.scaling,
         )
 
+    def past_scores(self, raw: bool) -> NDArray[np.float32]:
+        """Return shape ``(p,)``: the scores of the past, raw or scaled."""
+        if raw or self.scaling is None:
+            return self.past
+        return self.scaling(self.past).astype(np.float32)
+
     def to_unit(self, raw: ArrayLike) -> NDArray[np.float64]:
         """Return where values on the scale of ``raw`` lie on the scale of the scores, in [0, 1]."""
         return np.clip(raw, 0.0, 1.0) if self.scaling is None else self.scaling(raw)

@@ -2,8 +2,8 @@
 
 What an operator can know of window t comes from two sides. The scores up to t become evidence, learned by imitation:
 extremely randomised trees (Geurts, Ernst and Wehenkel, 2006) estimate the chance of an anomaly from
-`adt_gym.context.score_context`. The labels told by then become a belief: the filter of a Markov chain of two states,
-normal and anomalous, some of whose states are told late. The policy flags a window where
+`adt_gym.stream.context.score_context`. The labels told by then become a belief: the filter of a Markov chain of two
+states, normal and anomalous, some of whose states are told late. The policy flags a window where
 
     logit(evidence) + weight * (logit(belief) - logit(prior)) - memory * (known - logit(prior)) > cut
 
@@ -20,10 +20,11 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.context import score_context
-from adt_gym.evaluation.events import runs
-from adt_gym.feedback import Feedback, told_labels
+from adt_gym.metrics.events import runs
 from adt_gym.series import Detection, InputError, ScoredSeries, varies
+from adt_gym.stream.context import score_context
+from adt_gym.stream.feedback import Feedback, told_labels
+from adt_gym.stream.stream import Method
 
 LEVELS = np.linspace(0.0, 1.0, 21, dtype=np.float32)
 """The thresholds that the agent sets, those of ADT-Levels-v0."""
@@ -204,7 +205,7 @@ def play(evidence: Array, told: NDArray[np.bool_], chain: Chain, feedback: Feedb
     return decisions.T
 
 
-class BeliefAgent:
+class BeliefAgent(Method):
     """The agent as a thresholder.
 
     Args:
@@ -219,7 +220,7 @@ class BeliefAgent:
         self.feedback, self.seed, self.evidence = feedback, seed, evidence
 
     @property
-    def sees_labels(self) -> bool:
+    def sees_labels(self) -> bool:  # type: ignore[override]
         """Whether any labels are told."""
         return self.feedback.tells
 

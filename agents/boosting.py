@@ -7,16 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.agents.belief import require_teachers
-from adt_gym.context import HISTORY, label_context, score_context
-from adt_gym.evaluation.metrics import precision_recall_f1
-from adt_gym.feedback import Feedback, told_labels
+from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.series import Detection, ScoredSeries
+from adt_gym.stream.context import HISTORY, label_context, score_context
+from adt_gym.stream.feedback import Feedback, told_labels
+from adt_gym.stream.stream import Method
 
 CUTS = np.linspace(0.02, 0.98, 49)
 """Chances above which a window may be flagged; the one with the best F1 on held-out training series is used."""
 
 
-class Boosting:
+class Boosting(Method):
     """Histogram gradient boosting (scikit-learn) on score and label context, as a thresholder.
 
     Under "alerts" it learns from series on which everything was flagged, and earns its own labels when used.
@@ -32,7 +33,7 @@ class Boosting:
         self.feedback, self.seed = feedback, seed
 
     @property
-    def sees_labels(self) -> bool:
+    def sees_labels(self) -> bool:  # type: ignore[override]
         """Whether any labels are told."""
         return self.feedback.tells
 

@@ -9,11 +9,12 @@ from typing import Self
 
 from adt_gym.agents.belief import BeliefAgent, Evidence, gains
 from adt_gym.agents.boosting import Boosting
-from adt_gym.feedback import Feedback
 from adt_gym.series import Detection, ScoredSeries
+from adt_gym.stream.feedback import Feedback
+from adt_gym.stream.stream import Method
 
 
-class ChosenAgent:
+class ChosenAgent(Method):
     """The agent as a thresholder.
 
     Under "alerts" it is always the belief agent: how boosting does with the labels that it would earn is not known from
@@ -31,7 +32,7 @@ class ChosenAgent:
         self.feedback, self.seed, self.evidence = feedback, seed, evidence
 
     @property
-    def sees_labels(self) -> bool:
+    def sees_labels(self) -> bool:  # type: ignore[override]
         """Whether any labels are told."""
         return self.feedback.tells
 

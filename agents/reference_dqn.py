@@ -1,7 +1,7 @@
 """The reference agent: Algorithm 1 of the ADT paper (Yang, Howley and Schukat, ALA 2023), in one file.
 
 The paper updates the network once per episode, with one minibatch. So the policy is fixed within an episode, and
-an episode can be planned (adt_gym.plan) instead of stepped: the same transitions, many times faster.
+an episode can be planned (adt_gym.mdp.plan) instead of stepped: the same transitions, many times faster.
 """
 
 import math
@@ -20,7 +20,7 @@ from adt_gym.agents.small_network import Backpropagation
 from adt_gym.agents.storage import q_network, read_checkpoint, reading_policy, write_checkpoint, write_policy
 from adt_gym.checks import MAX_SEED, InputError, whole
 from adt_gym.envs.thresholding import ThresholdingEnv
-from adt_gym.plan import MAX_STATES_PER_DECISION, outputs, roll_out, states_per_decision
+from adt_gym.mdp.plan import MAX_STATES_PER_DECISION, outputs, roll_out, states_per_decision
 
 MAX_NUMBERS = 10**8
 """That the observations of a replay memory may have."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from adt_gym import ScoredSeries
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.compare import Row, compare
-from adt_gym.thresholds import Thresholder, make
+from adt_gym.thresholds import Method, make
 
 TRAINING_SERIES = 40
 
@@ -36,9 +36,7 @@ class Greedy:
         return outputs.argmax(dim=-1).numpy(), None
 
 
-def print_truth(
-    agents: Sequence[Thresholder], train: Sequence[ScoredSeries], test: Sequence[ScoredSeries]
-) -> list[Row]:
+def print_truth(agents: Sequence[Method], train: Sequence[ScoredSeries], test: Sequence[ScoredSeries]) -> list[Row]:
     """Print how the agents do on the test series, beside the rules that any agent must be held against."""
     rules = [make("persistence", delay=1), make("static"), make("always"), make("never")]
     rows = compare([*agents, *rules], train, test)

@@ -12,6 +12,7 @@ with ending_at_once():
     from rich.markup import escape
     from typer.core import TyperGroup
 
+    from adt_gym.report.progress import keep_tables_whole
     from adt_gym.scripts.benchmark import benchmark
     from adt_gym.scripts.classify import classify
     from adt_gym.scripts.compare_scorers import compare_scorers
@@ -19,7 +20,6 @@ with ending_at_once():
     from adt_gym.scripts.evaluate import evaluate
     from adt_gym.scripts.figures import figures
     from adt_gym.scripts.frontier import frontier
-    from adt_gym.scripts.progress import keep_tables_whole
     from adt_gym.scripts.report import report
     from adt_gym.scripts.reproduce import reproduce
     from adt_gym.scripts.run import run

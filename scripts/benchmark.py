@@ -17,12 +17,12 @@ from rich.table import Table
 
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.envs.sources import resolve
-from adt_gym.evaluation.timing import Machine, Measurement, measure, this_machine
+from adt_gym.experiments.timing import Machine, Measurement, measure, this_machine
 from adt_gym.folders import check_file, own_file
-from adt_gym.mdp import mdp_of
+from adt_gym.mdp.mdp import mdp_of
+from adt_gym.report.progress import bar, console
 from adt_gym.scripts import learning_curves, options
 from adt_gym.scripts.learning_curves import plain_table
-from adt_gym.scripts.progress import bar, console
 from adt_gym.series import InputError, ScoredSeries
 from adt_gym.thresholds import Policy
 

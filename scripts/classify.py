@@ -17,16 +17,16 @@ from adt_gym.agents.samples_dqn import SamplesDQN, SamplesSettings, make_sb3_dqn
 from adt_gym.checks import whole
 from adt_gym.data.columns import Columns
 from adt_gym.data.samples import samples_and_columns
-from adt_gym.envs.samples import reward_table
-from adt_gym.evaluation import classification
-from adt_gym.evaluation.classification import Summary, Verdicts
+from adt_gym.experiments.versions import versions
 from adt_gym.folders import Folder, own_folder, run_name
 from adt_gym.reading import as_dataclass, read_json
-from adt_gym.samples import GENERATORS, Samples, Split, Standardiser
+from adt_gym.report.progress import bar, console
+from adt_gym.samples import evaluation as classification
+from adt_gym.samples.env import reward_table
+from adt_gym.samples.evaluation import Summary, Verdicts
+from adt_gym.samples.samples import GENERATORS, Samples, Split, Standardiser
 from adt_gym.scripts import options
 from adt_gym.scripts import source as sources
-from adt_gym.scripts.progress import bar, console
-from adt_gym.scripts.versions import versions
 from adt_gym.series import InputError
 
 CHECKPOINT_EVERY = 10
@@ -49,7 +49,7 @@ class ClassifySettings:
     Args:
         source: A packaged set or the path of a CSV or Parquet file.
         label_column, features: See `adt_gym.data.samples.read_samples`.
-        split, train_share: See `adt_gym.samples.Samples.split`.
+        split, train_share: See `adt_gym.samples.samples.Samples.split`.
         reward, shuffle, episode_samples: See ADT-Samples-v0.
         episodes: Of the training.
         gamma, double: See the agent's settings.

@@ -11,20 +11,20 @@ import typer
 from rich.table import Table
 
 from adt_gym import scoring
-from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.evaluation.scorers import ScorerReport, evaluate_baselines, evaluate_scorer
 from adt_gym.evaluation.split import Split
 from adt_gym.folders import Folder, own_folder
+from adt_gym.metrics.composite import DEADLINE
+from adt_gym.report.curves import PARTS, training_curves
+from adt_gym.report.progress import bar, console
+from adt_gym.report.tables import COMPOSITE, TEXT, caption_of, composite_note, new_table, number, reasons_note, yes_no
 from adt_gym.scoring.cache import cached_scores
-from adt_gym.scoring.curves import PARTS, training_curves
 from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.training import Epoch
 from adt_gym.scripts import cutting, options
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.options import takes
-from adt_gym.scripts.progress import bar, console
-from adt_gym.scripts.tables import COMPOSITE, TEXT, caption_of, composite_note, new_table, number, reasons_note, yes_no
 from adt_gym.series import ScoredSeries, Series
 from adt_gym.spreadsheet import write_csv
 

@@ -4,7 +4,7 @@ from rich import box
 from rich.table import Table
 
 from adt_gym.data.catalogue import DATA_SETS, DataSet
-from adt_gym.scripts.progress import console
+from adt_gym.report.progress import console
 
 
 def datasets() -> None:

@@ -12,13 +12,13 @@ from adt_gym.agents.sb3 import load_policy
 from adt_gym.envs.sources import resolve
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.evaluation.compare import compare, write_table
-from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.files import unsealed
 from adt_gym.folders import check_file, own_file
+from adt_gym.metrics.composite import DEADLINE
+from adt_gym.report.progress import console
+from adt_gym.report.tables import copying, further_tables, table
 from adt_gym.scripts import options
-from adt_gym.scripts.progress import console
 from adt_gym.scripts.run import baselines
-from adt_gym.scripts.tables import copying, further_tables, table
 from adt_gym.scripts.train import Agent, TrainSettings, read_settings
 from adt_gym.series import InputError, ScoredSeries
 

@@ -8,14 +8,14 @@ import gymnasium as gym
 import numpy as np
 import typer
 
-from adt_gym import plots
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.checks import share, whole
-from adt_gym.evaluation.events import runs as runs_of
 from adt_gym.evaluation.results import RunResults, read_run
 from adt_gym.files import visible
 from adt_gym.folders import check_file, own_file
-from adt_gym.scripts.progress import console
+from adt_gym.metrics.events import runs as runs_of
+from adt_gym.report import plots
+from adt_gym.report.progress import console
 from adt_gym.scripts.run import run as make_run
 
 AFTER_EVENT = 40

@@ -13,24 +13,25 @@ from typing import Annotated
 import typer
 
 import adt_gym
-from adt_gym import plots, scoring
-from adt_gym.evaluation.composite import DEADLINE
+from adt_gym import scoring
 from adt_gym.evaluation.frontier import NEVER, FrontierRow, over_delays, panel, settings_of, write_rows
-from adt_gym.evaluation.grid import digest
-from adt_gym.feedback import Feedback
+from adt_gym.experiments.grid import digest
+from adt_gym.experiments.versions import versions
+from adt_gym.experiments.workers import finish, processes
 from adt_gym.folders import Folder, check_folder, own_folder
-from adt_gym.frontier_report import KIND
+from adt_gym.metrics.composite import DEADLINE
 from adt_gym.reading import as_dataclass, read_json
+from adt_gym.report import plots
+from adt_gym.report.frontier import KIND
+from adt_gym.report.frontier_tables import further_tables, leading_tables
+from adt_gym.report.progress import bar, console
 from adt_gym.scripts import options
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.frontier_methods import measure_all
 from adt_gym.scripts.frontier_series import Scoring, Server, check_apart, read_servers, score
-from adt_gym.scripts.frontier_tables import further_tables, leading_tables
 from adt_gym.scripts.options import takes
-from adt_gym.scripts.progress import bar, console
-from adt_gym.scripts.versions import versions
-from adt_gym.scripts.workers import finish, processes
 from adt_gym.series import InputError, ScoredSeries
+from adt_gym.stream.feedback import Feedback, feedback_of
 from adt_gym.written import CELLS
 
 FEEDBACK = ("full", "alerts")
@@ -80,8 +81,8 @@ class FrontierSettings:
                     f"--feedback {kind!r}: choose {' or '.join(FEEDBACK)}; labels that never come are --delays never"
                 )
         kinds, noises = dict.fromkeys(self.feedback), dict.fromkeys(self.label_noise)
-        told = [Feedback(kind, delay, noise) for kind in kinds for noise in noises for delay in delays]
-        return told + ([Feedback("none")] if NEVER in self.delays else [])
+        told = [feedback_of(kind, delay, noise) for kind in kinds for noise in noises for delay in delays]
+        return told + ([feedback_of("none")] if NEVER in self.delays else [])
 
 
 def _delay(word: str) -> int | None:
@@ -115,7 +116,7 @@ class Cell:
             "deadline": self.deadline,
             "version": adt_gym.__version__,
         }
-        return digest({**settings, "conditions": [asdict(one) for one in self.conditions], "data": content.hexdigest()})
+        return digest({**settings, "conditions": [repr(one) for one in self.conditions], "data": content.hexdigest()})
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,19 @@ from adt_gym.agents.boosting import Boosting
 from adt_gym.agents.chosen import ChosenAgent
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.evaluation.compare import evaluate
-from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.evaluation.frontier import PAPER, FrontierRow, delay_of
-from adt_gym.evaluation.metrics import precision_recall_f1
-from adt_gym.feedback import Feedback
+from adt_gym.metrics.composite import DEADLINE
+from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.stream.feedback import Feedback
+from adt_gym.stream.stream import Method
 from adt_gym.thresholds.pythresh import FAST_PYTHRESH, PyThresh
 
 EPISODE_WINDOWS = 1000
 """The paper's agent learns on episodes of so many windows, or as many as the shortest series has."""
 
 
-class PaperAgent:
+class PaperAgent(Method):
     """The paper's agent as a thresholder that trains itself: the reference DQN on ADT-v0 under some feedback.
 
     Args:
@@ -57,7 +58,7 @@ class PaperAgent:
         return self.policy.detect(series)
 
 
-class BestPyThresh:
+class BestPyThresh(Method):
     """The PyThresh method with the highest F1 on the training series, the mean over them.
 
     Args:
@@ -94,7 +95,7 @@ class BestPyThresh:
         return self.chosen.detect(series)
 
 
-def without_labels(pythresh: Sequence[str], seed: int = 0) -> list[tuple[str, thresholds.Thresholder]]:
+def without_labels(pythresh: Sequence[str], seed: int = 0) -> list[tuple[str, thresholds.Method]]:
     """Return, by the names of their rows, the methods that are told no label of the series they judge."""
     names = ("static", "rolling_quantile", "dspot", "online_fdr", "always", "never")
     rules = [(name, thresholds.make(name)) for name in names]
@@ -103,10 +104,10 @@ def without_labels(pythresh: Sequence[str], seed: int = 0) -> list[tuple[str, th
 
 def with_labels(
     feedback: Feedback, seed: int, episodes: int, evidence: Evidence
-) -> list[tuple[str, thresholds.Thresholder]]:
+) -> list[tuple[str, thresholds.Method]]:
     """Return, by the names of their rows, the methods that live on what they are told; copying needs something."""
     learners = (Boosting(feedback, seed), PaperAgent(feedback, seed, episodes), ChosenAgent(feedback, seed, evidence))
-    methods: list[tuple[str, thresholds.Thresholder]] = [(one.name, one) for one in learners]
+    methods: list[tuple[str, thresholds.Method]] = [(one.name, one) for one in learners]
     if feedback.tells:
         copy = thresholds.make(
             "persistence", delay=feedback.delay, feedback=feedback.kind, noise=feedback.noise, seed=seed
@@ -156,7 +157,7 @@ def measure_all(
 
 def _measure(
     name: str,
-    method: thresholds.Thresholder,
+    method: thresholds.Method,
     train: Sequence[ScoredSeries],
     test: ScoredSeries,
     feedback: Feedback,

@@ -17,15 +17,16 @@ from adt_gym import thresholds
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.envs.sources import resolve
 from adt_gym.envs.thresholding import THRESHOLDS
-from adt_gym.evaluation.metrics import precision_recall_f1
-from adt_gym.evaluation.timing import Spread
+from adt_gym.experiments.timing import Spread
+from adt_gym.experiments.workers import finish, processes
 from adt_gym.files import replacing
 from adt_gym.folders import own_file
-from adt_gym.mdp import ThresholdingMDP, solve
-from adt_gym.plan import outputs
+from adt_gym.mdp.mdp import ThresholdingMDP
+from adt_gym.mdp.plan import outputs
+from adt_gym.mdp.solve import solve
+from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.reading import as_dataclass, read_json
-from adt_gym.scripts.progress import bar
-from adt_gym.scripts.workers import finish, processes
+from adt_gym.report.progress import bar
 from adt_gym.series import InputError, ScoredSeries
 
 AGENTS = {"sb3": "SB3 DQN", "reference": "reference DQN"}

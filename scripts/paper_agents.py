@@ -12,12 +12,12 @@ from typing import Any
 import gymnasium as gym
 
 from adt_gym.agents.reference_dqn import ReferenceDQN
+from adt_gym.experiments.workers import finish, processes
 from adt_gym.files import unsealed
 from adt_gym.folders import Folder
 from adt_gym.reading import as_dataclass, read_json
+from adt_gym.report.progress import bar
 from adt_gym.scripts.paper import Setting
-from adt_gym.scripts.progress import bar
-from adt_gym.scripts.workers import finish, processes
 from adt_gym.series import ScoredSeries
 from adt_gym.thresholds import Policy
 from adt_gym.written import CELLS

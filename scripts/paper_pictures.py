@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adt_gym import figures, plots, thresholds
-from adt_gym.evaluation.events import runs
-from adt_gym.mdp import ThresholdingMDP
-from adt_gym.plan import outputs
+from adt_gym import thresholds
+from adt_gym.mdp.mdp import ThresholdingMDP
+from adt_gym.mdp.plan import outputs
+from adt_gym.metrics.events import runs
+from adt_gym.report import figures, plots
 from adt_gym.scripts import paper
 from adt_gym.scripts.paper import Dataset, What
 from adt_gym.scripts.paper_agents import Cell, TrainedAgent, env_options

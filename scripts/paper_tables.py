@@ -5,9 +5,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from adt_gym.scripts import paper
-from adt_gym.scripts.paper import Reported, What
-from adt_gym.scripts.tables import (
+from adt_gym.report.tables import (
     COMPOSITE,
     TEXT,
     between,
@@ -18,6 +16,8 @@ from adt_gym.scripts.tables import (
     reasons_note,
     yes_no,
 )
+from adt_gym.scripts import paper
+from adt_gym.scripts.paper import Reported, What
 
 if TYPE_CHECKING:
     from adt_gym.scripts.reproduce import ReproduceSettings, Result

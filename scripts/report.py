@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from adt_gym.folders import check_file, own_file
-from adt_gym.frontier_report import is_frontier, write_frontier_report
-from adt_gym.page import page_path
-from adt_gym.report import write_report
-from adt_gym.scripts.progress import console
+from adt_gym.report.frontier import is_frontier, write_frontier_report
+from adt_gym.report.page import page_path
+from adt_gym.report.progress import console
+from adt_gym.report.run import write_report
 from adt_gym.series import InputError
 
 

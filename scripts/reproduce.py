@@ -11,23 +11,22 @@ import typer
 from numpy.typing import NDArray
 
 from adt_gym import thresholds
-from adt_gym.evaluation.bootstrap import Interval, bootstrap_interval, f1_interval
-from adt_gym.evaluation.composite import DEADLINE, composite_f1
-from adt_gym.evaluation.events import false_alarms_per_day, find_events
-from adt_gym.evaluation.metrics import precision_recall_f1
-from adt_gym.evaluation.robustness import mean_and_std, subset_scores, wilcoxon_p
+from adt_gym.experiments.versions import versions
 from adt_gym.folders import Folder, own_folder
+from adt_gym.metrics.bootstrap import Interval, bootstrap_interval, f1_interval
+from adt_gym.metrics.composite import DEADLINE, composite_f1
+from adt_gym.metrics.events import false_alarms_per_day, find_events
+from adt_gym.metrics.robustness import mean_and_std, subset_scores, wilcoxon_p
+from adt_gym.metrics.windows import precision_recall_f1
+from adt_gym.report.progress import console
 from adt_gym.scripts import options, paper
 from adt_gym.scripts.paper import Dataset, Setting, What
 from adt_gym.scripts.paper_agents import Cell, TrainedAgent, available_jobs, train_agents
 from adt_gym.scripts.paper_pictures import draw
 from adt_gym.scripts.paper_scores import NAMES, PaperScores, ScoreSettings, prepare
 from adt_gym.scripts.paper_tables import further_table, leading_table, name_of, published_table, reported_table
-from adt_gym.scripts.progress import console
-from adt_gym.scripts.versions import versions
 from adt_gym.series import Detection, ScoredSeries
 from adt_gym.spreadsheet import write_csv
-from adt_gym.thresholds import Thresholder
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Method:
     """
 
     name: str
-    runs: list[tuple[Thresholder, list[ScoredSeries]]]
+    runs: list[tuple[thresholds.Method, list[ScoredSeries]]]
     setting: Setting | None = None
     seconds: float | None = None
 

@@ -11,18 +11,22 @@ import gymnasium as gym
 import numpy as np
 import typer
 
-from adt_gym import plots, thresholds
+from adt_gym import thresholds
 from adt_gym.agents.reference_dqn import EpisodeReport, ReferenceDQN
 from adt_gym.data.kubernetes import kubernetes_kinds
 from adt_gym.evaluation.compare import COLUMNS, Row, compare, evaluate, measure, write_table
-from adt_gym.evaluation.composite import DEADLINE
 from adt_gym.evaluation.detections import load_detections, save_detections
-from adt_gym.evaluation.events import runs
-from adt_gym.evaluation.grid import digest
 from adt_gym.evaluation.results import LearningCurve
 from adt_gym.evaluation.scorers import shares_found
 from adt_gym.evaluation.split import Split, draw_labelled, eventful_stretch
+from adt_gym.experiments.grid import digest
+from adt_gym.experiments.versions import versions
 from adt_gym.folders import Folder, own_folder
+from adt_gym.metrics.composite import DEADLINE
+from adt_gym.metrics.events import runs
+from adt_gym.report import plots
+from adt_gym.report.progress import bar, console
+from adt_gym.report.tables import copying, further_tables, kinds_table, seeds_table, table
 from adt_gym.scored_files import save_scored
 from adt_gym.scoring import Scorer
 from adt_gym.scoring.autoencoder import AutoEncoder
@@ -32,9 +36,6 @@ from adt_gym.scripts import cutting, options
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import cached_parts, fit_and_score, make_scorer
 from adt_gym.scripts.options import takes
-from adt_gym.scripts.progress import bar, console
-from adt_gym.scripts.tables import copying, further_tables, kinds_table, seeds_table, table
-from adt_gym.scripts.versions import versions
 from adt_gym.series import InputError, ScoredSeries, Series
 from adt_gym.spreadsheet import read_csv, write_csv
 from adt_gym.thresholds.pythresh import FAST_PYTHRESH
@@ -346,7 +347,7 @@ def train_agent(labelled: Sequence[ScoredSeries], settings: RunSettings) -> tupl
     return agent, LearningCurve(*np.array(points, dtype=float).T)
 
 
-def baselines(delay: int = 1, seed: int = 0) -> list[thresholds.Thresholder]:
+def baselines(delay: int = 1, seed: int = 0) -> list[thresholds.Method]:
     """Return what every agent must be held against, in every table.
 
     Args:
@@ -363,7 +364,7 @@ def baselines(delay: int = 1, seed: int = 0) -> list[thresholds.Thresholder]:
     ]
 
 
-def unsupervised(pythresh: bool, seed: int = 0) -> list[thresholds.Thresholder]:
+def unsupervised(pythresh: bool, seed: int = 0) -> list[thresholds.Method]:
     """Return the methods that no one tells labels at test time, nor (but for the second) in training."""
     names = ["quantile", "false_alarm_rate", "rolling_quantile", "spot", "dspot", "online_fdr", "nonparametric"]
     names += [f"pythresh:{name}" for name in FAST_PYTHRESH if pythresh]
@@ -371,7 +372,7 @@ def unsupervised(pythresh: bool, seed: int = 0) -> list[thresholds.Thresholder]:
 
 
 def where_possible(
-    methods: Sequence[thresholds.Thresholder],
+    methods: Sequence[thresholds.Method],
     train: Sequence[ScoredSeries],
     test: Sequence[ScoredSeries],
     volumes: bool,

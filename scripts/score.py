@@ -11,9 +11,10 @@ import typer
 from adt_gym.evaluation.scorers import evaluate_scorer
 from adt_gym.evaluation.split import joined
 from adt_gym.folders import check_file, own_file
+from adt_gym.report.curves import training_curves
+from adt_gym.report.progress import console
 from adt_gym.scored_files import save_scored
 from adt_gym.scoring.cache import cached_scores
-from adt_gym.scoring.curves import training_curves
 from adt_gym.scripts import cutting, options
 from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import (
@@ -25,7 +26,6 @@ from adt_gym.scripts.compare_scorers import (
     simple_rows,
 )
 from adt_gym.scripts.options import takes
-from adt_gym.scripts.progress import console
 from adt_gym.series import NO_PAST, InputError
 
 

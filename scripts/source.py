@@ -14,8 +14,8 @@ from adt_gym.data.columns import Columns
 from adt_gym.data.order import gaps
 from adt_gym.data.table import read_table
 from adt_gym.folders import run_name
+from adt_gym.report.progress import console
 from adt_gym.scripts.options import argument, option
-from adt_gym.scripts.progress import console
 from adt_gym.series import InputError, Series
 
 GENERATED = ("yahoo_like", "kubernetes")

@@ -23,12 +23,12 @@ from adt_gym.agents.reference_dqn import EpisodeReport, Hyperparameters, Referen
 from adt_gym.agents.sb3_checkpoint import load_checkpoint, save_checkpoint
 from adt_gym.checks import MAX_SEED, InputError, one_of, whole
 from adt_gym.envs.settings import Settings
-from adt_gym.feedback import MAX_DELAY
 from adt_gym.files import seal
 from adt_gym.folders import Folder, own_folder
 from adt_gym.reading import as_dataclass, read_json
+from adt_gym.report.progress import bar, console
 from adt_gym.scripts import options
-from adt_gym.scripts.progress import bar, console
+from adt_gym.stream.feedback import MAX_DELAY
 
 SMOOTHED = 30
 """Episodes that a shown or logged reward is averaged over."""

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
-from adt_gym.scripts.workers import Workers
+from adt_gym.experiments.workers import Workers
 
 
 @contextmanager

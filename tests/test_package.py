@@ -10,10 +10,23 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LAYERS = (
-    {"checks", "reading", "series", "scaling", "scored_files", "files", "written", "folders", "spreadsheet", "registry"}
-    | {"feedback", "context", "mdp", "plan", "samples", "envs", "wrappers"},
-    {"data", "scoring", "thresholds", "evaluation", "plots", "report", "charts", "figures", "frontier_report", "page"},
-    {"agents"},
+    {
+        "checks",
+        "reading",
+        "series",
+        "scaling",
+        "scored_files",
+        "files",
+        "written",
+        "folders",
+        "spreadsheet",
+        "registry",
+    },
+    {"stream", "metrics"},
+    {"mdp"},
+    {"envs", "samples"},
+    {"data", "scoring", "thresholds", "evaluation"},
+    {"agents", "experiments", "report"},
     {"scripts"},
 )
 """What stands higher may import what stands lower, and its own layer."""

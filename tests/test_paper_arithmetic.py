@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from adt_gym.evaluation import precision_recall_f1
-from adt_gym.evaluation.events import runs
+from adt_gym.metrics.events import runs
 from adt_gym.scripts import paper
 from adt_gym.scripts.paper import REPORTED, Reported
 

@@ -1,4 +1,3 @@
-import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +6,9 @@ from typing import Any, get_type_hints
 import pytest
 
 from adt_gym import InputError, data, scoring, thresholds
-from adt_gym.registry import build
+from adt_gym.registry import Entry, Registry
 
-WHERE = {"half": "adt_registry_example:half", "broken": "adt_registry_example:broken"}
+RULES = Registry("rule", {name: Entry(f"adt_registry_example:{name}") for name in ("half", "broken")})
 
 
 @pytest.fixture(autouse=True)
@@ -23,25 +22,25 @@ def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_name_is_called_with_its_options() -> None:
-    assert build("rule", WHERE, "half", {"number": 7}) == 3
-    assert build("rule", WHERE, "half", {"number": 7, "up": True}) == 4
+    assert RULES.make("half", number=7) == 3
+    assert RULES.make("half", number=7, up=True) == 4
 
 
 def test_an_unknown_name_lists_the_known_ones_and_imports_nothing() -> None:
     with pytest.raises(InputError, match="unknown rule 'third'; known: broken, half"):
-        build("rule", WHERE, "third", {})
+        RULES.make("third")
     assert "adt_registry_example" not in sys.modules
 
 
 @pytest.mark.parametrize("options", [{"number": 7, "down": True}, {}])
 def test_options_that_do_not_fit_name_those_that_do(options: dict[str, object]) -> None:
     with pytest.raises(InputError, match=r"rule 'half': .*; it takes \(number, \*, up=False\)"):
-        build("rule", WHERE, "half", options)
+        RULES.make("half", **options)
 
 
 def test_a_defect_is_not_taken_for_bad_input() -> None:
     with pytest.raises(TypeError, match="a defect of its own"):
-        build("rule", WHERE, "broken", {})
+        RULES.make("broken")
 
 
 @pytest.mark.parametrize("make", [data.load, scoring.make, thresholds.make])
@@ -59,11 +58,10 @@ def test_every_name_of_the_package_stands_for_something(module: Any) -> None:
 
 
 def numeric_options() -> list[tuple[str, str, type]]:
-    """Return every number that a thresholder takes: its name, the option, and the type."""
+    """Return every number that a method takes: its name, the option, and the type."""
     found = []
-    for name, where in thresholds._WHERE.items():
-        module, _, attribute = where.partition(":")
-        factory = getattr(importlib.import_module(module), attribute)
+    for name in thresholds.names():
+        factory = thresholds.registry[name].load()
         for option, kind in get_type_hints(factory.__init__).items():
             found += [(name, option, kind)] if kind in (int, float, bool) else []
     return found
@@ -73,5 +71,5 @@ def numeric_options() -> list[tuple[str, str, type]]:
 def test_an_option_of_another_type_is_named(name: str, option: str, kind: type) -> None:
     bad = {int: (2.0, True, "x", None, [2], 10**12), float: (True, "x", None, float("nan")), bool: (1, "x", None)}[kind]
     for value in bad:
-        with pytest.raises(InputError, match=rf"thresholder '{name}': {option} must be "):
+        with pytest.raises(InputError, match=rf"method '{name}': {option} must be "):
             thresholds.make(name, **{option: value})

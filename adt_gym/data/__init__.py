@@ -2,28 +2,19 @@
 
 from typing import Any
 
-from adt_gym.registry import build
+from adt_gym.registry import Entry, Registry
 from adt_gym.series import Series
 
-__all__ = ["load", "names"]
+__all__ = ["load", "names", "register", "registry"]
 
-_WHERE = {
-    "hai": "adt_gym.data.hai:hai",
-    "kubernetes": "adt_gym.data.kubernetes:kubernetes",
-    "nab": "adt_gym.data.nab:nab",
-    "npz": "adt_gym.data.npz:npz",
-    "smd": "adt_gym.data.smd:smd",
-    "swat": "adt_gym.data.swat:swat",
-    "table": "adt_gym.data.table:table",
-    "wadi": "adt_gym.data.wadi:wadi",
-    "yahoo": "adt_gym.data.yahoo:yahoo",
-    "yahoo_like": "adt_gym.data.yahoo_like:yahoo_like",
-}
-
-
-def names() -> list[str]:
-    """Return the names that `load` knows."""
-    return sorted(_WHERE)
+registry = Registry(
+    "data set",
+    {
+        name: Entry(f"adt_gym.data.{name}:{name}")
+        for name in ("hai", "kubernetes", "nab", "npz", "smd", "swat", "table", "wadi", "yahoo", "yahoo_like")
+    },
+)
+names, register = registry.names, registry.register
 
 
 def load(name: str, **options: Any) -> list[Series]:
@@ -33,5 +24,5 @@ def load(name: str, **options: Any) -> list[Series]:
         InputError: If there is no such name, or the data set does not take such an option or cannot be read.
         FileNotFoundError: If a file is missing.
     """
-    series: list[Series] = build("data set", _WHERE, name, options)
+    series: list[Series] = registry.make(name, **options)
     return series

@@ -10,7 +10,7 @@ from adt_gym.data.cells import listed
 from adt_gym.data.columns import Columns
 from adt_gym.data.metrics import TEXT
 from adt_gym.data.table import read_table
-from adt_gym.samples import Samples, blobs, kubernetes_samples
+from adt_gym.samples.samples import Samples, blobs, kubernetes_samples
 from adt_gym.series import InputError
 
 if TYPE_CHECKING:

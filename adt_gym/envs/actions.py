@@ -9,7 +9,7 @@ from gymnasium.error import InvalidAction
 from numpy.typing import NDArray
 
 from adt_gym.checks import InputError, share, shown
-from adt_gym.mdp import PASSIVE
+from adt_gym.mdp.mdp import PASSIVE
 
 THRESHOLDS = (0.0, PASSIVE)
 """The threshold of each action: action 0 is the active mode, action 1 the passive mode (equation 7)."""

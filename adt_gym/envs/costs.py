@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from adt_gym.checks import number, whole
 from adt_gym.envs.memory import Array, Envs
-from adt_gym.mdp import PASSIVE, ThresholdingMDP
+from adt_gym.mdp.mdp import PASSIVE, ThresholdingMDP
 
 
 @dataclass(frozen=True)

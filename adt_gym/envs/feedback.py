@@ -11,11 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.envs.memory import Array, Envs, Memories, Memory
-from adt_gym.feedback import UNTOLD, Feedback
-from adt_gym.mdp import ThresholdingMDP
+from adt_gym.mdp.mdp import ThresholdingMDP
+from adt_gym.stream.feedback import OUTCOME_OF, OUTCOMES, Feedback
+
+UNTOLD = len(OUTCOMES)
+"""Stands for the outcome of a window whose label is never told: the column after those of the four outcomes."""
 
 SEEN = (1, 0, 0, 1, -1)
 """The label that a told outcome (TP, TN, FP or FN) gives away, -1 for ``UNTOLD``."""
+
+
+def outcomes_of(feedback: Feedback) -> list[list[int]]:
+    """Return ``[label told][decision]``: the outcome's place in ``OUTCOMES``, or ``UNTOLD``."""
+    told = [feedback.told_at(0, decision) is not None for decision in (False, True)]
+    return [[OUTCOMES.index(row[d]) if told[d] else UNTOLD for d in (False, True)] for row in OUTCOME_OF]
 
 
 class ToldEpisode:
@@ -26,7 +35,7 @@ class ToldEpisode:
     """
 
     def __init__(self, truth: Memory, mdp: ThresholdingMDP, feedback: Feedback):
-        self._truth, self._feedback, self._outcomes = truth, feedback, feedback.outcomes
+        self._truth, self._feedback, self._outcomes = truth, feedback, outcomes_of(feedback)
         self._k, self._labels = mdp.k, mdp.label_list
 
     def restart(self, position: int, random: np.random.Generator) -> None:
@@ -56,7 +65,7 @@ class ToldEpisode:
         outcome = self._outcomes[label][decision]
         self.seen.append(SEEN[outcome])
         self._told.append(outcome)
-        newest = len(self._told) - self._feedback.delay
+        newest = len(self._told) - (self._feedback.delay or 1)
         if newest >= 0:
             self._counts[self._told[newest]] += 1
         if newest >= self._k:
@@ -71,8 +80,8 @@ class ToldEpisodes:
 
     def __init__(self, truth: Memories, mdp: ThresholdingMDP, feedback: Feedback, num_envs: int):
         self._truth, self._mdp, self._feedback = truth, mdp, feedback
-        self._outcomes = np.array(feedback.outcomes, dtype=np.int8)
-        self._ring = np.full((num_envs, mdp.k + feedback.delay), UNTOLD, dtype=np.int8)
+        self._outcomes = np.array(outcomes_of(feedback), dtype=np.int8)
+        self._ring = np.full((num_envs, mdp.k + (feedback.delay or 1)), UNTOLD, dtype=np.int8)
         self._counts = np.zeros((num_envs, UNTOLD + 1), dtype=np.int64)
 
     def restart(self, envs: Array, position: Array, randoms: Sequence[Any]) -> None:
@@ -84,13 +93,13 @@ class ToldEpisodes:
         told = self._outcomes[self._labels(envs, windows), 0]
         self._ring[envs] = UNTOLD
         self._ring[envs[:, None], windows % size] = told
-        released = told[:, : max(k - self._feedback.delay + 1, 0), None]
+        released = told[:, : max(k - (self._feedback.delay or 1) + 1, 0), None]
         self._counts[envs] = (released == np.arange(UNTOLD + 1)).sum(axis=1)
 
     def push(self, envs: Envs, position: Array, flag: Array) -> Array:
         """Come to ``position`` by the decisions, 0 or 1, on the windows before it; return the rewards."""
         env, size = np.arange(len(self._ring))[envs], self._ring.shape[1]
-        newest = position - self._feedback.delay
+        newest = position - (self._feedback.delay or 1)
         self._ring[env, (position - 1) % size] = self._outcomes[self._labels(env, position - 1), flag]
         self._counts[env, self._ring[env, newest % size]] += 1
         self._counts[env, self._ring[env, (newest - self._mdp.k) % size]] -= 1

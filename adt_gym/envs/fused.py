@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from adt_gym.envs.memory import OUTCOME_NAMES, Array, TabulatedEpisodes
-from adt_gym.mdp import ThresholdingMDP
+from adt_gym.mdp.mdp import ThresholdingMDP
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.mdp import OUTCOME_OF, ThresholdingMDP, reward
+from adt_gym.mdp.mdp import ThresholdingMDP, reward
+from adt_gym.stream.feedback import OUTCOME_OF
 
 Array = NDArray[Any]
 Envs = slice | Array

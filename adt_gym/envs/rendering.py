@@ -8,7 +8,7 @@ from gymnasium.error import DependencyNotInstalled
 from gymnasium.utils import colorize
 from numpy.typing import NDArray
 
-from adt_gym.mdp import OUTCOME_OF, OUTCOMES
+from adt_gym.stream.feedback import OUTCOME_OF, OUTCOMES
 
 if TYPE_CHECKING:
     import pygame

@@ -8,8 +8,8 @@ from gymnasium.vector import AutoresetMode
 from adt_gym.checks import InputError, flag, shown, whole
 from adt_gym.envs.actions import THRESHOLDS, Thresholds, levels_of
 from adt_gym.envs.costs import Costs
-from adt_gym.feedback import Feedback
-from adt_gym.mdp import weights_of
+from adt_gym.mdp.mdp import weights_of
+from adt_gym.stream.feedback import feedback_of
 
 MAX_HOLD = 10**5
 """An info has an entry for each of the windows that a step judges."""
@@ -53,7 +53,7 @@ class Settings:
         self.observe_score = flag("observe_score", self.observe_score)
         if self.episode_windows is not None and whole("episode_windows", self.episode_windows) < self.k + 2:
             raise InputError(f"episode_windows must be at least k + 2 = {self.k + 2}, got {self.episode_windows}")
-        self.told = Feedback(self.feedback, self.feedback_delay, self.label_noise)
+        self.told = feedback_of(self.feedback, self.feedback_delay, self.label_noise)
         self.levels = levels_of(self.thresholds)
         self.costs = Costs(self.change_cost, self.early_bonus, self.early_windows, self.alarm_budget, self.alarm_cost)
 

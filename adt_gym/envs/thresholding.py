@@ -16,8 +16,9 @@ from adt_gym.envs.memory import CountedEpisode, TabulatedEpisode
 from adt_gym.envs.rendering import WINDOWS, Frame, Screen, ansi
 from adt_gym.envs.settings import Settings
 from adt_gym.envs.sources import Source, draw_episode, resolve
-from adt_gym.mdp import OUTCOME_OF, PASSIVE, mdp_of
-from adt_gym.plan import View
+from adt_gym.mdp.mdp import PASSIVE, mdp_of
+from adt_gym.mdp.plan import View
+from adt_gym.stream.feedback import OUTCOME_OF
 
 _FIRST = np.array([0])
 

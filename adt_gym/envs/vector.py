@@ -18,7 +18,7 @@ from adt_gym.envs.memory import OUTCOME_NAMES, Array, CountedEpisodes, Envs, Tab
 from adt_gym.envs.settings import Settings, autoreset_of, many
 from adt_gym.envs.sources import Source, draw_episode, resolve
 from adt_gym.envs.thresholding import empty_info, observation_space_of
-from adt_gym.mdp import ThresholdingMDP, mdp_of
+from adt_gym.mdp.mdp import ThresholdingMDP, mdp_of
 from adt_gym.series import InputError
 
 if TYPE_CHECKING:

@@ -8,26 +8,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.evaluation.bootstrap import f1_interval
-from adt_gym.evaluation.composite import DEADLINE, composite_f1
-from adt_gym.evaluation.events import (
+from adt_gym.metrics.bootstrap import f1_interval
+from adt_gym.metrics.composite import DEADLINE, composite_f1
+from adt_gym.metrics.events import (
     alarm_segments_per_day,
     false_alarms_per_1000,
     false_alarms_per_day,
     find_events,
 )
-from adt_gym.evaluation.flags import of_detection
-from adt_gym.evaluation.metrics import pointwise_precision_recall_f1, precision_recall_f1
-from adt_gym.evaluation.range_based import (
+from adt_gym.metrics.flags import of_detection
+from adt_gym.metrics.ranges import (
     POINT_ADJUSTED,
     margins,
     point_adjusted,
     range_precision_recall_f1,
     vus,
 )
+from adt_gym.metrics.windows import pointwise_precision_recall_f1, precision_recall_f1
 from adt_gym.series import Detection, InputError, ScoredSeries, Series, varies
 from adt_gym.spreadsheet import write_csv
-from adt_gym.thresholds import Thresholder
+from adt_gym.stream.stream import Method
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Row:
         method: Its name.
         saw_labels: Whether it saw labels of the test series.
         precision, recall, f1: In [0, 1], over windows.
-        composite_f1: In [0, 1], of precision over windows and recall over events; see `adt_gym.evaluation.composite`.
+        composite_f1: In [0, 1], of precision over windows and recall over events; see `adt_gym.metrics.composite`.
         f1_low, f1_high: The 95% interval of ``f1``, series drawn anew; NaN of a single series.
         alarms_per_1000: Flagged windows per 1,000 windows.
         seconds: Time to fit and detect.
@@ -52,7 +52,7 @@ class Row:
         range_f1: In [0, 1], range-based, the mean over series.
         vus_pr, vus_roc: In [0, 1], of score minus threshold, the mean over the series with both kinds of windows; NaN
             where not measured.
-        f1_point_adjusted: Inflated; see `adt_gym.evaluation.range_based.point_adjusted_f1`.
+        f1_point_adjusted: Inflated; see `adt_gym.metrics.ranges.point_adjusted_f1`.
         detections: One per test series.
     """
 
@@ -89,7 +89,7 @@ COLUMNS = tuple(f.name for f in fields(Row) if f.name != "detections")
 
 
 def evaluate(
-    thresholder: Thresholder,
+    thresholder: Method,
     train: Sequence[ScoredSeries],
     test: Sequence[ScoredSeries],
     volumes: bool = False,
@@ -114,7 +114,7 @@ def evaluate(
     if not test:
         raise InputError("no test series to evaluate on")
     started = time.perf_counter()
-    thresholder.fit(test if getattr(thresholder, "fits_on_test", False) else train)
+    thresholder.fit(test if thresholder.hindsight else train)
     detections = [thresholder.detect(one) for one in test]
     seconds = time.perf_counter() - started
     return measure(thresholder.name, thresholder.sees_labels, detections, test, seconds, volumes, points, deadline)
@@ -172,7 +172,7 @@ def measure(
 
 
 def compare(
-    thresholders: Sequence[Thresholder],
+    thresholders: Sequence[Method],
     train: Sequence[ScoredSeries],
     test: Sequence[ScoredSeries],
     volumes: bool = False,

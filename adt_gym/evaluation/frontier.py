@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adt_gym.evaluation.compare import Row
-from adt_gym.feedback import Feedback
 from adt_gym.series import InputError
 from adt_gym.spreadsheet import original, write_frame
+from adt_gym.stream.feedback import Feedback
 
 if TYPE_CHECKING:
     import pandas as pd

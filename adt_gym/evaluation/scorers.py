@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym import thresholds
-from adt_gym.evaluation.composite import DEADLINE, composite_f1
-from adt_gym.evaluation.events import false_alarms_per_day, find_events
-from adt_gym.evaluation.flags import as_flags
-from adt_gym.evaluation.metrics import precision_recall_f1
+from adt_gym.metrics.composite import DEADLINE, composite_f1
+from adt_gym.metrics.events import false_alarms_per_day, find_events
+from adt_gym.metrics.flags import as_flags
+from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.series import Detection, InputError, ScoredSeries, varies
 from adt_gym.thresholds.static import best_f1_threshold
 

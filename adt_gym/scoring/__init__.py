@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Protocol, Self, runtime_checkable
 
-from adt_gym.registry import build
+from adt_gym.registry import Entry, Registry
 from adt_gym.series import ScoredSeries, Series
 
-__all__ = ["Scorer", "make", "names"]
+__all__ = ["Scorer", "make", "names", "register", "registry"]
 
 
 @runtime_checkable
@@ -27,20 +27,6 @@ class Scorer(Protocol):
         """Return what the scores depend on beside the data: values that JSON can hold."""
 
 
-_WHERE = {
-    "autoencoder": "adt_gym.scoring.autoencoder:AutoEncoder",
-    "isolation": "adt_gym.scoring.isolation:Isolation",
-    "arima": "adt_gym.scoring.arima:ARIMA",
-    "prophet": "adt_gym.scoring.prophet:Prophet",
-    "forecast": "adt_gym.scoring.forecast:Forecast",
-    "ensemble": "adt_gym.scoring.ensemble:Ensemble",
-    "untrained": "adt_gym.scoring.untrained:Untrained",
-    "pca": "adt_gym.scoring.pca:PrincipalComponents",
-    "nearest": "adt_gym.scoring.nearest:Nearest",
-    "range": "adt_gym.scoring.norm:InputNorm",
-}
-_FAMILY = {"pyod": "adt_gym.scoring.pyod:PyOD"}
-
 AUTOENCODERS = ("autoencoder", "dense", "lstm", "deep-tanh", "deep-leaky")
 """The names of the auto-encoders: the ADT paper's, and the other presets of the same class."""
 
@@ -48,9 +34,25 @@ SIMPLE = ("untrained", "pca", "nearest", "range")
 """The names of the scorers that any other one must be held against, in every table of scorers."""
 
 
-def names() -> list[str]:
-    """Return the names that `make` knows, beside ``pyod:NAME``."""
-    return sorted({*_WHERE, *AUTOENCODERS})
+_AUTOENCODER = "adt_gym.scoring.autoencoder:AutoEncoder"
+registry = Registry(
+    "scorer",
+    {
+        "autoencoder": Entry(_AUTOENCODER),
+        **{name: Entry(_AUTOENCODER, options={"preset": name}) for name in AUTOENCODERS[1:]},
+        "isolation": Entry("adt_gym.scoring.isolation:Isolation"),
+        "arima": Entry("adt_gym.scoring.arima:ARIMA"),
+        "prophet": Entry("adt_gym.scoring.prophet:Prophet"),
+        "forecast": Entry("adt_gym.scoring.forecast:Forecast"),
+        "ensemble": Entry("adt_gym.scoring.ensemble:Ensemble"),
+        "untrained": Entry("adt_gym.scoring.untrained:Untrained"),
+        "pca": Entry("adt_gym.scoring.pca:PrincipalComponents"),
+        "nearest": Entry("adt_gym.scoring.nearest:Nearest"),
+        "range": Entry("adt_gym.scoring.norm:InputNorm"),
+        "pyod": Entry("adt_gym.scoring.pyod:PyOD", member="method"),
+    },
+)
+names, register = registry.names, registry.register
 
 
 def make(name: str, **options: Any) -> Scorer:
@@ -59,10 +61,5 @@ def make(name: str, **options: Any) -> Scorer:
     Raises:
         InputError: If there is no such name or it does not take such an option.
     """
-    family, colon, method = name.partition(":")
-    if family == "pyod" and colon:
-        name, options = family, {"method": method, **options}
-    elif name in AUTOENCODERS[1:]:
-        name, options = "autoencoder", {"preset": name, **options}
-    scorer: Scorer = build("scorer", _WHERE | _FAMILY, name, options)
+    scorer: Scorer = registry.make(name, **options)
     return scorer

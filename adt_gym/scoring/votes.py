@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.evaluation.metrics import precision_recall_f1
+from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.series import InputError
 
 Floats = NDArray[np.float64]

@@ -1,74 +1,71 @@
-"""Thresholders: what sets the threshold of a scored series, by rule or by policy.
+"""Methods: what sets the threshold of a scored series, by rule or by policy, all under names.
 
-A thresholder has ``fit(train) -> self``, ``detect(series) -> Detection``, a ``name`` and ``sees_labels``, and is
-causal: its threshold for window t depends on the scores up to t and on labels already released, on nothing later.
+`adt_gym.stream.stream.Method` says what a method is; `make` makes the registered ones, `register` adds one.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from adt_gym.registry import build
-from adt_gym.series import Detection, ScoredSeries
+from adt_gym.reading import open_npz, parse_json
+from adt_gym.registry import Entry, Registry
+from adt_gym.stream.stream import Method
 
 if TYPE_CHECKING:
     from adt_gym.thresholds.policy import Policy
 
-__all__ = ["Policy", "Thresholder", "make", "names"]
+__all__ = ["Method", "Policy", "load", "make", "names", "register", "registry"]
+
+_HERE = "adt_gym.thresholds"
+NEEDS, SEES, PAST = "needs_labels", "sees_labels", "calibrated"
+"""Tags: it learns from labelled series; it is told labels of the series it judges; it is calibrated on their past."""
 
 
-@runtime_checkable
-class Thresholder(Protocol):
-    """Sets one threshold per window of a scored series."""
-
-    @property
-    def name(self) -> str:
-        """What tables call the method."""
-
-    @property
-    def sees_labels(self) -> bool:
-        """Whether ``detect`` reads labels of the series it is given (at test time)."""
-
-    def fit(self, train: Sequence[ScoredSeries]) -> Self:
-        """Learn from labelled series; return self."""
-
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Return a threshold and a decision for every window."""
+def _entry(where: str, *tags: str, **more: Any) -> Entry:
+    return Entry(f"{_HERE}.{where}", frozenset(tags), **more)
 
 
-_WHERE = {
-    "static": "adt_gym.thresholds.static:Static",
-    "always": "adt_gym.thresholds.static:Always",
-    "never": "adt_gym.thresholds.static:Never",
-    "random": "adt_gym.thresholds.random:Random",
-    "persistence": "adt_gym.thresholds.persistence:Persistence",
-    "quantile": "adt_gym.thresholds.quantile:Quantile",
-    "false_alarm_rate": "adt_gym.thresholds.quantile:FalseAlarmRate",
-    "rolling_quantile": "adt_gym.thresholds.quantile:RollingQuantile",
-    "spot": "adt_gym.thresholds.spot:SPOT",
-    "dspot": "adt_gym.thresholds.dspot:DSPOT",
-    "online_fdr": "adt_gym.thresholds.online_fdr:OnlineFDR",
-    "nonparametric": "adt_gym.thresholds.nonparametric:NonParametric",
-}
+registry = Registry(
+    "method",
+    {
+        "static": _entry("static:Static", NEEDS),
+        "always": _entry("static:Always"),
+        "never": _entry("static:Never"),
+        "random": _entry("random:Random", NEEDS),
+        "persistence": _entry("persistence:Persistence", SEES),
+        "quantile": _entry("quantile:Quantile", PAST),
+        "false_alarm_rate": _entry("quantile:FalseAlarmRate", NEEDS),
+        "rolling_quantile": _entry("quantile:RollingQuantile", PAST),
+        "spot": _entry("spot:SPOT", PAST),
+        "dspot": _entry("dspot:DSPOT", PAST),
+        "online_fdr": _entry("online_fdr:OnlineFDR", PAST),
+        "nonparametric": _entry("nonparametric:NonParametric", PAST),
+        "pythresh": _entry("pythresh:PyThresh", PAST, member="method"),
+    },
+)
+names, register = registry.names, registry.register
 
 
-def names() -> list[str]:
-    """Return the names that `make` knows, beside ``pythresh:NAME``."""
-    return sorted(_WHERE)
-
-
-def make(name: str, **options: Any) -> Thresholder:
-    """Return the thresholder of that name, made with ``options``; ``pythresh:IQR`` is PyThresh's IQR.
+def make(name: str, **options: Any) -> Method:
+    """Return the method of that name, made with ``options``; ``pythresh:IQR`` is PyThresh's IQR.
 
     Raises:
         InputError: If there is no such name or it does not take such an option.
     """
-    family, colon, method = name.partition(":")
-    if family == "pythresh" and colon:
-        where, options = {name: "adt_gym.thresholds.pythresh:PyThresh"}, {"method": method, **options}
-    else:
-        where = _WHERE
-    thresholder: Thresholder = build("thresholder", where, name, options)
-    return thresholder
+    method: Method = registry.make(name, **options)
+    return method
+
+
+def load(path: str | Path) -> Method:
+    """Read any registered method that its ``save`` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InputError: If the file is not one that ``save`` wrote, or of a method that is not registered.
+    """
+    with open_npz(path, "a method that save() wrote", sealed=True) as arrays:
+        where = str(parse_json(str(arrays["header"]), "its header", nan=True)["class"])
+    method: Method = registry.find(where).load(path)
+    return method
 
 
 def __getattr__(name: str) -> Any:

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.series import InputError, ScoredSeries
+from adt_gym.stream.stream import Method
 
 Floats = NDArray[np.float64]
 
 
-class Calibrated:
+class Calibrated(Method):
     """A method that is calibrated, as its authors mean it, on the raw scores before the first window of a series.
 
     A series that comes without a past, or with one that does not suffice, is judged from the training series: their

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from adt_gym.checks import InputError, flag, shown, whole
 from adt_gym.envs.settings import Settings
 from adt_gym.envs.thresholding import ThresholdingEnv
-from adt_gym.feedback import told_labels
-from adt_gym.mdp import PASSIVE, ThresholdingMDP
-from adt_gym.plan import MAX_STATES_PER_DECISION, View, roll_out, states_per_decision
+from adt_gym.mdp.mdp import PASSIVE, ThresholdingMDP
+from adt_gym.mdp.plan import MAX_STATES_PER_DECISION, View, roll_out, states_per_decision
 from adt_gym.series import Detection, ScoredSeries
+from adt_gym.stream.feedback import told_labels
+from adt_gym.stream.stream import Method
 
 
-class Policy:
+class Policy(Method):
     """The thresholds that a policy sets in ADT-v0, from a series' first window to its last.
 
     Args:
@@ -54,7 +55,7 @@ class Policy:
             raise InputError(f"a policy takes the arguments of ADT-v0, but for series: {error}") from error
 
     @property
-    def sees_labels(self) -> bool:
+    def sees_labels(self) -> bool:  # type: ignore[override]
         """Whether labels of earlier windows are in the observation."""
         return self.settings.told.tells
 

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.stream.stream import Method
 from adt_gym.thresholds.calibrated import Calibrated
 
 
@@ -29,7 +30,7 @@ class Quantile(Calibrated):
         return Detection.at_raw(np.quantile(self._past(series), self.q), series)
 
 
-class FalseAlarmRate:
+class FalseAlarmRate(Method):
     """One fixed threshold: the lowest that flags at most a given share of the normal training windows.
 
     Args:

@@ -6,10 +6,11 @@ from typing import Self
 import numpy as np
 
 from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.stream.stream import Method
 from adt_gym.thresholds.static import Static
 
 
-class Random:
+class Random(Method):
     """Flag each window with the same probability, whatever its score: the rate at which `Static` alarms in training.
 
     The rate is that of the static threshold's decisions on the training series, so that nothing of the judged series is

@@ -1,11 +1,13 @@
 """Thresholds that never change: the best fixed one, and the two ends of the scale."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.stream.stream import Fixed, Method, Scores
 
 
 def best_f1_threshold(series: Sequence[ScoredSeries]) -> float:
@@ -31,7 +33,7 @@ def best_f1_threshold(series: Sequence[ScoredSeries]) -> float:
     return float(halfway if halfway < ranked[best] else below[best])  # between neighbours, rounding can reach the upper
 
 
-class Static:
+class Static(Method):
     """One fixed threshold, the one with the best F1 on the training part.
 
     Args:
@@ -39,35 +41,42 @@ class Static:
             one has in practice: the paper's "optimal static" threshold. ``fit`` then wants the test series.
     """
 
+    fitted: ClassVar[tuple[str, ...]] = ("threshold",)
+
     def __init__(self, on: str = "train"):
         if on not in ("train", "test"):
             raise InputError(f"static: on must be 'train' or 'test', got {on!r}")
-        self.sees_labels = self.fits_on_test = on == "test"
-        self.name = "static (test labels)" if self.sees_labels else "static"
+        self.on, self.hindsight = on, on == "test"
+        self.sees_labels = self.hindsight
+        self.name = "static (test labels)" if self.hindsight else "static"
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Choose the threshold on the labels of ``train``; one that flags nothing in test series without an anomaly."""
-        nothing_to_find = self.fits_on_test and not any(one.labels.any() for one in train)
+        nothing_to_find = self.hindsight and not any(one.labels.any() for one in train)
         self.threshold = 1.0 if nothing_to_find else best_f1_threshold(train)
         return self
+
+    def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Fixed:
+        """Hold every score against the threshold."""
+        return Fixed(self.threshold)
 
     def detect(self, series: ScoredSeries) -> Detection:
         """Hold every score against the threshold."""
         return Detection.at(self.threshold, series)
 
 
-class Always:
+class Always(Static):
     """A threshold of 0: flags every window."""
 
-    name, sees_labels, threshold = "always", False, 0.0
+    name, threshold = "always", 0.0
+    fitted: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self) -> None:
+        pass
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Learn nothing."""
         return self
-
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Hold every score against the threshold."""
-        return Detection.at(self.threshold, series)
 
 
 class Never(Always):

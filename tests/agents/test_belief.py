@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from adt_gym import InputError, ScoredSeries
 from adt_gym.agents.belief import LEVELS, BeliefAgent, Chain, Evidence, Rule, f1_of_each, play
 from adt_gym.evaluation import precision_recall_f1
-from adt_gym.feedback import Feedback, told_labels
-from adt_gym.thresholds import Thresholder
+from adt_gym.stream.feedback import Feedback, feedback_of, told_labels
+from adt_gym.stream.stream import Method
 from adt_gym.thresholds.persistence import Persistence
 
 FEEDBACK = [
-    Feedback("none"),
-    Feedback("full", 1),
-    Feedback("full", 20),
-    Feedback("full", 5, 0.1),
-    Feedback("alerts", 1),
-    Feedback("alerts", 20),
-    Feedback("alerts", 4, 0.1),
+    feedback_of("none"),
+    feedback_of("full", 1),
+    feedback_of("full", 20),
+    feedback_of("full", 5, 0.1),
+    feedback_of("alerts", 1),
+    feedback_of("alerts", 20),
+    feedback_of("alerts", 4, 0.1),
 ]
 CHAIN = Chain(prior=0.15, end=0.1, carry=0.7)
 
@@ -93,13 +93,13 @@ def test_without_labels_the_evidence_alone_decides() -> None:
     series = noisy(200)
     evidence = random_evidence(series.labels, 0)
     rules = Rule(np.full(3, 2.0), np.ones(3), np.zeros(3), np.array([-3.0, -1.0, 0.0]))
-    played = play(evidence, series.labels, CHAIN, Feedback("none"), rules)
+    played = play(evidence, series.labels, CHAIN, feedback_of("none"), rules)
     np.testing.assert_array_equal(played, evidence > rules.cut[:, None])
 
 
 @pytest.mark.parametrize(("delay", "noise"), [(1, 0.0), (7, 0.0), (7, 0.2), (300, 0.0)])
 def test_a_rule_that_trusts_labels_alone_is_persistence(delay: int, noise: float) -> None:
-    series, feedback = noisy(250), Feedback("full", delay, noise)
+    series, feedback = noisy(250), feedback_of("full", delay, noise)
     told = told_labels(series, feedback, 9)
     chain = Chain(prior=0.15, end=0.99 * (1 - 0.15), carry=0.7)  # labels with hardly any memory, however noisy
     rule = Rule(*(np.array([value]) for value in (1e6, 0.0, 0.0, 0.0)))
@@ -110,7 +110,7 @@ def test_a_rule_that_trusts_labels_alone_is_persistence(delay: int, noise: float
 
 @pytest.mark.parametrize("delay", [1, 6, 40])
 def test_labels_that_alerts_did_not_earn_change_nothing(delay: int) -> None:
-    series, feedback = noisy(200), Feedback("alerts", delay)
+    series, feedback = noisy(200), feedback_of("alerts", delay)
     evidence = random_evidence(series.labels, 0)
     earned = 0
     for rule in zip(*random_rules(10, seed=1), strict=True):
@@ -139,7 +139,7 @@ def test_nothing_later_changes_a_decision(agent: BeliefAgent) -> None:
 def test_its_thresholds_played_in_the_environment_are_its_decisions(agent: BeliefAgent) -> None:
     series, feedback, k = noisy(200, seed=8), agent.feedback, 2
     detection = agent.detect(series)
-    assert isinstance(agent, Thresholder)
+    assert isinstance(agent, Method)
     assert np.isin(detection.thresholds, LEVELS).all()
     env: Any = gym.make(
         "ADT-Levels-v0",
@@ -184,7 +184,7 @@ def test_evidence_for_the_search_comes_from_the_other_series(evidence: Evidence)
 def test_scores_that_are_the_labels_need_no_others() -> None:
     train = [ScoredSeries(one.labels.astype(np.float32), one.labels) for one in (noisy(seed=s) for s in range(3))]
     unseen = noisy(seed=7)
-    agent = BeliefAgent(Feedback("none"), evidence=Evidence(trees=10).fit(train)).fit(train)
+    agent = BeliefAgent(feedback_of("none"), evidence=Evidence(trees=10).fit(train)).fit(train)
     detection = agent.detect(ScoredSeries(unseen.labels.astype(np.float32), unseen.labels))
     assert precision_recall_f1(detection.decisions, unseen.labels)[2] == 1
     assert not agent.sees_labels
@@ -193,7 +193,7 @@ def test_scores_that_are_the_labels_need_no_others() -> None:
 def test_labels_at_once_make_up_for_scores_that_say_nothing() -> None:
     train = [noisy(seed=seed, lift=0.0) for seed in range(3)]
     unseen = noisy(seed=7, lift=0.0)
-    agent = BeliefAgent(Feedback(), evidence=Evidence(trees=10).fit(train)).fit(train)
+    agent = BeliefAgent(feedback_of(), evidence=Evidence(trees=10).fit(train)).fit(train)
     f1 = precision_recall_f1(agent.detect(unseen).decisions, unseen.labels)[2]
     persistence = precision_recall_f1(Persistence(1).detect(unseen).decisions, unseen.labels)[2]
     assert f1 > persistence - 0.02
@@ -202,7 +202,7 @@ def test_labels_at_once_make_up_for_scores_that_say_nothing() -> None:
 
 def test_the_chain_by_hand() -> None:
     labels = np.array([0, 1, 1, 0, 0, 0, 1, 1, 1, 1], dtype=bool)
-    chain = Chain.of([ScoredSeries(np.full(10, 0.5), labels)], Feedback(delay=2))
+    chain = Chain.of([ScoredSeries(np.full(10, 0.5), labels)], feedback_of(delay=2))
     assert (chain.prior, chain.end) == (0.6, 2 / 6)
     assert chain.carry == pytest.approx(max(np.corrcoef(labels[:-2], labels[2:])[0, 1], 0))
     assert chain.stays == pytest.approx(1 - 2 / 6 - 2 / 4)  # onset: two in four normal windows
@@ -212,7 +212,7 @@ def test_a_chain_of_series_that_do_not_go_together() -> None:
     often, briefly = np.arange(40) < 36, np.arange(40) % 2 == 1
     series = [ScoredSeries(np.full(40, 0.5), labels) for labels in (often, often, briefly, briefly, ~briefly)]
     for delay in (1, 4, 39, 100):
-        chain = Chain.of(series, Feedback(delay=delay))
+        chain = Chain.of(series, feedback_of(delay=delay))
         assert 0 <= chain.stays <= 1
         assert 0 <= chain.carry < 1
     assert Chain(prior=0.9, end=0.5, carry=0.5).stays == 0
@@ -231,9 +231,9 @@ def test_f1_of_each_rule() -> None:
 def test_one_series_cannot_teach(labels: NDArray[np.bool_]) -> None:
     other = ScoredSeries(TRAIN[1].scores, labels)
     with pytest.raises(InputError, match="2 training series, 1 with both"):
-        BeliefAgent(Feedback()).fit([TRAIN[0], other])
+        BeliefAgent(feedback_of()).fit([TRAIN[0], other])
 
 
 def test_evidence_of_other_series_is_refused(evidence: Evidence) -> None:
     with pytest.raises(InputError, match="other series"):
-        BeliefAgent(Feedback(), evidence=evidence).fit(TRAIN[:2])
+        BeliefAgent(feedback_of(), evidence=evidence).fit(TRAIN[:2])

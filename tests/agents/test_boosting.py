@@ -10,18 +10,18 @@ from threadpoolctl import threadpool_limits
 
 from adt_gym import InputError, ScoredSeries
 from adt_gym.agents.boosting import CUTS, Boosting
-from adt_gym.context import LABEL_CONTEXT, SCORE_CONTEXT, label_context, score_context
 from adt_gym.evaluation import precision_recall_f1
-from adt_gym.feedback import Feedback, told_labels
-from adt_gym.thresholds import Thresholder
+from adt_gym.stream.context import LABEL_CONTEXT, SCORE_CONTEXT, label_context, score_context
+from adt_gym.stream.feedback import feedback_of, told_labels
+from adt_gym.stream.stream import Method
 from adt_gym.thresholds.persistence import Persistence
 
 FEEDBACK = [
-    Feedback("none"),
-    Feedback("full", 1),
-    Feedback("full", 20, 0.1),
-    Feedback("alerts", 10),
-    Feedback("alerts", 300, 0.1),
+    feedback_of("none"),
+    feedback_of("full", 1),
+    feedback_of("full", 20, 0.1),
+    feedback_of("alerts", 10),
+    feedback_of("alerts", 300, 0.1),
 ]
 
 
@@ -49,7 +49,7 @@ class Sum:
 
 @pytest.mark.parametrize(("windows", "delay"), [(300, 1), (300, 7), (300, 299), (300, 1000), (1500, 3), (2600, 150)])
 def test_under_alerts_it_steps_window_by_window(windows: int, delay: int) -> None:
-    series, feedback = noisy(windows), Feedback("alerts", delay, 0.1)
+    series, feedback = noisy(windows), feedback_of("alerts", delay, 0.1)
     labels, scored = told_labels(series, feedback, 5), score_context(series.scores)
     model: Any = Sum()
     told: list[int] = []
@@ -80,7 +80,7 @@ def test_nothing_later_changes_a_decision(boosting: Boosting) -> None:
 
 @pytest.mark.parametrize("delay", [5, 20])
 def test_labels_that_alerts_did_not_earn_change_nothing(delay: int) -> None:
-    boosting, series = Boosting(Feedback("alerts", delay)).fit(TRAIN), noisy(200, seed=8)
+    boosting, series = Boosting(feedback_of("alerts", delay)).fit(TRAIN), noisy(200, seed=8)
     decisions = boosting.detect(series).decisions
     for earned, same in ((decisions, True), (~decisions, False)):
         changed = ScoredSeries(series.scores, np.where(earned, series.labels, ~series.labels))
@@ -88,7 +88,7 @@ def test_labels_that_alerts_did_not_earn_change_nothing(delay: int) -> None:
 
 
 def test_it_is_a_thresholder(boosting: Boosting) -> None:
-    assert isinstance(boosting, Thresholder)
+    assert isinstance(boosting, Method)
     assert boosting.sees_labels == (boosting.feedback.kind != "none")
     assert boosting.cut in CUTS
     detection = boosting.detect(TRAIN[0])
@@ -99,17 +99,17 @@ def test_it_is_a_thresholder(boosting: Boosting) -> None:
 
 def test_scores_that_are_the_labels_need_no_others() -> None:
     copies = [ScoredSeries(one.labels.astype(np.float32), one.labels) for one in (*TRAIN, noisy(seed=7))]
-    detection = Boosting(Feedback("none")).fit(copies[:3]).detect(copies[3])
+    detection = Boosting(feedback_of("none")).fit(copies[:3]).detect(copies[3])
     assert precision_recall_f1(detection.decisions, detection.labels)[2] == 1
 
 
 def test_labels_at_once_make_up_for_scores_that_say_nothing() -> None:
     *train, unseen = (noisy(seed=seed, lift=0.0) for seed in range(4))
-    f1 = precision_recall_f1(Boosting(Feedback()).fit(train).detect(unseen).decisions, unseen.labels)[2]
+    f1 = precision_recall_f1(Boosting(feedback_of()).fit(train).detect(unseen).decisions, unseen.labels)[2]
     assert f1 > precision_recall_f1(Persistence(1).detect(unseen).decisions, unseen.labels)[2] - 0.02
 
 
 def test_one_series_cannot_teach() -> None:
     quiet = ScoredSeries(TRAIN[1].scores, np.zeros(500))
     with pytest.raises(InputError, match="2 training series, 1 with both"):
-        Boosting(Feedback()).fit([TRAIN[0], quiet])
+        Boosting(feedback_of()).fit([TRAIN[0], quiet])

@@ -5,7 +5,7 @@ from adt_gym import ScoredSeries
 from adt_gym.agents import chosen as module
 from adt_gym.agents.belief import gains
 from adt_gym.agents.chosen import ChosenAgent
-from adt_gym.feedback import Feedback
+from adt_gym.stream.feedback import feedback_of
 
 SERIES = [ScoredSeries(np.linspace(0, 1, 20), np.arange(20) > 15, name) for name in "ab"]
 
@@ -38,7 +38,7 @@ def test_boosting_is_chosen_where_it_is_clearly_better(
 ) -> None:
     monkeypatch.setattr(module, "BeliefAgent", lambda *_: Learner("belief", belief))
     monkeypatch.setattr(module, "Boosting", lambda *_: Learner("boosting", boosting))
-    agent = ChosenAgent(Feedback(kind, 5)).fit(SERIES)
+    agent = ChosenAgent(feedback_of(kind, 5)).fit(SERIES)
     assert agent.detect(SERIES[0]) == chosen
     assert agent.sees_labels == (kind != "none")
 

@@ -9,7 +9,7 @@ import torch
 import adt_gym  # noqa: F401
 from adt_gym import InputError
 from adt_gym.agents.samples_dqn import SamplesDQN, SamplesSettings, make_sb3_dqn
-from adt_gym.samples import Samples, Standardiser
+from adt_gym.samples.samples import Samples, Standardiser
 
 QUICK: dict[str, Any] = {"learning_rate": 1e-2, "net_arch": (16,), "learning_starts": 32, "batch_size": 32}
 MEMORY = ("observations", "next_observations", "actions", "rewards", "terminated")

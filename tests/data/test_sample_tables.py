@@ -7,7 +7,7 @@ import pytest
 
 from adt_gym import InputError, Series
 from adt_gym.data.samples import blobs, kubernetes_samples, read_samples
-from adt_gym.samples import Samples, Standardiser
+from adt_gym.samples.samples import Samples, Standardiser
 
 
 def a_frame(**columns: Any) -> pd.DataFrame:

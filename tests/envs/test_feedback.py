@@ -22,7 +22,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 from vectors import assert_equal_outputs, run, sync
 
 from adt_gym import InputError, ScoredSeries
-from adt_gym.feedback import Feedback
+from adt_gym.stream.feedback import feedback_of
 
 MakeSeries = Callable[..., ScoredSeries]
 
@@ -254,7 +254,7 @@ def test_every_id_has_its_spaces_in_both_envs(id: str) -> None:
     assert env.observation_space == vector.single_observation_space
     assert env.observation_space.shape == ((6,) if id == "ADT-v0" else (7,))
     assert type(vector.unwrapped).__name__ == "ThresholdingVectorEnv"
-    assert env.unwrapped.feedback == Feedback("none" if id == "ADT-Blind-v0" else "full")  # type: ignore[attr-defined]
+    assert env.unwrapped.feedback == feedback_of("none" if id == "ADT-Blind-v0" else "full")  # type: ignore[attr-defined]
 
 
 def test_the_levels_are_21_steps_from_0_to_1() -> None:

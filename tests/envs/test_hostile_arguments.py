@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from adt_gym.checks import InputError, shown
-from adt_gym.feedback import Feedback
-from adt_gym.mdp import ThresholdingMDP
+from adt_gym.envs.wrappers import ContextObservation, OutcomeRewards
+from adt_gym.mdp.mdp import ThresholdingMDP
 from adt_gym.series import ScoredSeries
-from adt_gym.wrappers import ContextObservation, OutcomeRewards
+from adt_gym.stream.feedback import feedback_of
 
 MakeSeries = Callable[..., ScoredSeries]
 
@@ -68,7 +68,7 @@ def test_k_of_the_mdp_is_named(make_series: MakeSeries, bad: Any) -> None:
 
 @pytest.mark.parametrize("bad", COUNTS, ids=repr)
 def test_the_delay_of_feedback_is_named(bad: Any) -> None:
-    assert_named("feedback_delay", lambda: Feedback(delay=bad))
+    assert_named("feedback_delay", lambda: feedback_of(delay=bad))
 
 
 @pytest.mark.parametrize("name", ["ADT-v0", "ADT-Samples-v0"])

@@ -16,9 +16,10 @@ from naive import NaiveMDP
 from numpy.typing import NDArray
 from vectors import Outputs, assert_equal_outputs, run, sync
 
-from adt_gym import InputError, ScoredSeries, mdp
+from adt_gym import InputError, ScoredSeries
 from adt_gym.envs import vector
 from adt_gym.envs.memory import CountedEpisodes, TabulatedEpisodes
+from adt_gym.mdp import mdp
 
 MakeSeries = Callable[..., ScoredSeries]
 

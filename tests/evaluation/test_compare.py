@@ -6,8 +6,8 @@ import pytest
 from sklearn.metrics import precision_recall_curve, precision_recall_fscore_support
 
 from adt_gym import InputError, ScoredSeries, Series, thresholds
-from adt_gym.evaluation.bootstrap import f1_interval
 from adt_gym.evaluation.compare import COLUMNS, Row, compare, evaluate, write_table
+from adt_gym.metrics.bootstrap import f1_interval
 
 METHODS = ("static", "static (test labels)", "persistence(1)", "persistence(3)", "always", "never")
 

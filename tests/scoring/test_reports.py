@@ -5,7 +5,7 @@ import pytest
 import sklearn.metrics as reference
 
 from adt_gym.evaluation.scorers import evaluate_baselines, evaluate_scorer, shares_found, static_threshold
-from adt_gym.scoring.curves import training_curves
+from adt_gym.report.curves import training_curves
 from adt_gym.scoring.training import Epoch
 from adt_gym.series import InputError, ScoredSeries
 

@@ -1,6 +1,6 @@
 import pytest
 
-from adt_gym.scripts.progress import console
+from adt_gym.report.progress import console
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from adt_gym import InputError, ScoredSeries
 from adt_gym.envs.sources import resolve
 from adt_gym.envs.vector import ThresholdingVectorEnv
-from adt_gym.evaluation.timing import PACKAGES
+from adt_gym.experiments.timing import PACKAGES
 from adt_gym.scripts import benchmark as module
 from adt_gym.scripts import learning_curves
 from adt_gym.scripts.learning_curves import LearnSettings

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from adt_gym import data
 from adt_gym.data.catalogue import DATA_SETS
-from adt_gym.samples import GENERATORS
+from adt_gym.samples.samples import GENERATORS
 from adt_gym.scripts.datasets import datasets
 
 app = typer.Typer()

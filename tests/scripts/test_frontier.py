@@ -18,9 +18,8 @@ from typer.testing import CliRunner, Result
 from adt_gym import ScoredSeries
 from adt_gym.agents.belief import Evidence
 from adt_gym.evaluation.frontier import METHODS, PERSISTENCE, FrontierRow, read_rows
-from adt_gym.feedback import Feedback, told_labels
 from adt_gym.files import visible
-from adt_gym.plan import View
+from adt_gym.mdp.plan import View
 from adt_gym.scripts import frontier as module
 from adt_gym.scripts import frontier_methods as methods
 from adt_gym.scripts.frontier import frontier
@@ -29,7 +28,8 @@ from adt_gym.scripts.frontier_series import WINDOW, read_servers
 from adt_gym.scripts.report import report
 from adt_gym.scripts.words import SeveralWords
 from adt_gym.series import InputError
-from adt_gym.thresholds import make, policy
+from adt_gym.stream.feedback import Feedback, feedback_of, told_labels
+from adt_gym.thresholds import Method, make, policy
 
 app = typer.Typer()
 app.command(cls=SeveralWords)(frontier)
@@ -64,7 +64,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-class Quick:
+class Quick(Method):
     """Stands for a learner where only the rows matter: the static threshold."""
 
     def __init__(self, name: str, feedback: Feedback, *_: object):
@@ -372,7 +372,7 @@ def test_the_best_pythresh_method_is_chosen_by_the_mean_f1_on_the_training_serie
 def test_what_cannot_be_fitted_costs_its_row_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(methods, "with_labels", lambda *_: [])
     flat = [ScoredSeries(np.full(200, 0.5), np.arange(200) < 9, name) for name in ("a", "b")]
-    rows = {row.method: row for row in measure_all(flat, scored(0), [Feedback("none")], 0, 1, pythresh=FAST)}
+    rows = {row.method: row for row in measure_all(flat, scored(0), [feedback_of("none")], 0, 1, pythresh=FAST)}
     assert np.isnan(rows["dspot"].f1)
     assert "dspot" in rows["dspot"].detail
     assert rows["always"].f1 > 0
@@ -385,7 +385,7 @@ def test_the_papers_agent_is_told_the_same_wrong_labels_as_all(monkeypatch: pyte
         told.append(view.labels)
         return np.zeros(len(scored(0)) - 2, dtype=np.int64)
 
-    feedback, seed = Feedback("full", 4, 0.2), 3
+    feedback, seed = feedback_of("full", 4, 0.2), 3
     agent = PaperAgent(feedback, seed, episodes=1).fit([scored(1), scored(2)])
     monkeypatch.setattr(policy, "roll_out", spy)
     agent.detect(scored(0))
@@ -416,7 +416,7 @@ def limit(decisions: NDArray[np.bool_], labels: NDArray[np.bool_]) -> float:
 @pytest.mark.parametrize("seed", range(3))
 def test_on_scores_of_noise_without_labels_no_method_beats_flagging_everything(seed: int) -> None:
     train = [scored(10 * seed + i, informative=False) for i in range(1, 4)]
-    test, never = scored(10 * seed, informative=False), Feedback("none")
+    test, never = scored(10 * seed, informative=False), feedback_of("none")
     evidence = Evidence(seed).fit(train)
     every = dict([*without_labels(FAST), *with_labels(never, seed, 20, evidence)])
     assert set(every) == set(METHODS) - {PERSISTENCE}

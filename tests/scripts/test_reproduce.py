@@ -12,12 +12,12 @@ import typer
 from typer.testing import CliRunner, Result
 
 from adt_gym.envs.sources import resolve
-from adt_gym.evaluation.bootstrap import bootstrap_interval, f1_interval
-from adt_gym.evaluation.composite import composite_f1
-from adt_gym.evaluation.metrics import precision_recall_f1
-from adt_gym.evaluation.robustness import subset_scores, wilcoxon_p
 from adt_gym.files import visible
 from adt_gym.folders import own_folder
+from adt_gym.metrics.bootstrap import bootstrap_interval, f1_interval
+from adt_gym.metrics.composite import composite_f1
+from adt_gym.metrics.robustness import subset_scores, wilcoxon_p
+from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.scripts import paper, paper_agents, paper_scores, reproduce
 from adt_gym.scripts.__main__ import Commands
 from adt_gym.scripts.paper import Reported, Setting

@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.data import load
 from adt_gym.data.kubernetes import kubernetes
-from adt_gym.evaluation.composite import composite_f1
-from adt_gym.evaluation.events import false_alarms_per_day
+from adt_gym.metrics.composite import composite_f1
+from adt_gym.metrics.events import false_alarms_per_day
 from adt_gym.scored_files import load_scored
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts.__main__ import app

@@ -27,13 +27,13 @@ from typer.testing import CliRunner, Result
 from adt_gym import ScoredSeries, thresholds
 from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
 from adt_gym.envs import sources
-from adt_gym.evaluation.grid import digest, parse_grid, points, summarise
+from adt_gym.experiments.grid import digest, parse_grid, points, summarise
+from adt_gym.experiments.workers import MOST_DEATHS, finish, processes
 from adt_gym.files import visible
 from adt_gym.folders import own_folder
 from adt_gym.scored_files import load_scored
 from adt_gym.scripts import sweep as module
 from adt_gym.scripts.sweep import KINDS, Cell, Outcome, run_cell, sweep
-from adt_gym.scripts.workers import MOST_DEATHS, finish, processes
 from adt_gym.series import InputError
 
 app = typer.Typer()
@@ -380,7 +380,7 @@ def test_a_killed_ray_worker_loses_its_cell_only(tmp_path: Path, monkeypatch: py
 def test_a_ray_that_we_start_is_reached_from_this_machine_alone(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
     program = """
-from adt_gym.scripts.workers import ray_tasks
+from adt_gym.experiments.workers import ray_tasks
 with ray_tasks(lambda task: task, 1):
     import ray
     print([node["NodeManagerAddress"] for node in ray.nodes()])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adt_gym.series import Detection, ScoredSeries
-from adt_gym.thresholds import Thresholder, make, names
+from adt_gym.thresholds import Method, make, names
 
 WINDOWS = 60
 METHODS = [*names(), "pythresh:IQR", "pythresh:OCSVM"]
@@ -22,11 +22,11 @@ def stream(windows: int, seed: int) -> ScoredSeries:
 
 
 @cache
-def fitted(name: str) -> Thresholder:
+def fitted(name: str) -> Method:
     return make(name).fit([stream(400, 1)])
 
 
-def futures_that_matter(thresholder: Thresholder, t: int, seed: int, from_score: int) -> int:
+def futures_that_matter(thresholder: Method, t: int, seed: int, from_score: int) -> int:
     """Count the thresholds up to t that change when labels from t on and scores from ``from_score`` on do."""
     series, other = stream(WINDOWS, seed), stream(WINDOWS, seed + 1)
     index = np.arange(WINDOWS)

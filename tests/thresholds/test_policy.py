@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from adt_gym import InputError, ScoredSeries
-from adt_gym.thresholds import Policy, Thresholder, make
+from adt_gym.thresholds import Method, Policy, make
 
 MakeSeries = Callable[..., ScoredSeries]
 Choose = Callable[[NDArray[np.float32]], NDArray[np.integer]]
@@ -182,7 +182,7 @@ def test_a_recurrent_policy_keeps_its_state(make_series: MakeSeries) -> None:
 
 def test_a_policy_is_a_thresholder_that_sees_labels(make_series: MakeSeries) -> None:
     policy = Policy(LastLabel(), name="mine", k=1)
-    assert isinstance(policy, Thresholder)
+    assert isinstance(policy, Method)
     assert policy.fit([]) is policy
     assert (policy.name, policy.sees_labels) == ("mine", True)
     detection = policy.detect(make_series())

@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score, precision_recall_curve
 
 from adt_gym import Detection, InputError, ScoredSeries
 from adt_gym.evaluation import precision_recall_f1
-from adt_gym.thresholds import Thresholder, make, names
+from adt_gym.thresholds import Method, make, names
 from adt_gym.thresholds.static import best_f1_threshold
 
 RULES: list[tuple[str, dict[str, Any]]] = [
@@ -129,7 +129,7 @@ def test_every_rule_is_a_thresholder(name: str, options: dict[str, Any]) -> None
     random = np.random.default_rng(0)
     series = ScoredSeries(random.random(30), random.random(30) < 0.3, "name")
     rule = make(name, **options)
-    assert isinstance(rule, Thresholder)
+    assert isinstance(rule, Method)
     assert rule.fit([series]) is rule
     detection = rule.detect(series)
     assert isinstance(detection, Detection)
@@ -183,7 +183,7 @@ def test_names_say_what_a_table_must_say() -> None:
         ("static", {"alpha": 1}, "'static'.*alpha"),
         ("persistence", {"delay": 0}, "at least 1, got 0"),
         ("persistence", {"delay": 1.5}, "whole number.*1.5"),
-        ("persistence", {"feedback": "none"}, "copies labels.*'none'"),
+        ("persistence", {"feedback": "some"}, "unknown feedback 'some'"),
         ("persistence", {"noise": 1.2}, "label_noise.*1.2"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Experiments: many runs of the same thing, kept as they finish and gone on with where they stopped."""

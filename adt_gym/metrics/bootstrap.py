@@ -1,0 +1,112 @@
+"""Bootstrap intervals over series and seeds."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from adt_gym.metrics.flags import of_detection
+from adt_gym.metrics.windows import confusion_counts, of_counts
+from adt_gym.series import Detection, InputError
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A measured value and its confidence interval; NaN at both ends where there was nothing to resample."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def bootstrap_interval(
+    values: ArrayLike,
+    statistic: Callable[[NDArray[Any]], float] = np.mean,
+    *,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """Return the statistic of all values with its percentile bootstrap interval.
+
+    Series and seeds are drawn anew with replacement, each on its own, and all cells of the drawn rows and columns are
+    taken: the values of one series are not independent of each other, nor those of one seed (A. Owen, "The Pigeonhole
+    Bootstrap", Annals of Applied Statistics 1(2), 2007). An axis of length 1 is not resampled.
+
+    Args:
+        values: Shape ``(series, seeds)``, or ``(series, seeds, ...)`` for several numbers per cell, as counts are.
+        statistic: From an array of such a shape to a number.
+        confidence: Inside (0, 1).
+        resamples: How many.
+        seed: Of the resampling.
+
+    Raises:
+        InputError: If there are no values, or not two axes of them, or one is not finite; if the confidence is out of
+            range or there is no resample.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim < 2 or 0 in values.shape:
+        raise InputError(f"bootstrap: values must have shape (series, seeds, ...), none of them 0, got {values.shape}")
+    if not np.isfinite(values).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+        raise InputError(f"bootstrap: values{list(place)} is {values[place]}; leave out what was not measured")
+    if not 0 < confidence < 1 or resamples < 1:
+        raise InputError(f"bootstrap: needs 0 < confidence < 1 and resamples >= 1, got {confidence} and {resamples}")
+    estimate = float(statistic(values))
+    axes = [axis for axis in (0, 1) if values.shape[axis] > 1]
+    if not axes:
+        return Interval(estimate, float("nan"), float("nan"))
+
+    def of_drawn(*drawn: NDArray[np.int_]) -> float:
+        cells = values
+        for axis, places in zip(axes, drawn, strict=True):
+            cells = cells.take(places, axis=axis)
+        return float(statistic(cells))
+
+    from scipy.stats import bootstrap
+
+    low, high = bootstrap(
+        [np.arange(values.shape[axis]) for axis in axes],
+        of_drawn,
+        n_resamples=resamples,
+        confidence_level=confidence,
+        method="percentile",
+        vectorized=False,
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Interval(estimate, float(low), float(high))
+
+
+def f1_interval(runs: Sequence[Sequence[Detection]]) -> Interval:
+    """Return the F1 over the windows of all series, the mean over runs, with its 95% interval over series and runs.
+
+    Args:
+        runs: One per seed, or a single one; each holds one detection per series, of the same series in the same order.
+            Detections of one name are parts of one series, which is drawn as a whole.
+
+    Raises:
+        InputError: If there are no runs, no detections in them, or runs of different series; if a decision or label is
+            neither 0 nor 1.
+    """
+    if not runs or not runs[0]:
+        raise InputError("no detections to measure")
+    for run in runs[1:]:
+        if [one.name for one in run] != [one.name for one in runs[0]]:
+            raise InputError("bootstrap: every run must hold detections of the same series in the same order")
+    return bootstrap_interval(np.stack([_counts_by_series(run) for run in runs], axis=1), _mean_f1)
+
+
+def _counts_by_series(run: Sequence[Detection]) -> NDArray[np.int_]:
+    """Return TP, FP and FN of each series, shape ``(series, 3)``."""
+    names = list(dict.fromkeys(one.name for one in run))
+    counts = np.zeros((len(names), 3), dtype=np.int_)
+    for one in run:
+        counts[names.index(one.name)] += confusion_counts(*of_detection(one))
+    return counts
+
+
+def _mean_f1(counts: NDArray[Any]) -> float:
+    """Return the mean over runs of the F1 of counts of shape ``(series, runs, 3)``, summed over series."""
+    return float(np.mean([of_counts(*of_run)[2] for of_run in counts.sum(axis=0)]))

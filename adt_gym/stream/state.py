@@ -1,0 +1,64 @@
+"""What changes in an object while a stream runs, as values that JSON can hold, and back, bit for bit.
+
+A class lists the names of such attributes in ``state``. They hold numbers, words, None, lists and tuples of such,
+deques, dictionaries with whole numbers or words as keys, arrays, or objects that have a ``state`` themselves.
+"""
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from adt_gym.checks import InputError
+
+
+def state_of(thing: Any) -> dict[str, Any]:
+    """Return the state of an object."""
+    return {name: _kept(getattr(thing, name)) for name in thing.state}
+
+
+def restore(thing: Any, state: Any) -> None:
+    """Give an object, made as the one that `state_of` was asked about, that one's state.
+
+    Raises:
+        InputError: If it is the state of something else.
+    """
+    if not isinstance(state, dict) or set(state) != set(thing.state):
+        raise InputError(f"this is not the state of a {type(thing).__name__}")
+    for name in thing.state:
+        setattr(thing, name, _back(state[name], getattr(thing, name)))
+
+
+def _kept(value: Any) -> Any:
+    if hasattr(type(value), "state"):
+        return state_of(value)
+    if isinstance(value, np.ndarray):
+        return {"dtype": value.dtype.str, "shape": list(value.shape), "values": value.ravel().tolist()}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return [[_kept(key), _kept(one)] for key, one in value.items()]
+    if isinstance(value, list | tuple | deque):
+        return [_kept(one) for one in value]
+    return value
+
+
+def _back(kept: Any, now: Any) -> Any:
+    """Return what was kept as the kind of thing that stands in its place now."""
+    if hasattr(type(now), "state"):
+        restore(now, kept)
+        return now
+    if isinstance(kept, dict):
+        return np.array(kept["values"], dtype=np.dtype(kept["dtype"])).reshape(kept["shape"])
+    if isinstance(now, deque):
+        return deque(map(_inner, kept), now.maxlen)
+    if isinstance(now, dict):
+        return {key: _inner(one) for key, one in kept}
+    if isinstance(now, tuple):
+        return tuple(map(_inner, kept))
+    return kept
+
+
+def _inner(value: Any) -> Any:
+    """Tuples inside of deques and dictionaries come back as lists of tuples, as `Waiting` keeps them."""
+    return [tuple(one) if isinstance(one, list) else one for one in value] if isinstance(value, list) else value
