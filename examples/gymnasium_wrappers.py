@@ -18,6 +18,7 @@ from stable_baselines3 import PPO
 import adt_gym  # noqa: F401  registers the environments
 from adt_gym import Detection, ScoredSeries
 from adt_gym.evaluation.compare import Row
+from adt_gym.thresholds import Method
 
 SEED = 0
 STACK = 4
@@ -33,7 +34,7 @@ def observe(env: gym.Env, normalizer: NormalizeObservation | None = None) -> tup
     return FlattenObservation(FrameStackObservation(normalized, STACK)), normalized
 
 
-class WrappedPolicy:
+class WrappedPolicy(Method):
     """A policy that acts on wrapped observations, as a thresholder: it plays every series once."""
 
     name, sees_labels = "ppo, 4 normalised frames", True
