@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from adt_gym.agents.hyperparameters import check, settings_from
+from adt_gym.agents.hyperparameters import check
 from adt_gym.agents.small_network import Backpropagation
 from adt_gym.agents.storage import q_network, read_checkpoint, reading_policy, write_checkpoint, write_policy
-from adt_gym.checks import MAX_SEED, InputError, whole
+from adt_gym.checks import MAX_SEED, InputError, made_of, whole
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.mdp.plan import MAX_STATES_PER_DECISION, outputs, roll_out, states_per_decision
 
@@ -128,7 +128,7 @@ class ReferenceDQN:
     """
 
     def __init__(self, env: gym.Env[Any, Any] | None, seed: int = 0, **hyperparameters: Any):
-        self.settings = settings_from(Hyperparameters, hyperparameters)
+        self.settings = made_of(Hyperparameters, hyperparameters, "hyper-parameter")
         self.env, self.seed = env, whole("seed", seed, 0, MAX_SEED)
         self.episodes, self.steps = 0, 0
         if env is not None:
@@ -201,7 +201,7 @@ class ReferenceDQN:
             self.settings.plan
             and type(env) is ThresholdingEnv  # a wrapper or a subclass may change what an agent sees or earns
             and env.hold == 1
-            and not env.costs
+            and not env.settings.charged
             and states_per_decision(env.mdp, env.feedback) <= MAX_STATES_PER_DECISION
         )
 

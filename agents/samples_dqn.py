@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from adt_gym.agents.hyperparameters import check, settings_from
+from adt_gym.agents.hyperparameters import check
 from adt_gym.agents.reference_dqn import EpisodeReport, ReplayMemory
 from adt_gym.agents.storage import q_network, read_checkpoint, reading_policy, write_checkpoint, write_policy
-from adt_gym.checks import MAX_SEED, InputError, whole
+from adt_gym.checks import MAX_SEED, InputError, made_of, whole
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class SamplesDQN:
     """
 
     def __init__(self, env: gym.Env[Any, Any] | None, seed: int = 0, **hyperparameters: Any):
-        self.settings = settings_from(SamplesSettings, hyperparameters)
+        self.settings = made_of(SamplesSettings, hyperparameters, "hyper-parameter")
         self.env, self.seed, self.episodes, self.steps = env, whole("seed", seed, 0, MAX_SEED), 0, 0
         if env is not None:
             shape = env.observation_space.shape or ()

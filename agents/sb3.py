@@ -23,10 +23,10 @@ from stable_baselines3.common.type_aliases import MaybeCallback, RolloutReturn
 from stable_baselines3.dqn import dqn as sb3_dqn
 from torch import nn
 
-from adt_gym.agents.hyperparameters import settings_from, widths_of
+from adt_gym.agents.hyperparameters import widths_of
 from adt_gym.agents.reference_dqn import Hyperparameters
 from adt_gym.agents.vec_env import Env, as_vec_env
-from adt_gym.checks import MAX_SEED, InputError, flag, one_of, whole
+from adt_gym.checks import MAX_SEED, InputError, flag, made_of, one_of, whole
 
 NET_ARCH = Hyperparameters.net_arch
 
@@ -146,7 +146,7 @@ def make_dqn(env: Env, seed: int = 0, shared_exploration: bool = False, **hyperp
     Raises:
         InputError: If a hyper-parameter is unknown or out of range, or the environment's spaces do not fit.
     """
-    settings, seed = settings_from(Hyperparameters, hyperparameters), whole("seed", seed, 0, MAX_SEED)
+    settings, seed = made_of(Hyperparameters, hyperparameters, "hyper-parameter"), whole("seed", seed, 0, MAX_SEED)
     vec_env = as_vec_env(env)
     torch.set_num_threads(1)  # more threads than cores make these small networks many times slower
     model = HoldDQN(

@@ -9,12 +9,12 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from numpy.typing import NDArray
 
 from adt_gym.checks import one_of
-from adt_gym.envs.actions import THRESHOLDS, Thresholds, action_space_of, continuous_thresholds
+from adt_gym.envs.actions import action_space_of, continuous_thresholds
 from adt_gym.envs.costs import Ledger
 from adt_gym.envs.feedback import ToldEpisode
 from adt_gym.envs.memory import CountedEpisode, TabulatedEpisode
 from adt_gym.envs.rendering import WINDOWS, Frame, Screen, ansi
-from adt_gym.envs.settings import Settings
+from adt_gym.envs.settings import settings_of, takes_settings
 from adt_gym.envs.sources import Source, draw_episode, resolve
 from adt_gym.mdp.mdp import PASSIVE, mdp_of
 from adt_gym.mdp.plan import View
@@ -124,40 +124,17 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     metadata = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": 30}  # noqa: RUF012
 
-    def __init__(
-        self,
-        series: Source = None,
-        k: int = 2,
-        alpha: float = 0.9,
-        beta: float = 0.1,
-        hold: int = 1,
-        thresholds: Thresholds = THRESHOLDS,
-        feedback: str = "full",
-        feedback_delay: int = 1,
-        label_noise: float = 0.0,
-        observe_score: bool = False,
-        episode_windows: int | None = None,
-        render_mode: str | None = None,
-        *,
-        change_cost: float = 0.0,
-        early_bonus: float = 0.0,
-        early_windows: int = 10,
-        alarm_budget: int | None = None,
-        alarm_cost: float = 1.0,
-    ):
-        given = Settings(
-            k, alpha, beta, hold, thresholds, feedback, feedback_delay, label_noise, observe_score, episode_windows,
-            change_cost, early_bonus, early_windows, alarm_budget, alarm_cost,
-        )  # fmt: skip
+    @takes_settings
+    def __init__(self, series: Source = None, render_mode: str | None = None, **settings: Any):
+        self.settings = given = settings_of(settings)
         if render_mode is not None:
             one_of("render_mode", render_mode, self.metadata["render_modes"])
         self.mdp = mdp_of(resolve(series), given.k, given.alpha, given.beta)
-        self.hold, self.episode_windows, self.render_mode = given.hold, given.episode_windows, render_mode
-        self.feedback, self.observe_score = given.told, given.observe_score
-        self.levels, self.costs = given.levels, given.costs
+        self.render_mode, self.hold, self.feedback = render_mode, given.hold, given.told
+        self.levels, self.observe_score = given.levels, given.observe_score
         self.action_space = action_space_of(self.levels)
         self.observation_space = observation_space_of(self.observe_score)
-        self._ledger = Ledger(self.costs, self.mdp, 1) if self.costs else None
+        self._ledger = Ledger(given, self.mdp, 1) if given.charged else None
         self._threshold_of: dict[Any, float] = dict(enumerate(self.levels or ()))
         self._scores, self._labels = self.mdp.score_list, self.mdp.label_list
         truth = (TabulatedEpisode if self.mdp.table else CountedEpisode)(self.mdp)
@@ -171,7 +148,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         """Start an episode; see "Starting State" in the class docstring."""
         super().reset(seed=seed)
         mdp = self.mdp
-        episode = draw_episode(self.np_random, mdp.series, mdp.k, self.episode_windows, options)
+        episode = draw_episode(self.np_random, mdp.series, mdp.k, self.settings.episode_windows, options)
         self.episode = episode
         self._offset = int(mdp.offsets[episode.series])
         self._end = self._offset + int(mdp.lengths[episode.series])

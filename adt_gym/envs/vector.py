@@ -11,11 +11,11 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from adt_gym.envs.actions import THRESHOLDS, Thresholds, action_space_of, continuous_thresholds
+from adt_gym.envs.actions import action_space_of, continuous_thresholds
 from adt_gym.envs.costs import Ledger
 from adt_gym.envs.feedback import ToldEpisodes
 from adt_gym.envs.memory import OUTCOME_NAMES, Array, CountedEpisodes, Envs, TabulatedEpisodes
-from adt_gym.envs.settings import Settings, autoreset_of, many
+from adt_gym.envs.settings import autoreset_of, many, settings_of, takes_settings
 from adt_gym.envs.sources import Source, draw_episode, resolve
 from adt_gym.envs.thresholding import empty_info, observation_space_of
 from adt_gym.mdp.mdp import ThresholdingMDP, mdp_of
@@ -51,50 +51,33 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
 
     metadata = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
 
+    @takes_settings
     def __init__(
         self,
         num_envs: int = 1,
         series: Source = None,
-        k: int = 2,
-        alpha: float = 0.9,
-        beta: float = 0.1,
-        hold: int = 1,
-        thresholds: Thresholds = THRESHOLDS,
-        feedback: str = "full",
-        feedback_delay: int = 1,
-        label_noise: float = 0.0,
-        observe_score: bool = False,
-        episode_windows: int | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         render_mode: None = None,
-        *,
-        change_cost: float = 0.0,
-        early_bonus: float = 0.0,
-        early_windows: int = 10,
-        alarm_budget: int | None = None,
-        alarm_cost: float = 1.0,
+        **settings: Any,
     ):
-        given = Settings(
-            k, alpha, beta, hold, thresholds, feedback, feedback_delay, label_noise, observe_score, episode_windows,
-            change_cost, early_bonus, early_windows, alarm_budget, alarm_cost,
-        )  # fmt: skip
-        num_envs = many(num_envs, max(given.hold, given.k + given.told.delay))
+        self.settings = given = settings_of(settings)
+        num_envs = many(num_envs, max(given.hold, given.k + (given.told.delay or 1)))
         if render_mode is not None:
             raise InputError('the vector environment does not render; use gym.make("ADT-v0", render_mode=...)')
         self.autoreset_mode = autoreset_of(autoreset_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self.autoreset_mode}
         self.mdp = mdp_of(resolve(series), given.k, given.alpha, given.beta)
-        self.num_envs, self.hold, self.episode_windows = num_envs, given.hold, given.episode_windows
+        self.num_envs, self.hold = num_envs, given.hold
         self.feedback, self.observe_score = given.told, given.observe_score
-        levels, costs = given.levels, given.costs
+        levels = given.levels
         self.single_action_space = action_space_of(levels)
         self.single_observation_space = observation_space_of(self.observe_score)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self._levels = None if levels is None else np.array(levels, dtype=np.float32)
         self._offsets = self.mdp.offsets.tolist()
-        self._ledger = Ledger(costs, self.mdp, num_envs) if costs else None
-        plain = self.feedback.immediate and not costs
+        self._ledger = Ledger(given, self.mdp, num_envs) if given.charged else None
+        plain = self.feedback.immediate and not given.charged
         self._fused = _fused(self.mdp, num_envs) if plain and self.hold == 1 else None
         truth = self._fused or (TabulatedEpisodes if self.mdp.table else CountedEpisodes)(self.mdp, num_envs)
         self._memory = truth if self.feedback.immediate else ToldEpisodes(truth, self.mdp, self.feedback, num_envs)
@@ -184,7 +167,7 @@ class ThresholdingVectorEnv(VectorEnv[NDArray[np.float32], Array, Array]):
         for i in envs.tolist():
             random = self._randoms[i]
             assert random is not None
-            series, start, stop = draw_episode(random, self.mdp.series, k, self.episode_windows, options)
+            series, start, stop = draw_episode(random, self.mdp.series, k, self.settings.episode_windows, options)
             offset = self._offsets[series]
             self._series[i], self._offset[i] = series, offset
             self._position[i], self._stop[i] = offset + start + k, offset + stop

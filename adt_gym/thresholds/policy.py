@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.checks import InputError, flag, shown, whole
-from adt_gym.envs.settings import Settings
+from adt_gym.envs.settings import settings_of
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.mdp.mdp import PASSIVE, ThresholdingMDP
 from adt_gym.mdp.plan import MAX_STATES_PER_DECISION, View, roll_out, states_per_decision
@@ -49,10 +49,7 @@ class Policy(Method):
         self.memoryless = flag("memoryless", memoryless)
         self.env_kwargs = {**env_kwargs, "episode_windows": None}
         self.env_kwargs.pop("render_mode", None)
-        try:
-            self.settings = Settings(**self.env_kwargs)
-        except TypeError as error:
-            raise InputError(f"a policy takes the arguments of ADT-v0, but for series: {error}") from error
+        self.settings = settings_of(self.env_kwargs)
 
     @property
     def sees_labels(self) -> bool:  # type: ignore[override]
