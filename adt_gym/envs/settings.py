@@ -1,13 +1,11 @@
-"""The arguments of the environments, checked in one place: of ADT-v0, and of what runs many episodes side by side."""
+"""The arguments of ADT-v0, written down and checked in one place."""
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from gymnasium.vector import AutoresetMode
-
-from adt_gym.checks import InputError, flag, made_of, shown, whole
+from adt_gym.checks import InputError, flag, made_of, whole
 from adt_gym.envs.actions import THRESHOLDS, Thresholds, levels_of
 from adt_gym.envs.costs import Costs
 from adt_gym.mdp.mdp import weights_of
@@ -15,9 +13,6 @@ from adt_gym.stream.feedback import Feedback, feedback_of
 
 MAX_HOLD = 10**5
 """An info has an entry for each of the windows that a step judges."""
-
-MAX_ENVS, MAX_CELLS = 10**6, 10**8
-"""How many episodes may run side by side, and how many entries an array over episodes and windows may have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,25 +81,3 @@ def takes_settings(init: Init) -> Init:
     ]
     init.__signature__ = own.replace(parameters=[*named, *ours])  # type: ignore[attr-defined]
     return init
-
-
-def many(num_envs: Any, windows: int = 1) -> int:
-    """Return how many episodes run side by side, each with that many windows in memory.
-
-    Raises:
-        InputError: If it is no whole number above 0, or too large.
-    """
-    return whole("num_envs", num_envs, most=min(MAX_ENVS, max(MAX_CELLS // windows, 1)))
-
-
-def autoreset_of(mode: Any) -> AutoresetMode:
-    """Return what ``mode``, Gymnasium's or its value, stands for.
-
-    Raises:
-        InputError: If there is no such mode.
-    """
-    try:
-        return AutoresetMode(mode)
-    except ValueError:
-        known = ", ".join(one.value for one in AutoresetMode)
-        raise InputError(f"unknown autoreset_mode {shown(mode)}; known: {known}") from None

@@ -18,7 +18,7 @@ from adt_gym.envs.settings import settings_of, takes_settings
 from adt_gym.envs.sources import Source, draw_episode, resolve
 from adt_gym.mdp.mdp import PASSIVE, mdp_of
 from adt_gym.mdp.plan import View
-from adt_gym.stream.feedback import OUTCOME_OF
+from adt_gym.stream.feedback import OUTCOME_OF, flips
 
 _FIRST = np.array([0])
 
@@ -100,7 +100,8 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
     - `alpha` (0.9), `beta` (0.1): the weights of the reward; they add up to 1.
     - `hold` (1): for how many windows a step keeps its threshold (l).
     - `thresholds` ((0, 1)): the levels in [0, 1] that actions set, or "continuous".
-    - `feedback` ("full"): whose labels are told: those of all windows, of flagged ones ("alerts") or of none ("none").
+    - `feedback` ("full"): whose labels are told: those of all windows, of flagged ones ("alerts") or of none ("none");
+      or a rule of your own, an `adt_gym.stream.feedback.Feedback`, with its own delay and noise.
     - `feedback_delay` (1): d, how many windows after its own a label is told.
     - `label_noise` (0): with what probability the label that is told is the wrong one. It is drawn once per window,
       when the window is judged; rewards and infos keep the truth.
@@ -215,8 +216,8 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         labels = None
         if self.feedback.noise:
             start, stop = self.span
-            flips = self.np_random.random(stop - start) < self.feedback.noise
-            labels = np.concatenate((np.array(self.seen) == 1, self.mdp.labels[start:stop] ^ flips))
+            flipped = flips(self.np_random, self.feedback.noise, stop - start)
+            labels = np.concatenate((np.array(self.seen) == 1, self.mdp.labels[start:stop] ^ flipped))
         return View(self.feedback, self.observe_score, labels)
 
     def render(self) -> Any:

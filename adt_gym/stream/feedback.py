@@ -1,6 +1,7 @@
 """Feedback: which labels become known of the windows that were judged, and when."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -58,7 +59,8 @@ class Feedback(ABC):
 
     def schedule(self, windows: int) -> "Schedule | None":
         """Return the rule in arrays over that many windows, None where it does not come as a `Schedule`."""
-        return _schedule(self, windows)
+        cached = _schedule if isinstance(self, Hashable) else _schedule.__wrapped__  # a dataclass may be neither
+        return cached(self, windows)
 
 
 @dataclass(frozen=True)
@@ -253,8 +255,11 @@ class Waiting:
         return self._due.pop(t, ())
 
 
-def flips(random: np.random.Generator, noise: float, windows: int) -> NDArray[np.bool_]:
-    """Return shape ``(windows,)``: which labels are told wrongly; the one place where that is drawn, one a window."""
+def flips(random: np.random.Generator, noise: float, windows: int | None = None) -> Any:
+    """Return shape ``(windows,)``: which labels are told wrongly; the one place where that is drawn, one a window.
+
+    Without ``windows`` it is drawn for one, and the answer is a single bool.
+    """
     return random.random(windows) < noise
 
 

@@ -111,7 +111,8 @@ def native(name: str, **arguments: Any) -> object:
 
 @pytest.mark.parametrize("arguments", [{"hold": 10**5}, {"feedback_delay": 10**6}, {"feedback": "none", "hold": 10**5}])
 def test_what_would_not_fit_into_memory_is_refused(make_series: MakeSeries, arguments: dict[str, Any]) -> None:
-    assert_named("num_envs", lambda: gym.make_vec("ADT-v0", 10**4, series=make_series(), **arguments))
+    series = make_series(10**4 + 1)
+    assert_named("num_envs", lambda: gym.make_vec("ADT-v0", 10**4, series=series, **arguments))
 
 
 def test_numpys_numbers_are_as_good_as_pythons(make_series: MakeSeries) -> None:
