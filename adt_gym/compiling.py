@@ -21,9 +21,9 @@ def compiled(function: Function) -> Function:
         except ImportError:
             return function
         try:
-            return njit(cache=True)(function)  # type: ignore[no-any-return]
+            return njit(cache=True)(function)
         except RuntimeError:
-            return njit(function)  # type: ignore[no-any-return]
+            return njit(function)
 
     @wraps(function)
     def call(*arguments: Any) -> Any:
