@@ -15,10 +15,7 @@ from adt_gym.checks import InputError, shown
 from adt_gym.envs.memory import Array, Envs, Memories, Memory
 from adt_gym.envs.native import many
 from adt_gym.mdp.mdp import ThresholdingMDP
-from adt_gym.stream.feedback import OUTCOME_OF, OUTCOMES, Feedback, Waiting, flips
-
-OUTCOME_NUMBERS = [[OUTCOMES.index(outcome) for outcome in row] for row in OUTCOME_OF]
-"""``[label][decision]``: the outcome's place in ``OUTCOMES``."""
+from adt_gym.stream.feedback import OUTCOME_NUMBERS, OUTCOMES, Feedback, Waiting, flips
 
 UNTOLD = len(OUTCOMES)
 """Stands for the outcome of a window whose label is never told: the column after those of the four outcomes."""

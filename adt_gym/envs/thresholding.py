@@ -5,11 +5,11 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from gymnasium.error import InvalidAction, ResetNeeded
+from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from adt_gym.checks import one_of
-from adt_gym.envs.actions import action_space_of, continuous_thresholds
+from adt_gym.envs.actions import action_space_of, threshold_of
 from adt_gym.envs.costs import Ledger
 from adt_gym.envs.feedback import ToldEpisode
 from adt_gym.envs.memory import CountedEpisode, TabulatedEpisode
@@ -172,7 +172,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         # The space's own check takes as long as the rest of the step, so ask it only about unusual types.
         threshold = self._threshold_of.get(action) if type(action) in (np.int64, int) else None
         if threshold is None:
-            threshold = self._read(action)
+            threshold = threshold_of(action, self.levels, self.action_space)
         if self._position >= self._stop:
             raise ResetNeeded("the episode is over or was never begun: call reset() before step()")
         earned, info = self._judge(threshold) if self.hold == 1 else self._judge_held(threshold)
@@ -239,13 +239,6 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         if self._screen is not None:
             self._screen.close()
             self._screen = None
-
-    def _read(self, action: Any) -> float:
-        if self.levels is None:
-            return float(continuous_thresholds(action, self.action_space)[0])
-        if not self.action_space.contains(action):
-            raise InvalidAction(f"action {action!r} is outside {self.action_space}")
-        return self.levels[int(action)]
 
     def _with_score(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         scored = np.empty(7, dtype=np.float32)

@@ -18,6 +18,9 @@ OUTCOMES = ("TP", "TN", "FP", "FN")
 OUTCOME_OF = (("TN", "FP"), ("FN", "TP"))
 """``OUTCOME_OF[label][decision]`` names the outcome."""
 
+OUTCOME_NUMBERS = [[OUTCOMES.index(outcome) for outcome in row] for row in OUTCOME_OF]
+"""``[label][decision]``: the outcome's place in ``OUTCOMES``."""
+
 MAX_DELAY = 10**6
 """Windows that a label may be late."""
 
