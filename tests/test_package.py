@@ -22,6 +22,7 @@ LAYERS = (
         "folders",
         "spreadsheet",
         "registry",
+        "threads",
     },
     {"stream", "metrics"},
     {"mdp"},
