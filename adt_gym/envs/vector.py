@@ -66,6 +66,7 @@ class ThresholdingVectorEnv(NativeVectorEnv):
         plain = self.feedback.immediate and not given.charged
         self._fused = _fused(self.mdp, num_envs) if plain and self.hold == 1 else None
         truth = self._fused or (TabulatedEpisodes if self.mdp.table else CountedEpisodes)(self.mdp, num_envs)
+        self._truth = truth
         self._memory = truth if self.feedback.immediate else ToldEpisodes(truth, self.mdp, self.feedback, num_envs)
         self._series, self._offset, self._position, self._stop, self._end = np.zeros((5, num_envs), dtype=np.int64)
 
@@ -104,7 +105,8 @@ class ThresholdingVectorEnv(NativeVectorEnv):
             return self._judge_held(read)
         # Stepping all is faster than picking: an episode that waits for its restart judges its last window again.
         if self._fused:
-            return self._fused.judge(self._offset, self._position, read, self._done)
+            rewards, judged = self._fused.judge(self._offset, self._position, read, self._done)
+            return self._earned(ALL, rewards), judged
         if np.count_nonzero(self._done):
             if self.feedback.noise:  # what waits must draw nothing
                 return self._judge_running(read)
@@ -114,7 +116,7 @@ class ThresholdingVectorEnv(NativeVectorEnv):
     def _judge_running(self, levels: Array) -> tuple[Array, dict[str, Array]]:
         running = np.flatnonzero(~self._done)
         some_rewards, some_judged = self._judge_once(running, levels[running])
-        rewards = np.zeros(self.num_envs)
+        rewards = self._nothing()
         judged = {key: np.zeros(self.num_envs, values.dtype) for key, values in some_judged.items()}
         rewards[running] = some_rewards
         for key, values in some_judged.items():
@@ -122,7 +124,7 @@ class ThresholdingVectorEnv(NativeVectorEnv):
         return rewards, judged
 
     def _judge_held(self, levels: Array) -> tuple[Array, dict[str, Array]]:
-        all_rewards, info = np.zeros(self.num_envs), empty_info(self.num_envs, self.hold)
+        all_rewards, info = self._nothing(), empty_info(self.num_envs, self.hold)
         for i in range(self.hold):
             running = np.flatnonzero(self._position < self._stop)
             rewards, judged = self._judge_once(running, levels[running])
@@ -148,7 +150,15 @@ class ThresholdingVectorEnv(NativeVectorEnv):
         if self._ledger:
             rewards = rewards + self._ledger.charge(envs, position, threshold, decision)
         self._position[envs] = after
-        return rewards, judged
+        return self._earned(envs, rewards), judged
+
+    def _earned(self, envs: Envs, rewards: Array) -> Array:
+        """Return the rewards of some environments for the window just judged, given ADT-v0's."""
+        return rewards
+
+    def _nothing(self) -> Array:
+        """Return rewards of 0 for all environments."""
+        return np.zeros(self.num_envs)
 
 
 _ONE = np.array(1)
