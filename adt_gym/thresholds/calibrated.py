@@ -40,7 +40,7 @@ class Calibrated(Method):
             yield np.asarray(past, dtype=np.float64)
         if not hasattr(self, "training_scores"):
             raise InputError(
-                f"{self.name}: the scores before the first window are not enough, and fit() gave no others"
+                f"{self.name}: no past that suffices: call fit() first, or give more scores of before the first window"
             )
         yield (self.training_scores.astype(np.float64) if scaling is None else scaling.inverse(self.training_scores))
 

@@ -53,7 +53,7 @@ def test_without_a_past_the_training_series_stand_in_on_the_scale_of_the_judged_
 
 @pytest.mark.parametrize("name", METHODS)
 def test_without_any_past_the_remedy_is_named(name: str) -> None:
-    with pytest.raises(InputError, match=r"fit\(\) before detect\(\) of series 's'"):
+    with pytest.raises(InputError, match=r"^series 's': .*: no past that suffices: call fit\(\) first"):
         make(name).detect(ScoredSeries([0.1, 0.2], [0, 1], "s"))
     with pytest.raises(InputError, match="no training series"):
         make(name).fit([])
