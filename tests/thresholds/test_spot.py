@@ -53,12 +53,6 @@ def test_normal_scores_are_flagged_with_about_the_risk() -> None:
     assert SPOT(q=1e-3).fit([train]).detect(test).decisions.mean() == pytest.approx(1e-3, abs=5e-4)
 
 
-def test_every_detection_starts_from_the_state_after_training() -> None:
-    thresholder = SPOT().fit([stream("light", 1000, 1)])
-    first, _, again = (thresholder.detect(stream("light", 400, seed)) for seed in (2, 3, 2))
-    np.testing.assert_array_equal(first.thresholds, again.thresholds)
-
-
 def test_thresholds_beyond_the_scale_are_clipped() -> None:
     heavy = ScoredSeries(np.clip(0.1 * np.random.default_rng(0).pareto(1, 500), 0, 1), np.zeros(500))
     detection = SPOT(q=1e-6).fit([heavy]).detect(heavy)
