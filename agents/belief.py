@@ -103,7 +103,7 @@ class Evidence:
     def _learn(self, chosen: Sequence[int]) -> Any:
         from sklearn.ensemble import ExtraTreesRegressor
 
-        labels = [self.train[i].labels for i in chosen]
+        labels = [self.train[i].truth for i in chosen]
         # Each series weighs the same, and so do the anomalies of each: else the one with the longest decides.
         weights = [
             np.where(y, ANOMALOUS / max(y.mean(), 1 / len(y)), (1 - ANOMALOUS) / max((~y).mean(), 1 / len(y)))
@@ -138,7 +138,7 @@ class Chain:
     @classmethod
     def of(cls, series: Sequence[ScoredSeries], feedback: Feedback) -> "Chain":
         """Return the chain of the median series: one with very long anomalies must not speak for all."""
-        labels = [one.labels for one in series if varies(one.labels)]
+        labels = [one.truth for one in series if varies(one.truth)]
         d = feedback.delay
         lags = [float(np.corrcoef(y[:-d], y[d:])[0, 1]) for y in labels if varies(y[:-d]) and varies(y[d:])]
         return cls(
@@ -159,7 +159,7 @@ class Chain:
 
 def require_teachers(train: Sequence[ScoredSeries]) -> None:
     """Refuse training series of which none can be judged by what the others teach."""
-    telling = sum(varies(one.labels) for one in train)
+    telling = sum(varies(one.truth) for one in train)
     if telling < 2:
         raise InputError(
             f"{len(train)} training series, {telling} with both anomalous and normal windows; "
@@ -270,9 +270,9 @@ class BeliefAgent(Method):
         grid = Rule(*(axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")))
         f1 = np.array(
             [
-                f1_of_each(self._play(evidence, series, grid), series.labels)
+                f1_of_each(self._play(evidence, series, grid), series.truth)
                 for evidence, series in zip(self.evidence.held_out, train, strict=True)
-                if series.labels.any()
+                if series.truth.any()
             ]
         )
         blurred = np.array([gaussian_filter(one.reshape(shape), BLUR, mode="nearest").ravel() for one in f1])

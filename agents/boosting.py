@@ -54,15 +54,15 @@ class Boosting(Method):
                 max_iter=60, max_leaf_nodes=15, min_samples_leaf=60, early_stopping=False, random_state=self.seed
             )
             return model.fit(
-                np.concatenate([observed[i] for i in chosen]), np.concatenate([train[i].labels for i in chosen])
+                np.concatenate([observed[i] for i in chosen]), np.concatenate([train[i].truth for i in chosen])
             )
 
         held_out = [
             learn([j for j in everything if j != i]).predict_proba(observed[i])[:, 1]
             for i in everything
-            if train[i].labels.any()
+            if train[i].truth.any()
         ]
-        truths = [one.labels for one in train if one.labels.any()]
+        truths = [one.truth for one in train if one.truth.any()]
         f1 = np.array(
             [
                 [precision_recall_f1(chance > cut, y)[2] for cut in CUTS]

@@ -109,7 +109,7 @@ class Cell:
         """What its rows are kept under: a digest of its settings and data, and of the version of this package."""
         content = hashlib.sha256()
         for one in (*self.train, self.test):
-            content.update(one.name.encode() + one.scores.tobytes() + one.labels.tobytes() + b"|")
+            content.update(one.name.encode() + one.scores.tobytes() + one.truth.tobytes() + b"|")
         settings = {
             "seed": self.seed,
             "episodes": self.episodes,

@@ -83,7 +83,7 @@ class BestPyThresh(Method):
             except InputError as error:
                 failure = error
                 continue
-            f1 = float(np.mean([precision_recall_f1(method.detect(one).decisions, one.labels)[2] for one in train]))
+            f1 = float(np.mean([precision_recall_f1(method.detect(one).decisions, one.truth)[2] for one in train]))
             if f1 > best:
                 best, self.chosen = f1, method
         if best < 0:

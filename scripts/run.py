@@ -246,7 +246,7 @@ def run_seed(settings: RunSettings, source: Source, folder: Folder, cache: Path)
         curve.save(part / "training.csv")
         write_table(part / "table.csv", rows)
         save_detections(part / "detections.npz", {row.method: row.detections for row in rows})
-        shown = int(np.argmax([len(runs(one.labels)[0]) for one in test]))
+        shown = int(np.argmax([len(runs(one.truth)[0]) for one in test]))
         panels = {row.method: row.detections[shown] for row in rows if row.method in plots.PICTURED}
         plots.detection_panels(part / "detections.png", test[shown], panels)
         write_outcome(part, outcome)
@@ -280,7 +280,7 @@ def scored_parts(scorer: Scorer, split: Split, cache: Path) -> tuple[list[Scored
 
 def show(outcome: SeedOutcome, settings: RunSettings, every: bool) -> None:
     """Print the leading table of one seed; if all are asked for, or the VUS, the others too."""
-    windows = sum(len(one.labels) for one in outcome.rows[0].detections)
+    windows = sum(len(one.decisions) for one in outcome.rows[0].detections)
     title = f"{settings.source.name}: {windows:,} windows that no training saw"
     console.print(table(outcome.rows, title, settings.deadline))
     if every or settings.vus:

@@ -231,7 +231,6 @@ def test_detection_flags_what_is_above_the_threshold_of_its_window() -> None:
         ([0.1, 0.2], [0, 3], "'pump', label 1: .*3"),
         ([0.1, 0.2], [0.5, 0], r"'pump', label 0: .*0\.5"),
         ([0.1, 0.2], [0, 1, 0], r"'pump'.*\(3,\).*\(2,\)"),
-        ([0.1, 0.2], None, "'pump'.*labels"),
         ([[0.1], [0.2]], [0, 1], r"'pump'.*\(2, 1\)"),
         ([], [], "'pump'"),
         (["a", "b"], [0, 1], "'pump': scores must be numbers"),
