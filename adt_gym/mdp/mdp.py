@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from adt_gym.checks import InputError, share, whole
 from adt_gym.series import ScoredSeries
-from adt_gym.stream.context import trailing_count
 
 PASSIVE = 1.0
 """The threshold of the passive mode, which flags nothing; the first k windows are judged in it."""
@@ -51,6 +50,15 @@ def weights_of(alpha: float, beta: float) -> tuple[float, float]:
     if abs(alpha + beta - 1) > 1e-6:  # float32 knows no better
         raise InputError(f"alpha and beta must add up to 1, got {alpha} and {beta}")
     return alpha, beta
+
+
+def trailing_count(flags: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
+    """Return shape ``(T + 1,)``: how many of the k entries before each of 0 .. T are True."""
+    total = np.zeros(len(flags) + 1, dtype=np.int64)
+    np.cumsum(flags, out=total[1:])
+    count = total.copy()
+    count[k:] -= total[:-k]
+    return count
 
 
 def trailing_bits(flags: NDArray[np.bool_], k: int) -> Counts:
@@ -102,7 +110,8 @@ class ThresholdingMDP:
         beta: Weight of TN in the reward; alpha + beta = 1.
 
     Raises:
-        InputError: If there is no series, one is too short, k < 1, or alpha and beta do not add up to 1.
+        InputError: If there is no series, one is too short or has no labels, k < 1, or alpha and beta do not add up
+            to 1.
     """
 
     def __init__(self, series: Sequence[ScoredSeries], k: int = 2, alpha: float = 0.9, beta: float = 0.1):
@@ -117,8 +126,8 @@ class ThresholdingMDP:
         self.lengths = np.array([len(one) for one in series])
         self.offsets = np.concatenate(([0], np.cumsum(self.lengths + 1)))
         self.scores = np.concatenate([np.append(one.scores, np.float32(0)) for one in series])
-        self.labels = np.concatenate([np.append(one.labels, False) for one in series])
-        self.positives = np.concatenate([trailing_count(one.labels, k) for one in series])
+        self.labels = np.concatenate([np.append(one.truth, False) for one in series])
+        self.positives = np.concatenate([trailing_count(one.truth, k) for one in series])
         self.statistics = np.concatenate([trailing_statistics(one.scores, k) for one in series])
 
     def __reduce__(self) -> tuple[Any, ...]:
