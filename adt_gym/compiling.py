@@ -7,25 +7,30 @@ from typing import Any, TypeVar
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def compiled(function: Function) -> Function:
+def compiled(function: Function, plain: Function | None = None) -> Function:
     """Compile a function of numbers and arrays at its first call, which is when Numba is imported.
 
-    The result is kept on disk where a folder for it can be written. ``__wrapped__`` is the function as it stands; it
-    does the same operations in the same order, so that both give the same bits.
+    The result is kept on disk where a folder for it can be written.
+
+    Args:
+        function: What is compiled.
+        plain: What runs without Numba, to the same bits: the function as it stands, if it is not given. It is
+            ``__wrapped__`` of what is returned.
     """
+    plain = plain or function
 
     @cache
     def fastest() -> Callable[..., Any]:
         try:
             from numba import njit
         except ImportError:
-            return function
+            return plain
         try:
             return njit(cache=True)(function)
         except RuntimeError:
             return njit(function)
 
-    @wraps(function)
+    @wraps(plain)
     def call(*arguments: Any) -> Any:
         return fastest()(*arguments)
 
