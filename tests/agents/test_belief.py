@@ -1,6 +1,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import gymnasium as gym
@@ -8,9 +9,12 @@ import numpy as np
 import pytest
 from machines import TRAIN, noisy
 from numpy.typing import NDArray
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.metrics import f1_score
 
 from adt_gym import InputError, ScoredSeries
 from adt_gym.agents.belief import LEVELS, BeliefAgent, Chain, Evidence, Rule, f1_of_each, play
+from adt_gym.context import score_context
 from adt_gym.evaluation import precision_recall_f1
 from adt_gym.feedback import Feedback, told_labels
 from adt_gym.thresholds import Thresholder
@@ -179,6 +183,135 @@ def test_evidence_for_the_search_comes_from_the_other_series(evidence: Evidence)
     others = Evidence(trees=10).fit(TRAIN[1:])
     np.testing.assert_array_equal(evidence.held_out[0], others(TRAIN[0]))
     assert not np.array_equal(evidence(TRAIN[0]), others(TRAIN[0]))
+
+
+def test_evidence_is_what_extremely_randomised_trees_say_of_the_score_context(evidence: Evidence) -> None:
+    weights: list[float] = []
+    for one in TRAIN:
+        anomalous = one.labels.sum()
+        weights += [0.07 / anomalous if y else 0.93 / (len(one) - anomalous) for y in one.labels]
+    trees = ExtraTreesRegressor(10, min_samples_leaf=60, max_features=0.6, random_state=0).fit(
+        np.concatenate([score_context(one.scores) for one in TRAIN]),
+        np.concatenate([one.labels for one in TRAIN]),
+        sample_weight=weights,
+    )
+    unseen = noisy(seed=7)
+    chances = np.clip(trees.predict(score_context(unseen.scores)), 0.002, 0.998)
+    np.testing.assert_allclose(evidence(unseen), np.log(chances) - np.log(1 - chances))
+
+
+def test_series_and_their_anomalies_weigh_the_same_however_long_they_are() -> None:
+    def still(windows: int, anomalous: int) -> ScoredSeries:
+        return ScoredSeries(np.full(windows, 0.5), np.arange(windows) < anomalous)
+
+    teachers = [still(200, 20), still(1000, 400)]
+    for train, chance in ((teachers, 0.07), ([*teachers, still(700, 0)], 0.14 / (0.14 + 3 * 0.93))):
+        evidence = Evidence(trees=3).fit(train)
+        np.testing.assert_allclose(evidence(still(50, 10)), math.log(chance / (1 - chance)))
+
+
+def test_evidence_is_never_surer_than_one_in_500() -> None:
+    copies = [ScoredSeries(one.labels.astype(np.float32), one.labels) for one in (*TRAIN, noisy(seed=7))]
+    evidence = Evidence(trees=10).fit(copies[:3])(copies[3])
+    assert (evidence.min(), evidence.max()) == pytest.approx((math.log(0.002 / 0.998), math.log(0.998 / 0.002)))
+
+
+# The search
+
+
+def blur(values: NDArray[np.float64], deviations: Sequence[float]) -> NDArray[np.float64]:
+    """Return the mean over neighbours along each axis by the normal density, up to four deviations; edges go on."""
+    for axis, deviation in enumerate(deviations):
+        reach, cells = round(4 * deviation), values.shape[axis]
+        blurred = np.zeros_like(values)
+        total = sum(math.exp(-((step / deviation) ** 2) / 2) for step in range(-reach, reach + 1))
+        for step in range(-reach, reach + 1):
+            neighbours = np.clip(np.arange(cells) + step, 0, cells - 1)
+            blurred += math.exp(-((step / deviation) ** 2) / 2) / total * values.take(neighbours, axis=axis)
+        values = blurred
+    return values
+
+
+class Searched:
+    """All rules that there are for some feedback, and how they do on series that the evidence has not seen."""
+
+    def __init__(self, train: Sequence[ScoredSeries], feedback: Feedback, seed: int):
+        told, alerts = feedback.kind != "none", feedback.kind == "alerts"
+        axes = (
+            (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0) if told else (0.0,),
+            (0.0, 0.5, 1.0) if alerts else (0.0,),
+            (0.0, 2.0, 4.0) if alerts and feedback.delay > 1 else (0.0,),
+            [round(-5 + 0.2 * step, 1) for step in range(66)],
+        )
+        self.rules = list(product(*axes))
+        rules, chain = Rule(*np.array(self.rules).T), Chain.of(train, feedback)
+        f1, blurred = [], []
+        for i, one in enumerate(train):
+            evidence = Evidence(trees=10).fit([*train[:i], *train[i + 1 :]])(one)
+            decisions = play(evidence, told_labels(one, feedback, seed), chain, feedback, rules)
+            f1.append(np.array([2 * (row & one.labels).sum() / (row.sum() + one.labels.sum()) for row in decisions]))
+            blurred.append(blur(f1[-1].reshape([len(axis) for axis in axes]), (0.7, 0.7, 0.7, 2.0)).ravel())
+        self.f1, self.blurred = np.array(f1), np.array(blurred)
+        self.best, self.best_alone = self._best(self.blurred)
+        self.best_unblurred, _ = self._best(self.f1)
+
+    def _best(self, f1: NDArray[np.float64]) -> tuple[int, int]:
+        """Return the places of the best rule, and of the best that uses no label."""
+        mean = f1.mean(axis=0)
+        alone = [i for i, (weight, memory, patience, _) in enumerate(self.rules) if weight == memory == patience == 0]
+        return int(np.argmax(mean)), max(alone, key=lambda i: mean[i])
+
+    @property
+    def gain(self) -> tuple[float, float]:
+        """What the best rule gains over the best that uses no label, and the standard error of that."""
+        gains = self.blurred[:, self.best] - self.blurred[:, self.best_alone]
+        deviation = math.sqrt(sum((gain - gains.mean()) ** 2 for gain in gains) / (len(gains) - 1))
+        return float(gains.mean()), deviation / math.sqrt(len(gains))
+
+
+@pytest.mark.parametrize(
+    ("windows", "lift", "feedback", "memory"),
+    [
+        (250, 0.25, Feedback("none"), False),
+        (500, 0.25, Feedback("full", 2), False),
+        (500, 0.1, Feedback("full", 5, 0.1), False),
+        (500, 0.25, Feedback("alerts", 1), True),
+        (500, 0.1, Feedback("alerts", 4, 0.1), True),
+    ],
+    ids=str,
+)
+def test_the_rule_is_the_best_of_its_neighbourhood(windows: int, lift: float, feedback: Feedback, memory: bool) -> None:
+    train = [noisy(windows, seed, lift) for seed in range(3)]
+    agent = BeliefAgent(feedback, seed=5, evidence=Evidence(trees=10).fit(train)).fit(train)
+    every = Searched(train, feedback, seed=5)
+    assert agent.rule == every.rules[every.best] != every.rules[every.best_unblurred]
+    assert (agent.rule.memory > 0) == memory
+    assert agent.held_out_f1.tolist() == pytest.approx(every.f1[:, every.best].tolist())
+    gain, error = every.gain
+    assert feedback.kind == "none" or gain > error
+
+
+@pytest.mark.parametrize(("windows", "lift"), [(250, 0.25), (500, 0.1)])
+def test_labels_are_not_used_for_a_gain_within_a_standard_error(windows: int, lift: float) -> None:
+    train, feedback = [noisy(windows, seed, lift) for seed in range(3)], Feedback("alerts", 20)
+    agent = BeliefAgent(feedback, seed=5, evidence=Evidence(trees=10).fit(train)).fit(train)
+    every = Searched(train, feedback, seed=5)
+    gain, error = every.gain
+    assert 0 < gain <= error
+    assert agent.rule == every.rules[every.best_alone]
+    assert agent.held_out_f1.tolist() == pytest.approx(every.f1[:, every.best_alone].tolist())
+    assert agent.held_out_f1.tolist() != pytest.approx(every.f1[:, every.best].tolist())
+
+
+def test_its_held_out_f1_is_what_its_rule_reaches_on_series_that_the_evidence_has_not_seen(agent: BeliefAgent) -> None:
+    for i, one in enumerate(TRAIN):
+        evidence = Evidence(trees=10).fit([*TRAIN[:i], *TRAIN[i + 1 :]])(one)
+        told = told_labels(one, agent.feedback, agent.seed)
+        decisions = naive_play(evidence.tolist(), told.tolist(), agent.chain, agent.feedback, agent.rule)
+        assert agent.held_out_f1[i] == pytest.approx(f1_score(one.labels, decisions))
+
+
+# What it comes to
 
 
 def test_scores_that_are_the_labels_need_no_others() -> None:
