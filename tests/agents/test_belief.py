@@ -284,8 +284,9 @@ def test_the_rule_is_the_best_of_its_neighbourhood(windows: int, lift: float, fe
     train = [noisy(windows, seed, lift) for seed in range(3)]
     agent = BeliefAgent(feedback, seed=5, evidence=Evidence(trees=10).fit(train)).fit(train)
     every = Searched(train, feedback, seed=5)
-    assert agent.rule == every.rules[every.best] != every.rules[every.best_unblurred]
     assert (agent.rule.memory > 0) == memory
+    assert agent.rule == every.rules[every.best]
+    assert agent.rule != every.rules[every.best_unblurred]
     assert agent.held_out_f1.tolist() == pytest.approx(every.f1[:, every.best].tolist())
     gain, error = every.gain
     assert feedback.kind == "none" or gain > error
