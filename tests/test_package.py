@@ -14,6 +14,7 @@ LAYERS = (
         "checks",
         "reading",
         "series",
+        "saved",
         "scaling",
         "scored_files",
         "files",
