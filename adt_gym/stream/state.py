@@ -1,7 +1,8 @@
 """What changes in an object while a stream runs, as values that JSON can hold, and back, bit for bit.
 
 A class lists the names of such attributes in ``state``. They hold numbers, words, times, None, lists and tuples of
-such, deques, dictionaries with whole numbers or words as keys, arrays, or objects that have a ``state`` themselves.
+such, deques, dictionaries with whole numbers or words as keys, arrays, or objects that have a ``state`` themselves, and
+lists of those.
 """
 
 from collections import deque
@@ -59,6 +60,8 @@ def _back(kept: Any, now: Any) -> Any:
         return {_inner(key): _inner(one) for key, one in kept}
     if isinstance(now, tuple):
         return tuple(map(_inner, kept))
+    if isinstance(now, list) and any(hasattr(type(one), "state") for one in now):
+        return [_back(inner, one) for inner, one in zip(kept, now, strict=True)]
     return kept
 
 
