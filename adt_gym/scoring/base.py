@@ -125,7 +125,7 @@ class WindowScorer(BaseScorer):
         settings: Fields of the class's ``Settings``.
     """
 
-    fitted = ("_scaling", "_columns")
+    fitted: ClassVar[tuple[str, ...]] = ("_scaling", "_columns")
 
     def fit(self, normal: Sequence[Series]) -> Self:
         """Learn from the windows without an anomaly.

@@ -13,7 +13,7 @@ from adt_gym.scoring.base import BaseScorer, ScorerSettings
 from adt_gym.scoring.stream import ScoreStream, Tracker
 from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.votes import COUNTING, Floats, Verdicts, f1_weights, votes_needed
-from adt_gym.series import MIN_SCORE, NO_PAST, Detection, InputError, ScoredSeries, Series, varies
+from adt_gym.series import NO_PAST, Detection, InputError, ScoredSeries, Series, varies
 from adt_gym.thresholds.static import best_f1_threshold
 
 RULES = (*COUNTING, "weighted", "soft", "stacking")
@@ -224,7 +224,7 @@ class Ensemble(BaseScorer):
         meta = self._meta(series)
         return ScoredSeries(scores.astype(np.float32), self._labels(series), series.name, self._index(series), meta)
 
-    def _new_members(self) -> Iterator[scoring.Scorer]:
+    def _new_members(self) -> Iterator[Any]:
         settings = self.settings
         for name in settings.members:
             options = settings.options.get(name, {})
@@ -243,7 +243,8 @@ class Ensemble(BaseScorer):
         if labels.any():
             self.weights = f1_weights(verdicts.flags, labels)
         self._soft_threshold = _threshold(verdicts.soft(), labels)
-        self._stack, self._stack_threshold = None, 1.0
+        self._stack: Floats | None = None
+        self._stack_threshold = 1.0
         if _learnable(held_out):
             self._fit_stack(held_out)
         elif self.settings.rule == "stacking":
@@ -294,12 +295,12 @@ class Votes(Tracker):
 
     def step(self, values: Floats, time: Any) -> float | None:
         """Return the score of the ensemble's rule; ``why`` is an `Explanation` of it."""
-        raw = [stream.push(values, time) for stream in self._streams]
-        if None in raw:
+        found = [(stream, stream.push(values, time)) for stream in self._streams]
+        scores = [stream.scaled(raw) for stream, raw in found if raw is not None]
+        if len(scores) < len(found):
             self.why = None
             return None
-        scores = [stream.scaling(one) for stream, one in zip(self._streams, raw, strict=True)]
-        verdicts = self._ensemble._verdicts(np.maximum(np.array([scores], dtype=np.float32), MIN_SCORE))
+        verdicts = self._ensemble._verdicts(np.array([scores], dtype=np.float32))
         self.why = verdicts.explain(0)
         return float(self._ensemble.combine(verdicts, self._ensemble.settings.rule)[0])
 

@@ -22,7 +22,7 @@ RANKING: dict[str, Callable[[Floats, Floats, Floats], Floats]] = {
     "ECOD": lambda left, right, skewed: np.maximum(left, right),
     "COPOD": lambda left, right, skewed: np.maximum(skewed, (left + right) / 2),
 }
-"""Of detectors that rank: what -log of a column's left and right tail probability, and of that of its longer tail, make.
+"""Of detectors that rank: what -log of a column's left and right tail probabilities, and of its longer tail's, make.
 
 Reference: Z. Li et al., "COPOD: Copula-Based Outlier Detection", ICDM 2020; "ECOD: Unsupervised Outlier Detection Using
 Empirical Cumulative Distribution Functions", TKDE 35(12), 2022.
@@ -109,7 +109,9 @@ class PyOD(DetectorScorer):
     def _ranks(self, rows: Rows) -> Floats:
         """Return the sum over the columns of what -log of each row's two tail probabilities makes, ``RANKING``."""
         n, (second, third), far = len(self._sorted) + 1, self._moments, rows - self._mean
-        skew = third + far**3 * (n - 1) * (n - 2) / n**2 - 3 * far * second / n  # of the learned rows and the row itself
+        skew = (
+            third + far**3 * (n - 1) * (n - 2) / n**2 - 3 * far * second / n
+        )  # of the learned rows and the row itself
         upto, below = (
             np.stack([np.searchsorted(c, x, side) for c, x in zip(self._sorted.T, rows.T, strict=True)], axis=1)
             for side in ("right", "left")
@@ -120,7 +122,9 @@ class PyOD(DetectorScorer):
 
     def _fitted(self) -> dict[str, Any]:
         values, some = super()._fitted(), self._learned[:SOME]
-        if not np.array_equal(self.anew({"options": self._options(), "values": values})._judge(some), self._judge(some)):
+        if not np.array_equal(
+            self.anew({"options": self._options(), "values": values})._judge(some), self._judge(some)
+        ):
             raise InputError(f"{self.label} scores otherwise when it is fitted anew, so that no file can hold it")
         return values
 

@@ -68,7 +68,7 @@ class ResidualScorer(WindowScorer):
 
     @abstractmethod
     def _residuals(self, models: Mapping[str, Any], series: Series, believed: NDArray[np.bool_]) -> Floats:
-        """Return shape ``(n, m)``: what was measured minus its forecast; forecasts rest on ``believed`` points alone."""
+        """Return shape ``(n, m)``: the points minus their forecasts, which rest on ``believed`` points alone."""
 
     @abstractmethod
     def _forecaster(self, models: Mapping[str, Any]) -> Forecaster:
@@ -84,8 +84,8 @@ class ResidualScorer(WindowScorer):
         """Return the models of a past, and the spread of their residuals: fitted once, found again by its values."""
         if past is None and len(self._learned) > 1:
             raise InputError(
-                f"{self.name}: has a model of each of {len(self._learned)} series; give the past of {judged}, the "
-                "points before it"
+                f"{self.name}: has a model of each of {len(self._learned)} series; give score() or start() the past of "
+                f"{judged}, the points before it"
             )
         key = self._learned[0] if past is None else digest(past)
         if past is not None and key not in self._models:

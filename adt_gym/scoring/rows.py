@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ class RowScorer(WindowScorer):
         settings: Fields of the class's ``Settings``.
     """
 
-    fitted = (*WindowScorer.fitted, "_pooled")
+    fitted: ClassVar[tuple[str, ...]] = (*WindowScorer.fitted, "_pooled")
 
     @property
     def _length(self) -> int:

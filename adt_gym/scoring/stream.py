@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from adt_gym.scaling import Scaling
-from adt_gym.series import NO_PAST, InputError
+from adt_gym.series import MIN_SCORE, NO_PAST, InputError
 
 MOST = float(np.finfo(np.float32).max)
 """An error too large for float32 is the largest one, as in `ScoredSeries.scaled`."""
@@ -137,6 +137,11 @@ class ScoreStream:
         if math.isnan(raw):
             raise InputError("the score of a point is not finite; use another scorer")
         return float(np.float32(min(max(raw, -MOST), MOST)))
+
+    def scaled(self, raw: float) -> float:
+        """Return the score, in (0, 1), that a raw one becomes, as `ScoredSeries` has it."""
+        score = raw if self.scaling is None else self.scaling(raw)
+        return max(float(np.float32(score)), MIN_SCORE)
 
     def gap(self) -> None:
         """Forget the points, because time is missing before the next one: no window spans a gap."""

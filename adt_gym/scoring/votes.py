@@ -48,7 +48,8 @@ class Explanation:
     """Why a window has its score: what to do about it, and what each member says.
 
     Example:
-        >>> print(Explanation(Action.ALERT, (Verdict("pca", 0.9, 0.8, True, 0.6), Verdict("arima", 0.2, 0.7, False, 0.4))))
+        >>> said = Verdict("pca", 0.9, 0.8, True, 0.6), Verdict("arima", 0.2, 0.7, False, 0.4)
+        >>> print(Explanation(Action.ALERT, said))
         ALERT: pca 0.900 > 0.800
     """
 

@@ -1,9 +1,12 @@
+import doctest
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from adt_gym.scoring import votes
 from adt_gym.scoring.votes import Action, Verdicts, f1_weights, votes_needed
 from adt_gym.series import InputError
 
@@ -78,6 +81,10 @@ def test_actions_by_hand() -> None:
     np.testing.assert_array_equal(said.actions(), expected)
     unsure = verdicts(flags, np.array([0.3, 0.3, 0.2, 0.2]))
     assert list(unsure.actions()[3:6]) == [Action.NOTIFY, Action.ACT, Action.NOTIFY]
+
+
+def test_the_examples_in_the_docstrings_run() -> None:
+    assert doctest.testmod(votes).failed == 0
 
 
 def test_explain_gives_the_action_and_every_members_verdict() -> None:
