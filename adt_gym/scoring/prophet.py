@@ -60,10 +60,10 @@ class Prophet(ResidualScorer):
         for column in past.values[kept].astype(np.float64).T:
             model = Model(uncertainty_samples=0, changepoint_prior_scale=self.settings.flexibility)
             models.append(model.fit(pd.DataFrame({"ds": times[kept], "y": column}), seed=0))
-        first = models[0]  # all metrics have the times in common
+        first: Any = models[0]  # all metrics have the times in common
         return {
-            "start": pd.Timestamp(first.start).as_unit("ns").value,
-            "span": pd.Timedelta(first.t_scale).as_unit("ns").value,
+            "start": first.start.as_unit("ns").value,
+            "span": first.t_scale.as_unit("ns").value,
             "changes": first.changepoints_t,
             "periods": [[one["period"], one["fourier_order"]] for one in first.seasonalities.values()],
             "scale": np.array([model.y_scale for model in models]),

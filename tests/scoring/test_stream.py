@@ -196,7 +196,7 @@ def test_a_models_past_is_found_again_by_its_values_whatever_its_name(
     loaded = scoring.load(tmp_path / "scorer.npz")
     monkeypatch.setattr(type(loaded), "_fit_models", lambda *_: pytest.fail("fitted anew"))
     np.testing.assert_array_equal(batch(loaded, replace(PAST, name="other")), expected)
-    with pytest.raises(InputError, match="a model of each of 2 series; give .* the past of the series"):
+    with pytest.raises(InputError, match=r"a model of each of 2 series; give .* the past of the series"):
         loaded.start()
 
 
