@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +18,30 @@ _VALUES = {one.__name__: one for one in (MinMax, Scaling)}
 """The values made of arrays that a file may hold by name."""
 
 
+class NotFitted(InputError, AttributeError):
+    """What `fit` sets is used before it."""
+
+
 class Saved:
     """What has a file format: the arguments it was made with, and what `fit` set.
 
     Attributes:
-        kind: What messages call it.
+        kind: What messages call such a thing.
+        name: What they call this one.
         fitted: The names of the attributes that `fit` sets: numbers, words, None, arrays, scalings, and lists and
             dictionaries (by words) of such.
     """
 
     kind: ClassVar[str]
+    name: Any
     fitted: ClassVar[tuple[str, ...]] = ()
+
+    if not TYPE_CHECKING:  # or every name would be an attribute to type checkers
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).fitted:
+                raise NotFitted(f"{self.name} is not fitted: call fit() first, or load() one that is")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def save(self, path: str | Path) -> None:
         """Write it to an ``.npz`` file, with a checksum and without pickle.

@@ -89,14 +89,8 @@ class BaseScorer(Saved, ABC):
         options = asdict(self.settings)
         return options | {"device": None} if "device" in options else options  # the next machine may lack it
 
-    def _require_fitted(self) -> None:
-        """Refuse what has learned nothing: what `fit` sets last is missing."""
-        if not hasattr(self, self.fitted[0]):
-            raise InputError(f"{self.name}: fit() or load() before score(), start() and save()")
-
     def _fitted(self) -> dict[str, Any]:
-        self._require_fitted()
-        return super()._fitted()
+        return {name: getattr(self, name) for name in self.fitted}
 
     def _meta(self, series: Series) -> dict[str, Any]:
         """Return where the scores of a series come from."""
@@ -148,7 +142,6 @@ class WindowScorer(BaseScorer):
         Raises:
             InputError: If the scorer is not fitted, a series has other columns or fewer points than one window.
         """
-        self._require_fitted()
         self._require_columns(series)
         series.window_starts(self.settings.window)  # raises where there is none, before models are fitted
         earlier, scaling = self._calibration(past)
@@ -186,7 +179,6 @@ class WindowScorer(BaseScorer):
 
     def _calibration(self, past: Series | None) -> tuple[Floats, Scaling]:
         """Return the raw scores of the past, and the scaling by them."""
-        self._require_fitted()
         if past is None:
             return np.empty(0), self._scaling
         self._require_columns(past)

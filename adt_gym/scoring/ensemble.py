@@ -138,7 +138,6 @@ class Ensemble(BaseScorer):
         Raises:
             InputError: If the ensemble is not fitted or a member cannot begin with this past.
         """
-        self._require_fitted()
         streams = [member.start(past) for member in self._members]
         return ScoreStream(self._columns, Votes(self, streams), self._past_scores(past))
 
@@ -153,7 +152,6 @@ class Ensemble(BaseScorer):
         Raises:
             InputError: If the ensemble is not fitted or a member cannot score the series.
         """
-        self._require_fitted()
         return self._verdicts(np.stack([member.score(series, past).scores for member in self._members], axis=1))
 
     def _verdicts(self, scores: NDArray[np.float32]) -> Verdicts:

@@ -212,5 +212,5 @@ def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> Non
 
 
 def test_scoring_before_fitting_is_refused() -> None:
-    with pytest.raises(InputError, match=r"fit\(\) or load\(\) before score\(\)"):
+    with pytest.raises(InputError, match="is not fitted: call fit"):
         ensemble().score(series())

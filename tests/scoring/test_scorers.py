@@ -97,7 +97,7 @@ def test_scores_do_not_depend_on_later_points(name: str, options: dict[str, Any]
 def test_scores_before_fit_of_other_columns_or_of_a_short_series_are_refused(
     name: str, options: dict[str, Any]
 ) -> None:
-    with pytest.raises(InputError, match=r"before score\(\)"):
+    with pytest.raises(InputError, match="is not fitted: call fit"):
         scoring.make(name, window=WINDOW, **options).score(wave(20))
     scorer = fitted(name, options)
     with pytest.raises(InputError, match="has 3 columns, the scorer knows 2"):

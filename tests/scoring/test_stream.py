@@ -163,7 +163,7 @@ def test_a_loaded_scorer_scores_bit_for_bit(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_not_fitted_or_no_npz_file_is_not_kept(name: str, tmp_path: Path) -> None:
     new = scoring.make(name, window=WINDOW, **OPTIONS.get(name, {}))
-    with pytest.raises(InputError, match=r"fit\(\) or load\(\)"):
+    with pytest.raises(InputError, match="is not fitted: call fit"):
         new.save(tmp_path / "scorer.npz")
     with pytest.raises(InputError, match=r"scorer\.pkl: scorers are kept in \.npz files"):
         fitted(name).save(tmp_path / "scorer.pkl")
@@ -233,7 +233,7 @@ def test_a_bad_point_is_refused_and_changes_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_stream_begins_after_fit_and_with_a_past_of_its_own_kind(name: str) -> None:
-    with pytest.raises(InputError, match=r"fit\(\) or load\(\) before score\(\), start\(\) and save\(\)"):
+    with pytest.raises(InputError, match="is not fitted: call fit"):
         scoring.make(name, window=WINDOW, **OPTIONS.get(name, {})).start()
     with pytest.raises(InputError, match="has 3 columns, the scorer knows 2"):
         fitted(name).start(waves(40, 0, metrics=3))
