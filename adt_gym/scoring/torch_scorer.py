@@ -120,13 +120,12 @@ class TorchScorer(RowScorer):
         ]
         curves = [list(islice(run, max(settings.epochs // 10, 1))) for run in runs]
         best = int(np.argmin([curve[-1].training for curve in curves]))
-        self._trained = networks[best].eval()
         self.curve = []
         for epoch in chain(curves[best], runs[best]):
             self.curve.append(epoch)
             if on_epoch is not None:
                 on_epoch(epoch)
-        self._trained.eval()
+        self._use(networks[best])
 
     def _parts(self, normal: Sequence[Series], test: Sequence[tuple[Series, Series | None]]) -> Parts:
         """Return normal windows to train on, the last ones of each series for validation, all windows of the test."""
@@ -162,12 +161,17 @@ class TorchScorer(RowScorer):
 
     def _judge(self, rows: Rows) -> NDArray[np.float64]:
         with torch.inference_mode():
-            batch = torch.from_numpy(rows).to(self._device, self._dtype)
-            return self.objective.errors(self._trained, batch).cpu().numpy().astype(np.float64)
+            batch = torch.from_numpy(rows).to(self._device, torch.float64)
+            found: NDArray[np.float64] = self.objective.errors(self._trained, batch).cpu().numpy()
+        return found
+
+    def _use(self, network: nn.Module) -> None:
+        """Let a network judge: in float64, or an error would depend on how many windows are judged at once."""
+        self._trained = network.to(self._device, torch.float64).eval()
 
     def _fitted(self) -> dict[str, Any]:
         values = super()._fitted()
-        weights = {name: tensor.cpu().numpy() for name, tensor in self._trained.state_dict().items()}
+        weights = {name: tensor.to(self._dtype).cpu().numpy() for name, tensor in self._trained.state_dict().items()}
         return {**values, "weights": weights, "curve": [asdict(epoch) for epoch in self.curve]}
 
     def _restore(self, values: Mapping[str, Any]) -> None:
@@ -177,4 +181,4 @@ class TorchScorer(RowScorer):
         with torch.device("meta"):  # what the settings claim takes no memory before it is held against the weights
             network = self._network()
         network.load_state_dict(weights, assign=True)
-        self._trained = network.to(self._device, self._dtype).eval()
+        self._use(network)

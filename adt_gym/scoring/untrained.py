@@ -23,4 +23,4 @@ class Untrained(AutoEncoder):
     def _learn(self, normal: Sequence[Series], *_: Any, **__: Any) -> None:
         self._pool(normal)
         with seeded(self.settings.seed):
-            self._trained = self._network().to(self._device, self._dtype).eval()
+            self._use(self._network().to(self._dtype))

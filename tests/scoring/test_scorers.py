@@ -226,7 +226,7 @@ def test_the_forecast_error_of_the_first_points_is_unknown_and_that_of_others_is
     errors = np.zeros(20)
     for t in range(WINDOW, 20):
         with torch.inference_mode():
-            forecast = scorer._trained(torch.from_numpy(values[t - WINDOW : t + 1]).reshape(1, -1)).numpy()
+            forecast = scorer._trained(torch.from_numpy(values[t - WINDOW : t + 1]).double().reshape(1, -1)).numpy()
         errors[t] = np.mean((forecast - values[t]) ** 2)
     expected = [errors[t : t + WINDOW].max() for t in range(20 - WINDOW + 1)]
     np.testing.assert_allclose(scorer._raw(test, None), expected, rtol=1e-4)
@@ -239,7 +239,7 @@ def test_the_curves_r2_is_scikit_learns_weighted_by_variance() -> None:
     last = scorer.fit([train], test=[(test, train)]).curve[-1]
     windows = scorer._scale(train)(test.windows(WINDOW)).reshape(-1, WINDOW * 2).astype(np.float32)
     with torch.inference_mode():
-        rebuilt = scorer._trained(torch.from_numpy(windows)).numpy()
+        rebuilt = scorer._trained(torch.from_numpy(windows).double()).numpy()
     assert last.test == pytest.approx(np.mean((windows - rebuilt) ** 2), rel=1e-4)
     assert last.test_r2 == pytest.approx(r2_score(windows, rebuilt, multioutput="variance_weighted"), abs=1e-3)
 
