@@ -16,7 +16,6 @@ from sklearn.metrics import f1_score
 from typer.testing import CliRunner, Result
 
 from adt_gym import ScoredSeries
-from adt_gym.thresholds.evidence import Evidence
 from adt_gym.evaluation.frontier import METHODS, PERSISTENCE, FrontierRow, read_rows
 from adt_gym.files import visible
 from adt_gym.mdp.plan import View
@@ -30,6 +29,7 @@ from adt_gym.scripts.words import SeveralWords
 from adt_gym.series import InputError
 from adt_gym.stream.feedback import Feedback, feedback_of, told_labels
 from adt_gym.thresholds import Method, make, policy
+from adt_gym.thresholds.evidence import Evidence
 
 app = typer.Typer()
 app.command(cls=SeveralWords)(frontier)
@@ -286,7 +286,7 @@ def test_an_option_takes_several_words_or_is_repeated() -> None:
         (["--train", "fleet", "--test", "fleet/web-1.npz"], "'web-1' is to be tested"),
         (["--train", "fleet", "--test", "copy.npz"], "'copy' is to be tested, and trained on as 'web-1'"),
         (["--train", "fleet", "copy.npz"], "'web-1' is to be tested, and trained on as 'copy'"),
-        (["--train", "fleet", "fleet/web-1.npz"], "two series are called 'web-1'"),
+        (["--train", "fleet", "fleet/web-1.npz"], "'web-1' is to be tested, and trained on as 'web-1'"),
         (["--train", "fleet/web-1.npz", "--test", "fleet/web-2.npz"], "trained on 1 series with an anomaly"),
         (["--train", "fleet/web-1.npz", "fleet/web-2.npz"], "trained on 1 series with an anomaly"),
         (["--train", "fleet/web-1.npz", "quiet.npz", "--test", "fleet/web-2.npz"], "trained on 1 series"),
