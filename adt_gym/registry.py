@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 from adt_gym.checks import MOST, InputError, flag, number, whole
 from adt_gym.reading import open_npz, parse_json
 
-ROOMS = {"method": "adt_gym.thresholds", "scorer": "adt_gym.scoring"}
+ROOMS = {"method": "adt_gym.thresholds", "scorer": "adt_gym.scoring", "policy": "adt_gym.thresholds.policy"}
 """Where the registry is of each kind of thing that a file may hold."""
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import gymnasium as gym
-import torch
 
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.scaling import Scaling
@@ -59,11 +58,7 @@ class PaperAgent(ToldMethod):
         return Policy(self.agent, seed=self.seed, feedback=self.feedback)
 
     def _fitted(self) -> dict[str, Any]:
-        return {name: weight.numpy() for name, weight in self.agent.network.state_dict().items()}
+        return {"agent": self.agent.kept()}
 
     def _restore(self, values: Mapping[str, Any]) -> None:
-        weights = {name: torch.from_numpy(weight) for name, weight in values.items()}
-        first, *_, last = weights.values()
-        self.agent = ReferenceDQN(None, self.seed, **HYPERPARAMETERS)
-        self.agent._build(first.shape[1], len(last))
-        self.agent.network.load_state_dict(weights)
+        self.agent = ReferenceDQN.anew(values["agent"])

@@ -44,6 +44,7 @@ registry = Registry(
         "belief": _entry("belief:Belief", NEEDS, SEES),
         "boosting": _entry("boosting:Boosting", NEEDS, SEES),
         "ours": _entry("ours:Ours", NEEDS, SEES),
+        "policy": _entry("policy:Policy", SEES, member="model"),
         "paper": Entry("adt_gym.agents.paper:PaperAgent", frozenset({NEEDS, SEES})),
     },
 )
