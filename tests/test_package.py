@@ -23,6 +23,7 @@ LAYERS = (
         "folders",
         "spreadsheet",
         "registry",
+        "threads",
     },
     {"stream", "metrics"},
     {"mdp"},

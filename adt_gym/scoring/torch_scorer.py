@@ -15,6 +15,7 @@ from adt_gym.scoring.base import ScorerSettings, chunks, normal_windows
 from adt_gym.scoring.rows import Rows, RowScorer
 from adt_gym.scoring.training import Epoch, Floats, Objective, Parts, Windows, device, seeded, train
 from adt_gym.series import InputError, Series
+from adt_gym.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,6 @@ class TorchScorer(RowScorer):
         self.curve: list[Epoch] = []
         self._dtype = torch.float32
         self._device = device(self.settings.device)
-        torch.set_num_threads(1)  # more threads than cores make these small networks many times slower
 
     def fit(
         self,
@@ -91,6 +91,7 @@ class TorchScorer(RowScorer):
         """Networks started; after a tenth of the epochs only the one with the lowest training error goes on."""
         return 1
 
+    @one_thread()
     def _learn(
         self,
         normal: Sequence[Series],
@@ -159,6 +160,7 @@ class TorchScorer(RowScorer):
     def _windows(self, values: Floats, starts: NDArray[np.int64]) -> Windows:
         return Windows(values, starts, self._length, self._device, self._dtype)
 
+    @one_thread()
     def _judge(self, rows: Rows) -> NDArray[np.float64]:
         with torch.inference_mode():
             batch = torch.from_numpy(rows).to(self._device, torch.float64)
