@@ -325,9 +325,7 @@ def _check_place(folder: Path) -> None:
     for step in (folder, *folder.absolute().parents):
         try:
             step.lstat()
-        except FileNotFoundError:
-            continue
-        except NotADirectoryError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         if not step.is_dir():
             raise NotADirectoryError(f"{step} is not a folder; {REMEDY}")
