@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from adt_gym.scaling import Scaling
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.series import InputError, ScoredSeries
 from adt_gym.stream.stream import Fixed, Method, Scores
 
 
@@ -59,10 +59,6 @@ class Static(Method):
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Fixed:
         """Hold every score against the threshold."""
         return Fixed(self.threshold)
-
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Hold every score against the threshold."""
-        return Detection.at(self.threshold, series)
 
 
 class Always(Static):
