@@ -34,6 +34,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "dspot": {"q": 0.02, "level": 0.9},
     "online_fdr": {"delta": 0.5},
     "nonparametric": {"windows": 50, "span": 5},
+    "best_pythresh": {"methods": ("IQR", "MAD")},
+    "belief": {"trees": 10},
+    "boosting": {"trees": 10},
+    "paper": {"episodes": 3},
 }
 """Options beside feedback, delay, noise and seed: what makes a training short, and memories that the series fill."""
 
