@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MIN_SCORE = float(np.finfo(np.float32).tiny)
 """A score of 0 is raised to this, so that a threshold of 0 flags every window."""
+
+PARTS = (None, "train", "test")
 
 NO_BREAKS = np.empty(0, np.intp)
 NO_PAST = np.empty(0, np.float32)
@@ -38,10 +40,12 @@ class Series:
         index: Shape ``(n,)``, the time of each point, or None.
         columns: The names of the m metrics; ``("value",)`` or ``("value_0", ...)`` by default.
         breaks: Shape ``(g,)``, ascending: the rows before which time is missing, so that no window may span them.
+        part: "train" or "test" where a data set comes in such parts, as its reader knows; None elsewhere. Where it has
+            as many of both, they belong together in the order in which it returns them.
 
     Raises:
         InputError: If a value is not a finite number, a column loses its signal in float64, a label is not 0 or 1, a
-            time is NaT, or lengths differ.
+            time is NaT, lengths differ, or the part is another word.
     """
 
     values: NDArray[np.floating[Any]]
@@ -50,8 +54,11 @@ class Series:
     index: NDArray[np.datetime64] | None = None
     columns: tuple[str, ...] = ()
     breaks: NDArray[np.intp] = field(default_factory=lambda: NO_BREAKS)
+    part: str | None = None
 
     def __post_init__(self) -> None:
+        if self.part not in PARTS:
+            raise InputError(f"series {self.name!r}: its part is 'train', 'test' or None, got {self.part!r}")
         values = _as_values(self.values, self.name)
         if values.ndim == 1:
             values = values[:, None]
@@ -83,13 +90,12 @@ class Series:
     def __getitem__(self, rows: slice) -> "Series":
         """Return the given rows, one after the other, as a series of the same name; the arrays are views."""
         _require_one_step(rows, self.name)
-        return Series(
-            self.values[rows],
-            None if self.labels is None else self.labels[rows],
-            self.name,
-            None if self.index is None else self.index[rows],
-            self.columns,
-            self._breaks(rows),
+        return replace(
+            self,
+            values=self.values[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            index=None if self.index is None else self.index[rows],
+            breaks=self._breaks(rows),
         )
 
     def _breaks(self, rows: slice) -> NDArray[np.intp]:
@@ -130,9 +136,7 @@ class Series:
             InputError: If the series has no labels or is shorter than one window.
         """
         self._require_window(length)
-        if self.labels is None:
-            raise InputError(f"series {self.name!r} has no labels")
-        return np.asarray(sliding_window_view(self.labels, length).any(axis=1))
+        return np.asarray(sliding_window_view(known(self.labels, self.name), length).any(axis=1))
 
     def window_index(self, length: int) -> NDArray[np.datetime64] | None:
         """Return the time of each window's last point, when its score can first be known."""
@@ -153,7 +157,7 @@ class ScoredSeries:
     Args:
         scores: Shape ``(T,)``, in [0, 1]; kept as float32, a score of 0 is raised to the smallest number above it, so
             that a threshold of 0 flags every window and a threshold of 1 none.
-        labels: Shape ``(T,)``, True or 1 where the window holds an anomaly.
+        labels: Shape ``(T,)``, True or 1 where the window holds an anomaly; None where nobody knows.
         name: How messages and tables call the series; nothing is looked up by it.
         index: Shape ``(T,)``, the time of each window's last point, or None.
         meta: Anything JSON can hold: where the scores come from.
@@ -169,7 +173,7 @@ class ScoredSeries:
     """
 
     scores: NDArray[np.float32]
-    labels: NDArray[np.bool_]
+    labels: NDArray[np.bool_] | None = None
     name: str = "series"
     index: NDArray[np.datetime64] | None = None
     meta: dict[str, Any] = field(default_factory=dict)
@@ -188,7 +192,8 @@ class ScoredSeries:
                 f"({len(bad)} such scores); scale the scores by those of the training part first"
             )
         object.__setattr__(self, "scores", np.maximum(scores, np.float32(MIN_SCORE)))
-        object.__setattr__(self, "labels", _as_labels(self.labels, len(scores), self.name))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", _as_labels(self.labels, len(scores), self.name))
         object.__setattr__(self, "index", _as_index(self.index, len(scores), self.name))
         given = self.scores if self.scaling is None else _as_finite(self.raw, self.name, "raw scores")
         if given.shape != scores.shape:
@@ -203,7 +208,7 @@ class ScoredSeries:
 
     @classmethod
     def scaled(
-        cls, raw: ArrayLike, scaling: "Scaling", labels: NDArray[np.bool_], name: str, **more: Any
+        cls, raw: ArrayLike, scaling: "Scaling", labels: NDArray[np.bool_] | None, name: str, **more: Any
     ) -> "ScoredSeries":
         """Return the series whose scores are the scaled ``raw``; ``more`` are further fields."""
         most = np.finfo(np.float32).max  # an error too large for float32 is the largest one, not none
@@ -212,6 +217,15 @@ class ScoredSeries:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    @property
+    def truth(self) -> NDArray[np.bool_]:
+        """The labels.
+
+        Raises:
+            InputError: If nobody knows them.
+        """
+        return known(self.labels, self.name)
 
     def __getitem__(self, windows: slice) -> "ScoredSeries":
         """Return the given windows as a scored series of the same name; labels are views.
@@ -223,7 +237,7 @@ class ScoredSeries:
         first = windows.indices(len(self))[0]
         return ScoredSeries(
             self.scores[windows],
-            self.labels[windows],
+            None if self.labels is None else self.labels[windows],
             self.name,
             index,
             self.meta,
@@ -271,14 +285,23 @@ class Detection:
     Args:
         thresholds: Shape ``(T,)``, float32: delta_t, the threshold each score was held against.
         decisions: Shape ``(T,)``, bool: d_t, True where the window was flagged.
-        labels: Shape ``(T,)``, bool: the truth.
+        labels: Shape ``(T,)``, bool: the truth; None where nobody knows.
         name: The name of the series.
     """
 
     thresholds: NDArray[np.float32]
     decisions: NDArray[np.bool_]
-    labels: NDArray[np.bool_]
+    labels: NDArray[np.bool_] | None
     name: str = "series"
+
+    @property
+    def truth(self) -> NDArray[np.bool_]:
+        """The labels.
+
+        Raises:
+            InputError: If nobody knows them.
+        """
+        return known(self.labels, self.name)
 
     @classmethod
     def at(cls, thresholds: ArrayLike, series: ScoredSeries) -> "Detection":
@@ -295,6 +318,20 @@ class Detection:
         below = np.nextafter(series.scores, np.float32(0))
         scaled = np.where(decisions, np.minimum(scaled, below), np.maximum(scaled, series.scores))
         return cls(scaled, decisions, series.labels, series.name)
+
+
+def known(labels: NDArray[np.bool_] | None, name: str) -> NDArray[np.bool_]:
+    """Return the labels of a series, which are needed.
+
+    Raises:
+        InputError: If nobody knows them.
+    """
+    if labels is None:
+        raise InputError(
+            f"series {name!r} has no labels, and this needs some: give it labels=, or of a table label_column= or "
+            "windows="
+        )
+    return labels
 
 
 def varies(labels: NDArray[np.bool_]) -> bool:

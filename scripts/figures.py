@@ -46,7 +46,7 @@ def figures(
     if not run.exists():
         make_run("yahoo_like", out=run)
     results = read_run(run)
-    shown = int(np.argmax([len(runs_of(one.labels)[0]) for one in results.test]))
+    shown = int(np.argmax([len(runs_of(one.truth)[0]) for one in results.test]))
     panels = {method: each[shown] for method, each in results.detections.items() if method in plots.PICTURED}
     with own_file(drawn[0], "figures") as temporary:
         plots.detection_panels(temporary, results.test[shown], panels)
@@ -64,7 +64,7 @@ def draw_frame(path: Path, results: RunResults, agent: ReferenceDQN, shown: int)
     from matplotlib.image import imsave
 
     series, settings = results.test[shown], results.settings
-    starts, _ = runs_of(series.labels)
+    starts, _ = runs_of(series.truth)
     k, hold = (whole(name, settings.get(name)) for name in ("k", "hold"))
     alpha = share("alpha", settings.get("alpha"))
     options: dict[str, Any] = {"k": k, "alpha": alpha, "beta": 1 - alpha, "hold": hold, "render_mode": "rgb_array"}

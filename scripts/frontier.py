@@ -14,6 +14,7 @@ import typer
 
 import adt_gym
 from adt_gym import scoring
+from adt_gym.data.sources import SourceSettings
 from adt_gym.evaluation.frontier import NEVER, FrontierRow, over_delays, panel, settings_of, write_rows
 from adt_gym.experiments.grid import digest
 from adt_gym.experiments.versions import versions
@@ -26,7 +27,6 @@ from adt_gym.report.frontier import KIND
 from adt_gym.report.frontier_tables import further_tables, leading_tables
 from adt_gym.report.progress import bar, console
 from adt_gym.scripts import options
-from adt_gym.scripts import source as sources
 from adt_gym.scripts.frontier_methods import measure_all
 from adt_gym.scripts.frontier_series import Scoring, Server, check_apart, read_servers, score
 from adt_gym.scripts.options import takes
@@ -65,7 +65,7 @@ class FrontierSettings:
     epochs: int
     episodes: int
     deadline: int
-    source: sources.SourceSettings
+    source: SourceSettings
 
     @cached_property
     def conditions(self) -> list[Feedback]:
@@ -109,7 +109,7 @@ class Cell:
         """What its rows are kept under: a digest of its settings and data, and of the version of this package."""
         content = hashlib.sha256()
         for one in (*self.train, self.test):
-            content.update(one.name.encode() + one.scores.tobytes() + one.labels.tobytes() + b"|")
+            content.update(one.name.encode() + one.scores.tobytes() + one.truth.tobytes() + b"|")
         settings = {
             "seed": self.seed,
             "episodes": self.episodes,
@@ -127,7 +127,7 @@ class Outcome:
     error: str | None = None
 
 
-@takes(sources.SourceSettings, "source", without=("source",))
+@takes(SourceSettings, "source", without=("source",))
 def frontier(
     train: Annotated[
         list[str], typer.Option(help="SERIES...: .npz files with train, test and test_label, folders, other sources")
@@ -146,7 +146,7 @@ def frontier(
         list[float] | None, typer.Option(help="shares of the labels that are told wrongly", show_default="0")
     ] = None,
     *,
-    source: sources.SourceSettings,
+    source: SourceSettings,
     seeds: Annotated[int, options.whole("run so many seeds, from 0 on", most=options.MAX_SEEDS)] = 5,
     scorer: Annotated[str, typer.Option(help="as of adt run")] = "autoencoder",
     epochs: Annotated[int, options.whole("passes of the scorer's network over its windows")] = 30,

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, Field, field, fields
+from dataclasses import MISSING, Field, fields
 from functools import wraps
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -41,21 +41,12 @@ def number(help: str | None = None, least: float = 0.0, most: float = 1.0, withi
     return typer.Option(min=least, max=most, help=help, callback=check if within else None)
 
 
-def option(default: Any, *names: str, help: str, **limits: Any) -> Any:
-    """Return a field that is an option; ``names`` as typer makes them by default, ``limits`` such as min=1."""
-    return field(default=default, metadata={"typer": typer.Option(*names, help=help, **limits)})
-
-
-def argument(help: str) -> Any:
-    """Return a field that is an argument."""
-    return field(metadata={"typer": typer.Argument(help=help)})
-
-
 def takes(settings: type[Any], parameter: str, *, without: tuple[str, ...] = ()) -> Callable[[Command], Command]:
     """Give a command the fields of a dataclass as its options.
 
     Args:
-        settings: The dataclass; its fields are made with `option` and `argument`. A tuple is an option to repeat.
+        settings: The dataclass; the metadata of its fields are "help", and "min" and "max" of a number. One
+            without a default is an argument; a tuple is an option to repeat; a bool is an option without a value.
         parameter: The command's parameter of this class, which is made of the options.
         without: Fields that are no options here, and empty.
     """
@@ -86,11 +77,18 @@ def takes(settings: type[Any], parameter: str, *, without: tuple[str, ...] = ())
     return decorate
 
 
+def as_option(name: str) -> str:
+    """Return a setting as the command line calls it."""
+    return f"--{name.replace('_', '-')}"
+
+
 def _parameter(one: "Field[Any]", kind: Any) -> inspect.Parameter:
     default = inspect.Parameter.empty if one.default is MISSING else one.default
+    typed = typer.Argument if one.default is MISSING else typer.Option
+    names = [as_option(one.name)] if kind is bool else []
     if _is_tuple(kind):
         kind, default = list[get_args(kind)[0]] | None, None  # type: ignore[misc]
-    annotation = Annotated[kind, one.metadata["typer"]]
+    annotation = Annotated[kind, typed(*names, **one.metadata)]
     return inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

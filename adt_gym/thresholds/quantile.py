@@ -57,7 +57,7 @@ class FalseAlarmRate(Method):
         Raises:
             InputError: If there is none.
         """
-        normal = np.concatenate([one.scores[~one.labels] for one in train])
+        normal = np.concatenate([one.scores[~one.truth] for one in train])
         if len(normal) == 0:
             raise InputError(
                 f"no normal window in {', '.join(one.name for one in train)}: a false-alarm rate needs some"

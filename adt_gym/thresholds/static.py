@@ -19,7 +19,7 @@ def best_f1_threshold(series: Sequence[ScoredSeries]) -> float:
         InputError: If there is no anomalous window to learn from.
     """
     scores = np.concatenate([one.scores for one in series])
-    labels = np.concatenate([one.labels for one in series])
+    labels = np.concatenate([one.truth for one in series])
     if not labels.any():
         raise InputError(f"no anomalous window in {', '.join(one.name for one in series)}: a threshold needs some")
     order = np.argsort(-scores, kind="stable")
@@ -52,7 +52,7 @@ class Static(Method):
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Choose the threshold on the labels of ``train``; one that flags nothing in test series without an anomaly."""
-        nothing_to_find = self.hindsight and not any(one.labels.any() for one in train)
+        nothing_to_find = self.hindsight and not any(one.truth.any() for one in train)
         self.threshold = 1.0 if nothing_to_find else best_f1_threshold(train)
         return self
 

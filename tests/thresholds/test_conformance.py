@@ -94,11 +94,11 @@ def own_method() -> Iterator[None]:
 
 
 def stream(seed: int, windows: int = WINDOWS) -> ScoredSeries:
-    """Return anomalies in runs, scores that drift, and a past."""
+    """Return anomalies in runs, of which scores that drift do not tell all, and a past."""
     random = np.random.default_rng(seed)
     past = random.exponential(1, 200).astype(np.float32)
-    labels = np.repeat(random.random(windows // 4) < 0.2, 4)
-    raw = np.sin(np.arange(windows) / 15) + random.exponential(1, windows) + 6 * labels
+    labels = np.repeat(random.random(windows // 8) < 0.3, 8)
+    raw = np.sin(np.arange(windows) / 15) + random.exponential(1, windows) + 2 * labels
     return ScoredSeries.scaled(raw, quantile(past), labels, f"stream_{seed}", past=past)
 
 
