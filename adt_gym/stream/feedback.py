@@ -273,8 +273,8 @@ class DueLabels:
         self._due: dict[int, list[int]] = {}
         self._labels: dict[int, int] = {}
 
-    def judged(self, t: int, decision: bool) -> None:
-        """Note a decision on window t, the newest."""
+    def judged(self, t: int, decision: bool) -> bool:
+        """Note a decision on window t, the newest; return whether its feedback will ever be in."""
         self._next = t + 1
         at, _ = in_at(self._feedback, t, decision)
         if at is None:
@@ -282,6 +282,7 @@ class DueLabels:
         else:
             self._due.setdefault(at, []).append(t)
             self._labels.setdefault(t, -1)
+        return at is not None
 
     def tell(self, t: int, label: bool) -> bool:
         """Keep the label of window t until its time; return True, and keep nothing, where that has passed."""
@@ -289,10 +290,6 @@ class DueLabels:
         if waits:
             self._labels[t] = int(label)
         return not waits
-
-    def awaits(self, t: int) -> bool:
-        """Return whether window t was judged and its feedback is still to come."""
-        return t < self._next and t in self._labels
 
     def come(self, t: int) -> list[tuple[int, int]]:
         """Return the windows whose feedback comes in just before window t, and the label of each, -1 for silence."""

@@ -37,7 +37,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "best_pythresh": {"methods": ("IQR", "MAD")},
     "belief": {"trees": 10},
     "boosting": {"trees": 10},
-    "paper": {"episodes": 3},
+    "paper": {"episodes": 300},
 }
 """Options beside feedback, delay, noise and seed: what makes a training short, and memories that the series fill."""
 
