@@ -9,7 +9,6 @@ import torch
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, ScoredSeries
-from adt_gym.stream.replay import begin
 from adt_gym.stream.stream import Scores, Session, ToldMethod
 from adt_gym.thresholds.policy import Policy
 
@@ -54,8 +53,7 @@ class PaperAgent(ToldMethod):
 
     def detect(self, series: ScoredSeries) -> Detection:
         """Run the greedy policy."""
-        begin(self, series)  # says which series it is that an agent without training is asked for
-        return self.policy.detect(series)
+        return self.policy.detect(series) if hasattr(self, "policy") else super().detect(series)  # which refuses
 
     def _use(self, agent: ReferenceDQN) -> None:
         self.policy = Policy(agent, seed=self.seed, feedback=self.feedback)
