@@ -34,6 +34,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "dspot": {"q": 0.02, "level": 0.9},
     "online_fdr": {"delta": 0.5},
     "nonparametric": {"windows": 50, "span": 5},
+    "best_pythresh": {"methods": ("IQR", "MAD")},
+    "belief": {"trees": 10},
+    "boosting": {"trees": 10},
+    "paper": {"episodes": 300},
 }
 """Options beside feedback, delay, noise and seed: what makes a training short, and memories that the series fill."""
 
@@ -90,11 +94,11 @@ def own_method() -> Iterator[None]:
 
 
 def stream(seed: int, windows: int = WINDOWS) -> ScoredSeries:
-    """Return anomalies in runs, scores that drift, and a past."""
+    """Return anomalies in runs, of which scores that drift do not tell all, and a past."""
     random = np.random.default_rng(seed)
     past = random.exponential(1, 200).astype(np.float32)
-    labels = np.repeat(random.random(windows // 4) < 0.2, 4)
-    raw = np.sin(np.arange(windows) / 15) + random.exponential(1, windows) + 6 * labels
+    labels = np.repeat(random.random(windows // 8) < 0.3, 8)
+    raw = np.sin(np.arange(windows) / 15) + random.exponential(1, windows) + 2 * labels
     return ScoredSeries.scaled(raw, quantile(past), labels, f"stream_{seed}", past=past)
 
 
