@@ -1,7 +1,7 @@
 """The paper's agent as a method that trains itself: the reference DQN on ADT-v0 under some feedback."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import gymnasium as gym
 import torch
@@ -31,6 +31,7 @@ class PaperAgent(ToldMethod):
     """
 
     name = "adt (paper)"
+    fitted: ClassVar = ("agent",)
     agent: ReferenceDQN
 
     def __init__(

@@ -75,7 +75,8 @@ class Method:
         hindsight: Whether it is defined by the labels of the very series that it judges, and so fitted on those.
         feedback: What it expects to be told of the series that it judges; one that sees no labels needs none.
         seed: Of what label noise flips in `detect`.
-        fitted: The names of the attributes that `fit` sets: numbers, words or arrays.
+        fitted: The names of the attributes that `fit` sets: numbers, words or arrays, or `_fitted` and `_restore` are
+            overridden.
     """
 
     name: str
@@ -91,7 +92,7 @@ class Method:
         def __getattr__(self, name: str) -> Any:
             if name in type(self).fitted:
                 raise NotFitted(f"{self.name} is not fitted: call fit() first, or load() one that is")
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return self.__getattribute__(name)  # says what is missing, if only to a property
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Learn from labelled series of other machines, or nothing; return self."""

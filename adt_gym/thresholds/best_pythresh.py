@@ -1,7 +1,7 @@
 """PyThresh at its best: the method that does best on the training series."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -24,6 +24,7 @@ class BestPyThresh(Method):
 
     name = "pythresh (best on train)"
     raw = PyThresh.raw
+    fitted: ClassVar = ("chosen",)
     chosen: PyThresh
 
     def __init__(self, methods: Sequence[str] = FAST_PYTHRESH):

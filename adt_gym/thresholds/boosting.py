@@ -35,6 +35,7 @@ class Boosting(ToldMethod):
     """
 
     name = "gradient boosting"
+    fitted: ClassVar = ("forest", "cut", "held_out_f1")
 
     def __init__(
         self, feedback: Any = "full", delay: int = 1, noise: float = 0.0, seed: int = 0, trees: int = 60

@@ -5,7 +5,7 @@ series by heart. Both know how they did on series that they had not seen, so the
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, ScoredSeries
@@ -30,6 +30,7 @@ class Ours(ToldMethod):
     """
 
     name = "ours"
+    fitted: ClassVar = ("chosen",)
     evidence: Evidence | None = None
     chosen: Belief | Boosting
 
