@@ -15,8 +15,8 @@ from rich.table import Table
 
 from adt_gym import thresholds
 from adt_gym.agents.reference_dqn import ReferenceDQN
+from adt_gym.envs.actions import THRESHOLDS
 from adt_gym.envs.sources import resolve
-from adt_gym.envs.thresholding import THRESHOLDS
 from adt_gym.experiments.timing import Spread
 from adt_gym.experiments.workers import finish, processes
 from adt_gym.files import replacing
