@@ -40,7 +40,7 @@ class Saved:
         def __getattr__(self, name: str) -> Any:
             if name in type(self).fitted:
                 raise NotFitted(f"{self.name} is not fitted: call fit() first, or load() one that is")
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return self.__getattribute__(name)  # says what is missing, if only to a property
 
     def save(self, path: str | Path) -> None:
         """Write it to an ``.npz`` file, with a checksum and without pickle.
