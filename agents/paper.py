@@ -30,6 +30,7 @@ class PaperAgent(ToldMethod):
     """
 
     name = "adt (paper)"
+    fitted = ("agent",)
     agent: ReferenceDQN
 
     def __init__(
@@ -47,13 +48,12 @@ class PaperAgent(ToldMethod):
 
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Session:
         """Begin as the greedy policy does."""
-        return self._policy.start(past, times, scaling)
+        return self._policy().start(past, times, scaling)
 
     def detect(self, series: ScoredSeries) -> Detection:
         """Run the greedy policy."""
-        return self._policy.detect(series)
+        return self._policy().detect(series)
 
-    @property
     def _policy(self) -> Policy:
         return Policy(self.agent, seed=self.seed, feedback=self.feedback)
 

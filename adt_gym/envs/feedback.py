@@ -79,8 +79,8 @@ class ToldEpisodes:
 
     def __init__(self, truth: Memories, mdp: ThresholdingMDP, feedback: Feedback, num_envs: int):
         self._truth, self._mdp, self._feedback = truth, mdp, feedback
-        schedules = [feedback.schedule(len(one)) for one in mdp.series]
-        if None in schedules:
+        schedules = [one for one in (feedback.schedule(len(one)) for one in mdp.series) if one is not None]
+        if len(schedules) < len(mdp.series):
             raise InputError(
                 f"feedback {shown(feedback.kind)} does not tell windows in their order, or when depends on decisions; "
                 'the native vector environment cannot: gym.make_vec(..., vectorization_mode="sync") takes any rule'
