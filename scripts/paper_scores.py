@@ -98,12 +98,10 @@ def _load(settings: ScoreSettings) -> list[Series]:
     name, root = settings.dataset, settings.root
     if root is None:
         raise InputError(f"{name} may not be passed on: say where your copy is (--root FOLDER)")
-    series = data.load(name, root=root)
     if name == "yahoo":
-        series = [one for one in series if one.name.startswith("real_")]
-        if not series:
-            raise InputError(f"no real_N.csv in {root}: the paper's Yahoo is the A1 benchmark")
-    elif [one.part for one in series] != ["train", "test"]:
+        return data.load(name, root=root, benchmark="A1")
+    series = data.load(name, root=root)
+    if [one.part for one in series] != ["train", "test"]:
         raise InputError(f"{root}: give the folder that holds the normal operation and the attacks of {name}")
     return series
 

@@ -10,7 +10,7 @@ from adt_gym import thresholds
 from adt_gym.metrics.composite import DEADLINE, composite_f1
 from adt_gym.metrics.events import false_alarms_per_day, find_events
 from adt_gym.metrics.flags import as_flags
-from adt_gym.metrics.windows import precision_recall_f1
+from adt_gym.metrics.windows import confusion_counts, precision_recall_f1
 from adt_gym.series import Detection, InputError, ScoredSeries, varies
 from adt_gym.thresholds.static import best_f1_threshold
 
@@ -111,18 +111,17 @@ def _report(
     test: Sequence[ScoredSeries],
     deadline: int | None,
 ) -> ScorerReport:
-    from sklearn.metrics import accuracy_score, confusion_matrix
-
     flagged = np.concatenate([one.decisions for one in detections])
     labels = np.concatenate([one.truth for one in detections])
-    tn, fp, fn, tp = (int(n) for n in confusion_matrix(labels, flagged, labels=[False, True]).ravel())
+    tp, fp, fn = confusion_counts(flagged, labels)
+    tn = len(labels) - tp - fp - fn
     anomalous = precision_recall_f1(flagged, labels)
     normal = precision_recall_f1(~flagged, ~labels)
     macro_precision, macro_recall, macro_f1 = ((a + b) / 2 for a, b in zip(anomalous, normal, strict=True))
-    accuracy = float(accuracy_score(labels, flagged))
     indexes = [one.index for one in test if one.index is not None]
     return ScorerReport(
-        method, saw_labels, *anomalous, accuracy, macro_precision, macro_recall, macro_f1, tp, fp, fn, tn,
+        method, saw_labels, *anomalous, (tp + tn) / len(labels), macro_precision, macro_recall, macro_f1,
+        tp, fp, fn, tn,
         composite_f1=composite_f1(detections, deadline),
         false_alarms_per_day=false_alarms_per_day(detections, indexes) if len(indexes) == len(test) else float("nan"),
         delay_median=find_events(detections).median_delay,
