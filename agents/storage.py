@@ -76,6 +76,22 @@ class Learner(Saved):
         agent.target.load_state_dict(weights)
         return agent
 
+    @classmethod
+    def load(cls, path: str | Path, env: gym.Env[Any, Any] | None = None) -> Self:
+        """Read a policy that `save` wrote.
+
+        Args:
+            path: The file.
+            env: Where it may learn further, with a new memory and optimizer.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            InputError: If the file does not hold such a policy.
+        """
+        agent = super().load(path)
+        agent.env = env
+        return agent
+
     def save_checkpoint(self, path: str | Path) -> None:
         """Write all that learning on bit for bit needs, between two episodes."""
         assert self.env is not None
