@@ -59,7 +59,7 @@ class ScorerRow:
     curve: list[Epoch] = field(default_factory=list)
 
 
-@takes(sources.SourceSettings, "source")
+@takes
 def compare_scorers(
     source: sources.SourceSettings,
     scorer: Annotated[

@@ -123,7 +123,7 @@ class SeedOutcome:
     summary: sources.Summary
 
 
-@takes(sources.SourceSettings, "source")
+@takes
 def run(
     source: sources.SourceSettings,
     scorer: Annotated[str, typer.Option(help="autoencoder, isolation, ensemble, pyod:NAME, ...")] = "autoencoder",

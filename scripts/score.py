@@ -29,7 +29,7 @@ from adt_gym.scripts.options import takes
 from adt_gym.series import NO_PAST, InputError
 
 
-@takes(sources.SourceSettings, "source")
+@takes
 def score(
     source: sources.SourceSettings,
     out: Annotated[Path, typer.Option(help="the .npz file to write; one that adt did not write is not replaced")],
