@@ -13,6 +13,7 @@ import typer
 
 import adt_gym
 from adt_gym import scoring
+from adt_gym.data.sources import SourceSettings
 from adt_gym.evaluation.frontier import NEVER, FrontierRow, over_delays, panel, settings_of, write_rows
 from adt_gym.experiments.grid import digest
 from adt_gym.experiments.versions import versions
@@ -24,7 +25,6 @@ from adt_gym.report import plots
 from adt_gym.report.frontier import KIND
 from adt_gym.report.frontier_tables import further_tables, leading_tables
 from adt_gym.report.progress import bar, console
-from adt_gym.scripts import source as sources
 from adt_gym.scripts.frontier_methods import measure_all
 from adt_gym.scripts.frontier_series import Scoring, Server, check_apart, read_servers, score
 from adt_gym.scripts.options import CACHE, CORES, Cache, Every, Jobs, takes
@@ -64,7 +64,7 @@ class FrontierSettings(Settings):
     delays: tuple[str, ...] = option(("1", "10", "60", "300", NEVER), help="windows until a label is told, or never")
     feedback: tuple[str, ...] = option(FEEDBACK, help="whose labels are told: full (all) or alerts (flagged windows)")
     label_noise: tuple[float, ...] = option((0.0,), help="shares of the labels that are told wrongly")
-    source: sources.SourceSettings = field(metadata=without("source"))
+    source: SourceSettings = field(metadata=without("source"))
     seeds: int = count(5, "run so many seeds, from 0 on", most=MAX_SEEDS)
     scorer: str = option("autoencoder", help="as of adt run")
     epochs: int = count(30, "passes of the scorer's network over its windows")

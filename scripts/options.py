@@ -12,9 +12,9 @@ import typer
 from typer.core import TyperCommand
 
 from adt_gym.checks import MAX_SEED, MOST
-from adt_gym.settings import MAX_SEEDS, OPTION, WITHOUT, Option, argument, option
+from adt_gym.settings import MAX_SEEDS, OPTION, WITHOUT, Option
 
-__all__ = ["MAX_SEEDS", "argument", "option"]
+__all__ = ["MAX_SEEDS"]
 
 Command = Callable[..., Any]
 
@@ -87,6 +87,11 @@ def _parameters(settings: type[Any], without: tuple[str, ...] = ()) -> list[insp
     ]
 
 
+def as_option(name: str) -> str:
+    """Return a setting as the command line calls it."""
+    return f"--{name.replace('_', '-')}"
+
+
 def _parameter(one: "Field[Any]", kind: Any) -> inspect.Parameter:
     about: Option = one.metadata[OPTION]
     default: Any = inspect.Parameter.empty if one.default is MISSING else one.default
@@ -98,7 +103,7 @@ def _parameter(one: "Field[Any]", kind: Any) -> inspect.Parameter:
             shown = " ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in one.default)
             kind, default, more["show_default"] = kind | None, None, shown or False
     elif kind is bool and not names:
-        names = (f"--{one.name.replace('_', '-')}",)  # without its opposite
+        names = (as_option(one.name),)  # without its opposite
     if about.within:
         more["callback"] = _within(about)
     made: Any = typer.Argument if about.positional else partial(typer.Option, *names, **more)
