@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from gymnasium.envs.registration import register, registry
+from gymnasium.envs import registration
 
 from adt_gym.series import Detection, InputError, ScoredSeries, Series
+from adt_gym.stream.monitor import Monitor
 
-__all__ = ["Detection", "InputError", "ScoredSeries", "Series"]
+__all__ = ["Detection", "InputError", "Monitor", "ScoredSeries", "Series"]
 __version__ = "0.1.0"
 
 _LEVELS = [i / 20 for i in range(21)]
@@ -25,8 +26,8 @@ _ENVIRONMENTS: dict[str, tuple[tuple[str, str | None], dict[str, Any]]] = {
 }
 
 for _id, ((_entry, _vector_entry), _arguments) in _ENVIRONMENTS.items():
-    if _id not in registry:
-        register(
+    if _id not in registration.registry:
+        registration.register(
             id=_id,
             entry_point=_entry,
             vector_entry_point=_vector_entry,

@@ -4,10 +4,15 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from adt_gym.checks import MOST, InputError, flag, number, whole
+from adt_gym.reading import open_npz, parse_json
+
+ROOMS = {"method": "adt_gym.thresholds", "scorer": "adt_gym.scoring"}
+"""Where the registry is of each kind of thing that a file may hold."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,18 @@ class Registry:
             if where == (found if isinstance(found, str) else f"{found.__module__}:{found.__qualname__}"):
                 return entry.load()
         raise InputError(f"no {self.kind} is registered as {where!r}: register it before it is loaded")
+
+
+def load(kind: str, path: str | Path) -> Any:
+    """Read any registered thing of that kind, one of `ROOMS`, that its ``save`` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InputError: If the file is not one that ``save`` wrote, or of a class that is not registered.
+    """
+    with open_npz(path, f"a {kind} that save() wrote", sealed=True) as arrays:
+        where = str(parse_json(str(arrays["header"]), "its header", nan=True)["class"])
+    return import_module(ROOMS[kind]).registry.find(where).load(path)
 
 
 def _types(factory: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MIN_SCORE = float(np.finfo(np.float32).tiny)
 """A score of 0 is raised to this, so that a threshold of 0 flags every window."""
+
+PARTS = (None, "train", "test")
 
 NO_BREAKS = np.empty(0, np.intp)
 NO_PAST = np.empty(0, np.float32)
@@ -38,10 +40,12 @@ class Series:
         index: Shape ``(n,)``, the time of each point, or None.
         columns: The names of the m metrics; ``("value",)`` or ``("value_0", ...)`` by default.
         breaks: Shape ``(g,)``, ascending: the rows before which time is missing, so that no window may span them.
+        part: "train" or "test" where a data set comes in such parts, as its reader knows; None elsewhere. Where it has
+            as many of both, they belong together in the order in which it returns them.
 
     Raises:
         InputError: If a value is not a finite number, a column loses its signal in float64, a label is not 0 or 1, a
-            time is NaT, or lengths differ.
+            time is NaT, lengths differ, or the part is another word.
     """
 
     values: NDArray[np.floating[Any]]
@@ -50,8 +54,11 @@ class Series:
     index: NDArray[np.datetime64] | None = None
     columns: tuple[str, ...] = ()
     breaks: NDArray[np.intp] = field(default_factory=lambda: NO_BREAKS)
+    part: str | None = None
 
     def __post_init__(self) -> None:
+        if self.part not in PARTS:
+            raise InputError(f"series {self.name!r}: its part is 'train', 'test' or None, got {self.part!r}")
         values = _as_values(self.values, self.name)
         if values.ndim == 1:
             values = values[:, None]
@@ -83,13 +90,12 @@ class Series:
     def __getitem__(self, rows: slice) -> "Series":
         """Return the given rows, one after the other, as a series of the same name; the arrays are views."""
         _require_one_step(rows, self.name)
-        return Series(
-            self.values[rows],
-            None if self.labels is None else self.labels[rows],
-            self.name,
-            None if self.index is None else self.index[rows],
-            self.columns,
-            self._breaks(rows),
+        return replace(
+            self,
+            values=self.values[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            index=None if self.index is None else self.index[rows],
+            breaks=self._breaks(rows),
         )
 
     def _breaks(self, rows: slice) -> NDArray[np.intp]:

@@ -20,6 +20,7 @@ with ending_at_once():
     from adt_gym.scripts.evaluate import evaluate
     from adt_gym.scripts.figures import figures
     from adt_gym.scripts.frontier import frontier
+    from adt_gym.scripts.options import SeveralWords
     from adt_gym.scripts.report import report
     from adt_gym.scripts.reproduce import reproduce
     from adt_gym.scripts.run import run
@@ -27,7 +28,6 @@ with ending_at_once():
     from adt_gym.scripts.source import in_options
     from adt_gym.scripts.sweep import sweep
     from adt_gym.scripts.train import train
-    from adt_gym.scripts.words import SeveralWords
     from adt_gym.series import InputError
 
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from adt_gym.agents.reference_dqn import EpisodeReport
 from adt_gym.agents.samples_dqn import SamplesDQN, SamplesSettings, make_sb3_dqn
 from adt_gym.checks import whole
+from adt_gym.data import sources
 from adt_gym.data.columns import Columns
 from adt_gym.data.samples import samples_and_columns
 from adt_gym.experiments.versions import versions
@@ -26,7 +27,7 @@ from adt_gym.samples.env import reward_table
 from adt_gym.samples.evaluation import Summary, Verdicts
 from adt_gym.samples.samples import GENERATORS, Samples, Split, Standardiser
 from adt_gym.scripts import options
-from adt_gym.scripts import source as sources
+from adt_gym.scripts import source as block
 from adt_gym.series import InputError
 
 CHECKPOINT_EVERY = 10
@@ -146,7 +147,7 @@ def classify(
     about = sources.source_of(source)
     with own_folder(folder, "classify", settings.names, about, given=out is not None) as own:
         prepare_folder(own, settings, summary, resume)
-        summary.show()
+        block.show(summary)
         results = [run_seed(settings, s, *parts[s], own, resume) for s in parts]
         rows = summarise(results)
         with own.writing("table.csv") as temporary:

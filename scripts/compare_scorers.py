@@ -11,8 +11,9 @@ import typer
 from rich.table import Table
 
 from adt_gym import scoring
+from adt_gym.data.sources import SourceSettings
 from adt_gym.evaluation.scorers import ScorerReport, evaluate_baselines, evaluate_scorer
-from adt_gym.evaluation.split import Split
+from adt_gym.evaluation.split import Split, cut
 from adt_gym.folders import Folder, own_folder
 from adt_gym.metrics.composite import DEADLINE
 from adt_gym.report.curves import PARTS, training_curves
@@ -22,9 +23,9 @@ from adt_gym.scoring.cache import cached_scores
 from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.training import Epoch
-from adt_gym.scripts import cutting, options
-from adt_gym.scripts import source as sources
+from adt_gym.scripts import options
 from adt_gym.scripts.options import takes
+from adt_gym.scripts.source import read
 from adt_gym.series import ScoredSeries, Series
 from adt_gym.spreadsheet import write_csv
 
@@ -42,7 +43,7 @@ class CompareScorersSettings:
         device: Of the scorers with a network; None for a GPU where there is one.
     """
 
-    source: sources.SourceSettings
+    source: SourceSettings
     scorers: tuple[str, ...]
     scaling: str | None
     epochs: int
@@ -59,9 +60,9 @@ class ScorerRow:
     curve: list[Epoch] = field(default_factory=list)
 
 
-@takes(sources.SourceSettings, "source")
+@takes
 def compare_scorers(
-    source: sources.SourceSettings,
+    source: SourceSettings,
     scorer: Annotated[
         list[str] | None, typer.Option(help="repeat the option; the five auto-encoders by default")
     ] = None,
@@ -103,8 +104,8 @@ def make_scorer(name: str, *, epochs: int, device: str | None, scaling: str | No
 
 
 def _compare(settings: CompareScorersSettings, folder: Folder, every: bool) -> None:
-    source = sources.load(settings.source, settings.seed)
-    split = cutting.split(settings.source, source.series)
+    source = read(settings.source, settings.seed)
+    split = cut(settings.source, source.series)
     rows, scored = [], []
     for name in (*settings.scorers, *(one for one in scoring.SIMPLE if one not in settings.scorers)):
         made = make_scorer(

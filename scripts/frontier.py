@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,6 +13,7 @@ import typer
 
 import adt_gym
 from adt_gym import scoring
+from adt_gym.data.sources import SourceSettings
 from adt_gym.evaluation.frontier import NEVER, FrontierRow, over_delays, panel, settings_of, write_rows
 from adt_gym.experiments.grid import digest
 from adt_gym.experiments.versions import versions
@@ -25,12 +25,11 @@ from adt_gym.report import plots
 from adt_gym.report.frontier import KIND
 from adt_gym.report.frontier_tables import further_tables, leading_tables
 from adt_gym.report.progress import bar, console
-from adt_gym.scripts import options
-from adt_gym.scripts import source as sources
 from adt_gym.scripts.frontier_methods import measure_all
 from adt_gym.scripts.frontier_series import Scoring, Server, check_apart, read_servers, score
-from adt_gym.scripts.options import takes
+from adt_gym.scripts.options import CACHE, CORES, Cache, Every, Jobs, takes
 from adt_gym.series import InputError, ScoredSeries
+from adt_gym.settings import MAX_SEEDS, Settings, count, deadline, option, without
 from adt_gym.stream.feedback import Feedback, feedback_of
 from adt_gym.written import CELLS
 
@@ -38,8 +37,8 @@ FEEDBACK = ("full", "alerts")
 FILES = ("config.json", "table.csv", "frontier.png")
 
 
-@dataclass(frozen=True)
-class FrontierSettings:
+@dataclass(frozen=True, kw_only=True)
+class FrontierSettings(Settings):
     """Everything the frontier depends on; written to its config.json.
 
     Args:
@@ -48,24 +47,29 @@ class FrontierSettings:
         delays: Words: whole numbers of windows, or "never".
         feedback: "full", "alerts", or both.
         label_noise: Probabilities that a label that is told is the wrong one.
+        source: How all series are read and cut; its ``source`` is empty.
         seeds: How many seeds are run, from 0 on.
         scorer, epochs: Of the scores, a scorer per series and seed.
         episodes: Of the training of the paper's agent.
         deadline: Of the composite F1, in windows.
-        source: How all series are read and cut; its ``source`` is empty.
+
+    Raises:
+        InputError: If a word is no delay or no feedback, or a number out of its range.
     """
 
-    train: tuple[str, ...]
-    test: tuple[str, ...]
-    delays: tuple[str, ...]
-    feedback: tuple[str, ...]
-    label_noise: tuple[float, ...]
-    seeds: int
-    scorer: str
-    epochs: int
-    episodes: int
-    deadline: int
-    source: sources.SourceSettings
+    train: tuple[str, ...] = option(
+        help="SERIES...: .npz files with train, test and test_label, folders, other sources"
+    )
+    test: tuple[str, ...] = option((), help="SERIES...; without it each of --train is left out and tested in turn")
+    delays: tuple[str, ...] = option(("1", "10", "60", "300", NEVER), help="windows until a label is told, or never")
+    feedback: tuple[str, ...] = option(FEEDBACK, help="whose labels are told: full (all) or alerts (flagged windows)")
+    label_noise: tuple[float, ...] = option((0.0,), help="shares of the labels that are told wrongly")
+    source: SourceSettings = field(metadata=without("source"))
+    seeds: int = count(5, "run so many seeds, from 0 on", most=MAX_SEEDS)
+    scorer: str = option("autoencoder", help="as of adt run")
+    epochs: int = count(30, "passes of the scorer's network over its windows")
+    episodes: int = count(2000, "of the training of the paper's agent")
+    deadline: int = deadline(DEADLINE)
 
     @cached_property
     def conditions(self) -> list[Feedback]:
@@ -127,53 +131,27 @@ class Outcome:
     error: str | None = None
 
 
-@takes(sources.SourceSettings, "source", without=("source",))
+@takes
 def frontier(
-    train: Annotated[
-        list[str], typer.Option(help="SERIES...: .npz files with train, test and test_label, folders, other sources")
-    ],
-    test: Annotated[
-        list[str] | None, typer.Option(help="SERIES...; without it each of --train is left out and tested in turn")
-    ] = None,
-    delays: Annotated[
-        list[str] | None, typer.Option(help="windows until a label is told, or never", show_default="1 10 60 300 never")
-    ] = None,
-    feedback: Annotated[
-        list[str] | None,
-        typer.Option(help="whose labels are told: full (all) or alerts (flagged windows)", show_default="full alerts"),
-    ] = None,
-    label_noise: Annotated[
-        list[float] | None, typer.Option(help="shares of the labels that are told wrongly", show_default="0")
-    ] = None,
-    *,
-    source: sources.SourceSettings,
-    seeds: Annotated[int, options.whole("run so many seeds, from 0 on", most=options.MAX_SEEDS)] = 5,
-    scorer: Annotated[str, typer.Option(help="as of adt run")] = "autoencoder",
-    epochs: Annotated[int, options.whole("passes of the scorer's network over its windows")] = 30,
-    episodes: Annotated[int, options.whole("of the training of the paper's agent")] = 2000,
-    jobs: Annotated[int, options.whole("cells at a time", most=options.MAX_JOBS)] = os.cpu_count() or 1,
-    cache: Annotated[Path, typer.Option(help="where scores are kept for the next time")] = Path("runs/cache"),
+    settings: FrontierSettings,
+    jobs: Jobs = CORES,
+    cache: Cache = CACHE,
     out: Annotated[Path, typer.Option(help="folder of the results; finished cells in it are kept")] = Path(
         "runs/frontier"
     ),
-    deadline: options.Deadline = DEADLINE,
-    every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading ones")] = False,
+    every: Every = False,
 ) -> None:
     """Train on some series, test on others, for every delay of the labels; an interrupted run goes on where it was.
 
     An option takes several words: --delays 1 10 never.
     """
-    settings = FrontierSettings(
-        tuple(train), tuple(test or ()), tuple(delays or ("1", "10", "60", "300", NEVER)),
-        tuple(feedback or FEEDBACK), tuple(label_noise or (0.0,)), seeds, scorer, epochs, episodes, deadline, source,
-    )  # fmt: skip
-    scoring.make(scorer)  # refuses an unknown name before anything is written
+    scoring.make(settings.scorer)  # refuses an unknown name before anything is written
     check_folder(out, KIND, FILES)
     conditions, rounds = settings.conditions, read_rounds(settings)
     with own_folder(out, KIND, FILES) as folder:
         write_config(folder, settings, rounds)
         cells = [
-            Cell(learned, tested, conditions, seed, episodes, deadline)
+            Cell(learned, tested, conditions, seed, settings.episodes, settings.deadline)
             for seed, scores in score_all(settings, rounds, cache, jobs).items()
             for learned, tested in (([scores[one] for one in others], scores[one]) for others, one in rounds)
         ]
@@ -187,7 +165,7 @@ def frontier(
                     outcomes[cell] = outcome or Outcome(error=error)
                     write(folder, cell, outcomes[cell])
                     advance(f"{cell.test.name} seed {cell.seed}")
-        conclude(folder, [row for cell in cells for row in outcomes[cell].rows], deadline, every)
+        conclude(folder, [row for cell in cells for row in outcomes[cell].rows], settings.deadline, every)
     if failed := [cell for cell in cells if outcomes[cell].error]:
         for cell in failed:
             what = f"failed: {cell.test.name} seed {cell.seed}: {outcomes[cell].error}"

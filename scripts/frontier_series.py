@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from adt_gym.data.sources import SourceSettings, Summary, arrays_at
+from adt_gym.evaluation.split import cut, parts
 from adt_gym.scoring.cache import cached_scores
-from adt_gym.scripts import cutting
-from adt_gym.scripts import source as sources
 from adt_gym.scripts.compare_scorers import make_scorer
+from adt_gym.scripts.source import read
 from adt_gym.series import InputError, ScoredSeries, Series
 
 WINDOW, SCALING = 10, "tail"
@@ -28,7 +29,7 @@ class Server:
 
     normal: Series
     judged: Series
-    summary: sources.Summary
+    summary: Summary
 
     @property
     def name(self) -> str:
@@ -36,7 +37,7 @@ class Server:
         return self.judged.name
 
 
-def read_servers(words: Sequence[str], options: sources.SourceSettings | None = None) -> list[Server]:
+def read_servers(words: Sequence[str], options: SourceSettings | None = None) -> list[Server]:
     """Return the servers that the words of the command line stand for.
 
     Args:
@@ -46,28 +47,23 @@ def read_servers(words: Sequence[str], options: sources.SourceSettings | None = 
 
     Raises:
         FileNotFoundError: If a path leads nowhere.
-        InputError: If a source cannot be read or has no labels, or two servers have one name.
+        InputError: If a source cannot be read or has no labels.
     """
-    options = options or sources.SourceSettings("", window=WINDOW)
-    servers = [server for word in words for server in _read(replace(options, source=word))]
-    names = [server.name for server in servers]
-    if doubled := [name for i, name in enumerate(names) if name in names[:i]]:
-        raise InputError(f"two series are called {doubled[0]!r}: name each series once, and give files their own names")
-    return servers
+    options = options or SourceSettings("", window=WINDOW)
+    return [server for word in words for server in _read(replace(options, source=word))]
 
 
-def _read(settings: sources.SourceSettings) -> list[Server]:
+def _read(settings: SourceSettings) -> list[Server]:
     path = Path(settings.source)
     if path.suffix and not path.exists():
         raise FileNotFoundError(f"no file of a series at {path}")
-    source = sources.load(settings)
-    series = source.series
-    if sources.arrays_at(path):
-        # A scorer scales a series by what it has seen under its name.
-        named = [replace(one, name=one.name.rpartition("/")[0]) for one in series]
-        return [Server(*parts, source.summary) for parts in zip(named[::2], named[1::2], strict=True)]
-    split = cutting.split(settings, series)
-    return [Server(*parts, source.summary) for parts in zip(split.train, split.test, strict=True)]
+    source = read(settings)
+    if arrays_at(path):  # each comes with a part for its scorer, and is judged as a whole
+        pairs = zip(*parts(source.series), strict=True)
+    else:
+        split = cut(settings, source.series)
+        pairs = zip(split.train, split.test, strict=True)
+    return [Server(*pair, source.summary) for pair in pairs]
 
 
 def check_apart(train: Sequence[Server], tested: Server) -> None:
@@ -77,7 +73,7 @@ def check_apart(train: Sequence[Server], tested: Server) -> None:
         InputError: If the tested series is among those trained on, under whatever name.
     """
     for other in train:
-        if tested.name == other.name or np.array_equal(tested.judged.values, other.judged.values):
+        if np.array_equal(tested.judged.values, other.judged.values):
             raise InputError(
                 f"series {tested.name!r} is to be tested, and trained on as {other.name!r}: take one of them out; "
                 "without --test each series is tested by methods trained on the others"
@@ -93,7 +89,7 @@ class Scoring:
     epochs: int
     seed: int
     cache: Path
-    options: sources.SourceSettings
+    options: SourceSettings
 
 
 def score(task: Scoring) -> ScoredSeries:

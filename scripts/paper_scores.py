@@ -103,7 +103,7 @@ def _load(settings: ScoreSettings) -> list[Series]:
         series = [one for one in series if one.name.startswith("real_")]
         if not series:
             raise InputError(f"no real_N.csv in {root}: the paper's Yahoo is the A1 benchmark")
-    elif len(series) != 2:
+    elif [one.part for one in series] != ["train", "test"]:
         raise InputError(f"{root}: give the folder that holds the normal operation and the attacks of {name}")
     return series
 

@@ -14,11 +14,12 @@ import typer
 from adt_gym import thresholds
 from adt_gym.agents.reference_dqn import EpisodeReport, ReferenceDQN
 from adt_gym.data.kubernetes import kubernetes_kinds
+from adt_gym.data.sources import Source, SourceSettings, Summary
 from adt_gym.evaluation.compare import COLUMNS, Row, compare, evaluate, measure, write_table
 from adt_gym.evaluation.detections import load_detections, save_detections
 from adt_gym.evaluation.results import LearningCurve
 from adt_gym.evaluation.scorers import shares_found
-from adt_gym.evaluation.split import Split, draw_labelled, eventful_stretch
+from adt_gym.evaluation.split import Split, cut, draw_labelled, eventful_stretch
 from adt_gym.experiments.grid import digest
 from adt_gym.experiments.versions import versions
 from adt_gym.folders import Folder, own_folder
@@ -32,10 +33,10 @@ from adt_gym.scoring import Scorer
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scoring.cache import cache_key
 from adt_gym.scoring.ensemble import Ensemble
-from adt_gym.scripts import cutting, options
-from adt_gym.scripts import source as sources
+from adt_gym.scripts import options
 from adt_gym.scripts.compare_scorers import cached_parts, fit_and_score, make_scorer
 from adt_gym.scripts.options import takes
+from adt_gym.scripts.source import read
 from adt_gym.series import InputError, ScoredSeries, Series
 from adt_gym.spreadsheet import read_csv, write_csv
 from adt_gym.thresholds.pythresh import FAST_PYTHRESH
@@ -79,7 +80,7 @@ class RunSettings:
         deadline: Of the composite F1, in windows.
     """
 
-    source: sources.SourceSettings
+    source: SourceSettings
     scorer: str
     scaling: str | None
     device: str | None
@@ -120,12 +121,12 @@ class SeedOutcome:
 
     rows: list[Row]
     kinds: dict[str, dict[str, float]]
-    summary: sources.Summary
+    summary: Summary
 
 
-@takes(sources.SourceSettings, "source")
+@takes
 def run(
-    source: sources.SourceSettings,
+    source: SourceSettings,
     scorer: Annotated[str, typer.Option(help="autoencoder, isolation, ensemble, pyod:NAME, ...")] = "autoencoder",
     scaling: Annotated[
         str | None, typer.Option(help="of the scores: quantile, minmax or tail; the scorer's own by default")
@@ -175,12 +176,12 @@ def run_seeds(settings: RunSettings, folder: Folder, cache: Path, every: bool = 
     """
     outcomes: list[SeedOutcome] = []
     parts: dict[str, str] = {}
-    source = sources.load(settings.source, settings.seed)
+    source = read(settings.source, settings.seed)
     for seed, place in settings.places.items():
         if settings.seeds > 1:
             console.print(f"seed {seed} ({len(outcomes) + 1} of {settings.seeds})")
         if settings.source.drawn and seed > settings.seed:
-            source = sources.load(settings.source, seed)
+            source = read(settings.source, seed)
         part, outcome = run_seed(replace(settings, seed=seed, seeds=1), source, folder, cache)
         outcomes.append(outcome)
         parts[part.name] = place
@@ -198,15 +199,15 @@ def run_seeds(settings: RunSettings, folder: Folder, cache: Path, every: bool = 
             console.print(kinds_table([one.kinds for one in outcomes]))
 
 
-def write_config(folder: Path, settings: RunSettings, summary: sources.Summary) -> None:
+def write_config(folder: Path, settings: RunSettings, summary: Summary) -> None:
     """Write what a run depends on, and what its source was taken for."""
     config = {"settings": asdict(settings), "source": asdict(summary), **versions()}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def run_seed(settings: RunSettings, source: sources.Source, folder: Folder, cache: Path) -> tuple[Path, SeedOutcome]:
+def run_seed(settings: RunSettings, source: Source, folder: Folder, cache: Path) -> tuple[Path, SeedOutcome]:
     """Go the whole road with one seed, unless that was done with these settings and data; say where its files are."""
-    split = cutting.split(settings.source, source.series)
+    split = cut(settings.source, source.series)
     scorer = make_scorer(
         settings.scorer,
         epochs=settings.epochs,
@@ -258,7 +259,7 @@ def write_outcome(folder: Path, outcome: SeedOutcome) -> None:
     (folder / OUTCOME).write_text(json.dumps({"rows": rows, "kinds": outcome.kinds}))
 
 
-def read_outcome(folder: Path, summary: sources.Summary) -> SeedOutcome | None:
+def read_outcome(folder: Path, summary: Summary) -> SeedOutcome | None:
     """Return what a seed came to, None where it was not finished."""
     if not folder.is_dir():
         return None

@@ -8,15 +8,15 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from adt_gym.data.sources import SourceSettings
 from adt_gym.evaluation.scorers import evaluate_scorer
-from adt_gym.evaluation.split import joined
+from adt_gym.evaluation.split import cut, parts
 from adt_gym.folders import check_file, own_file
 from adt_gym.report.curves import training_curves
 from adt_gym.report.progress import console
 from adt_gym.scored_files import save_scored
 from adt_gym.scoring.cache import cached_scores
-from adt_gym.scripts import cutting, options
-from adt_gym.scripts import source as sources
+from adt_gym.scripts import options
 from adt_gym.scripts.compare_scorers import (
     ScorerRow,
     baseline_rows,
@@ -26,12 +26,13 @@ from adt_gym.scripts.compare_scorers import (
     simple_rows,
 )
 from adt_gym.scripts.options import takes
+from adt_gym.scripts.source import read
 from adt_gym.series import NO_PAST, InputError
 
 
-@takes(sources.SourceSettings, "source")
+@takes
 def score(
-    source: sources.SourceSettings,
+    source: SourceSettings,
     out: Annotated[Path, typer.Option(help="the .npz file to write; one that adt did not write is not replaced")],
     scorer: Annotated[str, typer.Option(help="autoencoder, dense, lstm, isolation, pyod:NAME, ...")] = "autoencoder",
     scaling: Annotated[str | None, typer.Option(help="quantile, minmax or tail; the scorer's own by default")] = None,
@@ -52,12 +53,12 @@ def score(
     for path in (out, picture):
         check_file(path, "score")
     window = source.window
-    series = sources.load(source, seed).series
-    split = cutting.split(source, series)
+    series = read(source, seed).series
+    split = cut(source, series)
     double = {"double": True} if scorer == "autoencoder" else {}
     made = make_scorer(scorer, epochs=epochs, device=device, window=window, scaling=scaling, seed=seed, **double)
     started = time.perf_counter()
-    whole = [(joined(first, second), past) for (first, past), second in zip(split.learned, split.test, strict=True)]
+    whole = list(zip(parts(series)[1], split.pasts, strict=True))
     kept, found = cached_scores(
         cache, made, split.for_scorer, whole, lambda: fit_with_bar(made, split.for_scorer, split.tested)
     )

@@ -21,6 +21,7 @@ LAYERS = (
         "folders",
         "spreadsheet",
         "registry",
+        "settings",
     },
     {"stream", "metrics"},
     {"mdp"},

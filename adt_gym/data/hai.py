@@ -26,22 +26,26 @@ def hai(root: str | Path, *, max_gap: int = MAX_GAP) -> list[Series]:
         max_gap: Up to this many consecutive missing values of a tag are filled forward, and counted in one warning.
 
     Returns:
-        ``hai/train1``, ... and ``hai/test1``, ..., all labelled; the files are separate in time.
+        ``train1``, ... of the part "train" and ``test1``, ... of the part "test", all labelled; the files are separate
+        in time.
 
     Raises:
         FileNotFoundError: If the folder or the files are missing.
         InputError: If a file is not as published, or a gap is longer than ``max_gap``.
     """
     remedy = "get the folder hai-21.03 of https://github.com/icsdataset/hai"
-    paths = [path for part in ("train", "test") for path in files(Path(root), rf"{part}\d+\.csv(\.gz)?", remedy)]
-    return [_series(path, max_gap) for path in paths]
+    return [
+        _series(path, part, max_gap)
+        for part in ("train", "test")
+        for path in files(Path(root), rf"{part}\d+\.csv(\.gz)?", remedy)
+    ]
 
 
-def _series(path: Path, max_gap: int) -> Series:
+def _series(path: Path, part: str, max_gap: int) -> Series:
     recording = read_csv(path, _is_note)
     times = times_in(recording.note(TIME), TIME_FORMAT, recording.where)
     labels = flags(recording.note(LABEL), recording.where)
-    return recording.series(f"hai/{path.name.split('.')[0]}", labels, times, times, max_gap)
+    return recording.series(path.name.split(".")[0], labels, times, times, max_gap, part)
 
 
 def _is_note(name: str) -> bool:

@@ -24,7 +24,7 @@ def npz(source: str | Path, *, name: str | None = None, max_gap: int = 0) -> lis
         max_gap: Up to this many consecutive missing or infinite values are filled forward, and counted in one warning.
 
     Returns:
-        ``NAME/train``, whose labels nobody knows, and ``NAME/test``.
+        Two series of that name: the part "train", whose labels nobody knows, and the part "test".
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -42,10 +42,11 @@ def npz(source: str | Path, *, name: str | None = None, max_gap: int = 0) -> lis
         raise InputError(f"{path}: test_label has shape {labels.shape}, expected {test.shape[:1]}")
     name = name or path.stem
     parts = {"train": train, "test": test}
-    warn_counts({}, {f"{name}/{part}": _fill(parts[part], max_gap, f"{path}, {part}") for part in parts})
+    filled = {part: _fill(values, max_gap, f"{path}, {part}") for part, values in parts.items()}
+    warn_counts({}, {f"{name} ({part})": count for part, count in filled.items()})
     if index is not None and not (index.dtype.kind == "M" and (np.diff(index) >= np.timedelta64(0)).all()):
         raise InputError(f"{path}: index must be datetime64 and ascending; sort the rows by time, or leave it out")
-    return [Series(train, None, f"{name}/train"), Series(test, labels, f"{name}/test", index)]
+    return [Series(train, None, name, part="train"), Series(test, labels, name, index, part="test")]
 
 
 def _arrays(

@@ -59,6 +59,7 @@ class Recording:
         order: NDArray[Any],
         index: NDArray[np.datetime64] | None,
         max_gap: int,
+        part: str | None = None,
     ) -> Series:
         """Return the recording in the given order, its gaps filled; the recording is used up.
 
@@ -72,8 +73,9 @@ class Recording:
             labels = None if labels is None else labels[rows]
             index = None if index is None else index[rows]
         filled = fill_gaps(values, max_gap, self.where, self.columns, rows)
-        warn_counts({name: unordered}, {name: filled}, stacklevel=4)
-        return Series(values, labels, name, index, self.columns)
+        called = f"{name} ({part})" if part else name
+        warn_counts({called: unordered}, {called: filled}, stacklevel=4)
+        return Series(values, labels, name, index, self.columns, part=part)
 
 
 def read_csv(

@@ -25,7 +25,8 @@ def smd(root: str | Path, *, max_gap: int = 0) -> list[Series]:
         max_gap: Up to this many consecutive missing values of a metric are filled forward, and counted in one warning.
 
     Returns:
-        ``smd/machine-1-1/train``, whose labels nobody knows, ``smd/machine-1-1/test``, labelled, and so on.
+        Two series of each machine's name, such as ``machine-1-1``: the part "train", whose labels nobody knows, and the
+        part "test", labelled.
 
     Raises:
         FileNotFoundError: If a folder or file is missing.
@@ -36,16 +37,14 @@ def smd(root: str | Path, *, max_gap: int = 0) -> list[Series]:
     series, filled = [], {}
     for train in files(root / "train", r"machine-\d+-\d+\.txt", remedy):
         test, truth = root / "test" / train.name, root / "test_label" / train.name
-        machine = f"smd/{train.stem}"
         labels = _labels(truth, remedy)
         for part, path, known in (("train", train, None), ("test", test, labels)):
             values = _values(path, remedy)
-            name = f"{machine}/{part}"
             if known is not None and len(known) != len(values):
                 raise InputError(f"{truth} has {len(known)} labels for the {len(values)} rows of {path}")
             columns = tuple(f"metric_{j}" for j in range(1, values.shape[1] + 1))
-            filled[name] = fill_gaps(values, max_gap, str(path), columns, np.arange(len(values)))
-            series.append(Series(values, known, name, columns=columns))
+            filled[f"{train.stem} ({part})"] = fill_gaps(values, max_gap, str(path), columns, np.arange(len(values)))
+            series.append(Series(values, known, train.stem, columns=columns, part=part))
     warn_counts({}, filled)
     return series
 

@@ -40,7 +40,7 @@ def swat(root: str | Path, *, max_gap: int = MAX_GAP) -> list[Series]:
         max_gap: Up to this many consecutive missing values of a tag are filled forward, and counted in one warning.
 
     Returns:
-        ``swat/train`` (normal operation) and ``swat/test``, both labelled; of one file, ``swat``.
+        ``swat``: the part "train" (normal operation) and the part "test", both labelled; of one file, one series.
 
     Raises:
         FileNotFoundError: If the folder or a file is missing.
@@ -48,19 +48,19 @@ def swat(root: str | Path, *, max_gap: int = MAX_GAP) -> list[Series]:
     """
     root = Path(root)
     if root.is_file():
-        return [_series(root, "swat", max_gap)]
+        return [_series(root, None, max_gap)]
     remedy = "SWaT is given on request at https://itrust.sutd.edu.sg/itrust-labs_datasets/"
     return [
-        _series(one_file(root, r".*normal.*\.(csv|xlsx)", remedy), "swat/train", max_gap),
-        _series(one_file(root, r".*attack.*\.(csv|xlsx)", remedy), "swat/test", max_gap),
+        _series(one_file(root, r".*normal.*\.(csv|xlsx)", remedy), "train", max_gap),
+        _series(one_file(root, r".*attack.*\.(csv|xlsx)", remedy), "test", max_gap),
     ]
 
 
-def _series(path: Path, name: str, max_gap: int) -> Series:
+def _series(path: Path, part: str | None, max_gap: int) -> Series:
     recording = _read_xlsx(path) if path.suffix.lower() == ".xlsx" else _read_csv(path)
     times = times_in(recording.note(TIME), TIME_FORMAT, recording.where)
     labels = flags(recording.note(LABEL), recording.where, TRUTH, "SWaT writes Normal and Attack")
-    return recording.series(name, labels, times, times, max_gap)
+    return recording.series("swat", labels, times, times, max_gap, part)
 
 
 def _is_note(name: str) -> bool:

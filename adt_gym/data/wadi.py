@@ -55,8 +55,8 @@ def wadi(root: str | Path, *, max_gap: int = MAX_GAP) -> list[Series]:
         max_gap: Up to this many consecutive missing values of a tag are filled forward, and counted in one warning.
 
     Returns:
-        ``wadi/train``, 14 days of normal operation, and ``wadi/test``, with attacks; 123 tags. A1 is labelled by
-        `ATTACKS` and has times; A2 has its own labels, is in the order of its row numbers and has no times.
+        ``wadi``: the part "train", 14 days of normal operation, and the part "test", with attacks; 123 tags. A1 is
+        labelled by `ATTACKS` and has times; A2 has its own labels, is in the order of its row numbers and has no times.
 
     Raises:
         FileNotFoundError: If the folder or a file is missing.
@@ -67,28 +67,28 @@ def wadi(root: str | Path, *, max_gap: int = MAX_GAP) -> list[Series]:
     train = one_file(root, r"WADI_14days(_new)?\.csv", remedy)
     if train.stem.lower().endswith("_new"):
         attacks = one_file(root, r"WADI_attackdataLAB(LE|EL)\.csv", remedy)
-        return [_a2(train, "wadi/train", False, max_gap), _a2(attacks, "wadi/test", True, max_gap)]
+        return [_a2(train, "train", max_gap), _a2(attacks, "test", max_gap)]
     attacks = one_file(root, r"WADI_attackdata\.csv", remedy)
-    return [_a1(train, "wadi/train", max_gap), _a1(attacks, "wadi/test", max_gap)]
+    return [_a1(train, "train", max_gap), _a1(attacks, "test", max_gap)]
 
 
-def _a1(path: Path, name: str, max_gap: int) -> Series:
+def _a1(path: Path, part: str, max_gap: int) -> Series:
     recording = _read(path)
     written = (recording.note("Date").str.strip() + " " + recording.note("Time").str.strip()).rename("Date and Time")
     times = times_in(written, f"{DATE_FORMAT} {CLOCK_FORMAT}", recording.where)
-    return recording.series(name, attack_labels(times), times, times, max_gap)
+    return recording.series("wadi", attack_labels(times), times, times, max_gap, part)
 
 
-def _a2(path: Path, name: str, attacked: bool, max_gap: int) -> Series:
+def _a2(path: Path, part: str, max_gap: int) -> Series:
     recording = _read(path)
     row = recording.note("Row")
     order = floats(row)
     require(np.isfinite(order), row, recording.where, "no row number")
     labels = np.zeros(len(order), dtype=bool)
-    if attacked:
+    if part == "test":
         label = next((str(column) for column in recording.notes if str(column).startswith(LABEL)), f"{LABEL}LE ...")
         labels = flags(recording.note(label), recording.where, TRUTH, "WADI writes 1 (no attack) and -1 (attack)")
-    return recording.series(name, labels, order, None, max_gap)
+    return recording.series("wadi", labels, order, None, max_gap, part)
 
 
 def attack_labels(times: NDArray[np.datetime64]) -> NDArray[np.bool_]:

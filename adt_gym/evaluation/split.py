@@ -1,13 +1,15 @@
 """Cutting labelled series into a training part and the rest, which alone is evaluated."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym.data.sources import GENERATED, SourceSettings
 from adt_gym.series import InputError, ScoredSeries, Series, varies
+
+QUARTER, HALF = 0.25, 0.5
 
 
 @dataclass(frozen=True)
@@ -15,9 +17,10 @@ class Split:
     """Series cut in time: no window crosses the cut.
 
     Args:
-        train: The labelled rows that may be learned from.
+        train: The rows that may be learned from.
         test: The rows after them, which alone are evaluated.
-        history: Earlier rows, for the scorer alone; it learns on ``train`` where there are none.
+        history: Earlier rows, for the scorer alone; it learns on ``train`` where there are none. As many as ``train``
+            has, in its order: each the past of one; any other number: of none in particular.
     """
 
     train: list[Series]
@@ -29,40 +32,64 @@ class Split:
         """What the scorer learns on."""
         return self.history or self.train
 
-    @cached_property
-    def learned(self) -> list[tuple[Series, Series]]:
-        """The training series, each with its past: its history, or itself where there is none."""
-        history = {one.name: one for one in self.history}
-        return [(one, history.get(one.name, one)) for one in self.train]
-
     @property
-    def tested(self) -> list[tuple[Series, Series]]:
-        """The test series, each with its past: its history, or its training part where there is none.
+    def pasts(self) -> list[Series]:
+        """Of each series its history, or its training part where there is none.
 
         A history comes without labels because nothing happened in it; a training part holds anomalies, and a method
         that is not told of them would take them for usual.
         """
-        return [(test, past) for test, (_, past) in zip(self.test, self.learned, strict=True)]
+        return self.history if len(self.history) == len(self.train) else self.train
+
+    @property
+    def learned(self) -> list[tuple[Series, Series]]:
+        """The training series, each with its past."""
+        return list(zip(self.train, self.pasts, strict=True))
+
+    @property
+    def tested(self) -> list[tuple[Series, Series]]:
+        """The test series, each with its past."""
+        return list(zip(self.test, self.pasts, strict=True))
 
 
-def joined(first: Series, second: Series) -> Series:
-    """Put two parts of a series, one after the other, together.
+def parts(series: Sequence[Series]) -> tuple[list[Series], list[Series]]:
+    """Return the training parts of data sets that come in parts, and all other series, which alone are cut."""
+    history = [one for one in series if one.part == "train"]
+    return history, [one for one in series if one.part != "train"]
 
-    Where only one part has labels, the points of the other count as normal, as they do in training; where only one has
-    times, there are none.
+
+def cut(settings: SourceSettings, series: Sequence[Series]) -> Split:
+    """Cut the series of a source into what may be learned from and what is evaluated, as its settings say.
+
+    Where a data set comes as a training and a test part, the scorer learns on the first, and the second is cut in two.
+
+    Raises:
+        InputError: If a part lacks what it needs.
     """
-    parts = (first, second)
-    labels = None
-    if any(one.labels is not None for one in parts):
-        labels = np.concatenate([np.zeros(len(one), dtype=bool) if one.labels is None else one.labels for one in parts])
-    index = None
-    if first.index is not None and second.index is not None:
-        index = np.concatenate([first.index, second.index])
-    values, breaks = (
-        np.concatenate([first.values, second.values]),
-        np.concatenate([first.breaks, second.breaks + len(first)]),
-    )
-    return Series(values, labels, second.name, index, second.columns, breaks)
+    history, judged = parts(series)
+    if settings.train_until is not None:
+        if len(judged) > 1:
+            raise InputError("train_until= cuts one series; of several, train_share= is the training part of each")
+        made = split_at(judged[0], _row(judged[0], settings.train_until), settings.window)
+    elif len(judged) == 1 and settings.train_share is None and not history and settings.source not in GENERATED:
+        made = split_by_anomalies(judged[0], settings.window, settings.train_anomalies)
+    else:
+        default = HALF if history or len(judged) == 1 else QUARTER
+        share = default if settings.train_share is None else settings.train_share
+        made = split_by_share(judged, share, settings.window)
+    return replace(made, history=history)
+
+
+def _row(series: Series, until: str) -> int:
+    if until.isdecimal():
+        return int(until)
+    if series.index is None:
+        raise InputError(f"train_until={until!r}: series {series.name!r} has no times; give a row number")
+    try:
+        later = series.index >= np.datetime64(until)
+    except ValueError as error:
+        raise InputError(f"train_until={until!r} is neither a row number nor a time like 2014-02-01T12:00") from error
+    return int(np.argmax(later)) if later.any() else len(series)
 
 
 def split_by_anomalies(series: Series, window: int, anomalies: int) -> Split:
@@ -76,7 +103,7 @@ def split_by_anomalies(series: Series, window: int, anomalies: int) -> Split:
     if found[-1] < anomalies:
         raise InputError(
             f"series {series.name!r} has {found[-1]} anomalous windows, fewer than the {anomalies} to train on: "
-            "ask for fewer (--train-anomalies) or give the end of the training part (--train-until)"
+            "ask for fewer (train_anomalies=) or give the end of the training part (train_until=)"
         )
     return split_at(series, int(np.searchsorted(found, anomalies)) + window, window)
 
@@ -96,12 +123,12 @@ def split_at(series: Series, row: int, window: int) -> Split:
     if not _anomalous(train, window).any() or _anomalous(train, window).sum() == len(train.window_starts(window)):
         raise InputError(
             f"series {series.name!r}: the training part, up to row {row}, needs both normal and anomalous windows; "
-            "move its end (--train-until)"
+            "move its end (train_until=)"
         )
     if not _anomalous(test, window).any():
         raise InputError(
             f"series {series.name!r}: no anomalous window is left to evaluate after row {row}; "
-            "train on less (--train-anomalies or --train-until)"
+            "train on less (train_anomalies= or train_until=)"
         )
     return Split([train], [test])
 

@@ -1,10 +1,11 @@
 """What changes in an object while a stream runs, as values that JSON can hold, and back, bit for bit.
 
-A class lists the names of such attributes in ``state``. They hold numbers, words, None, lists and tuples of such,
-deques, dictionaries with whole numbers or words as keys, arrays, or objects that have a ``state`` themselves.
+A class lists the names of such attributes in ``state``. They hold numbers, words, times, None, lists and tuples of
+such, deques, dictionaries with whole numbers or words as keys, arrays, or objects that have a ``state`` themselves.
 """
 
 from collections import deque
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ def _kept(value: Any) -> Any:
         return state_of(value)
     if isinstance(value, np.ndarray):
         return {"dtype": value.dtype.str, "shape": list(value.shape), "values": value.ravel().tolist()}
+    if isinstance(value, np.datetime64 | datetime):
+        return {type(value).__name__: str(value)}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):
@@ -49,16 +52,23 @@ def _back(kept: Any, now: Any) -> Any:
         restore(now, kept)
         return now
     if isinstance(kept, dict):
-        return np.array(kept["values"], dtype=np.dtype(kept["dtype"])).reshape(kept["shape"])
+        return _inner(kept)
     if isinstance(now, deque):
         return deque(map(_inner, kept), now.maxlen)
     if isinstance(now, dict):
-        return {key: _inner(one) for key, one in kept}
+        return {_inner(key): _inner(one) for key, one in kept}
     if isinstance(now, tuple):
         return tuple(map(_inner, kept))
     return kept
 
 
-def _inner(value: Any) -> Any:
-    """Tuples inside of deques and dictionaries come back as lists of tuples, as `Waiting` keeps them."""
-    return [tuple(one) if isinstance(one, list) else one for one in value] if isinstance(value, list) else value
+def _inner(kept: Any) -> Any:
+    """Return what was kept inside of a container: of the kinds there, only tuples are lists to JSON."""
+    if isinstance(kept, list):
+        return [tuple(one) if isinstance(one, list) else one for one in kept]
+    if isinstance(kept, dict) and "dtype" in kept:
+        return np.array(kept["values"], dtype=np.dtype(kept["dtype"])).reshape(kept["shape"])
+    if isinstance(kept, dict):
+        ((kind, value),) = kept.items()
+        return np.datetime64(value) if kind == "datetime64" else datetime.fromisoformat(value)
+    return kept

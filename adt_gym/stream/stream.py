@@ -140,7 +140,7 @@ class Method:
 
     def _options(self) -> dict[str, Any]:
         """Return the arguments it was made with, as JSON holds them."""
-        names = list(inspect.signature(type(self).__init__).parameters)[1:]
+        names = list(inspect.signature(type(self)).parameters)
         options = {name: getattr(self, name) for name in names}
         if isinstance(options.get("feedback"), Feedback):
             rule = options["feedback"]

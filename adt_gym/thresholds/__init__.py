@@ -6,8 +6,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adt_gym.reading import open_npz, parse_json
 from adt_gym.registry import Entry, Registry
+from adt_gym.registry import load as load_as
 from adt_gym.stream.stream import Method
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ def load(path: str | Path) -> Method:
         FileNotFoundError: If there is no such file.
         InputError: If the file is not one that ``save`` wrote, or of a method that is not registered.
     """
-    with open_npz(path, "a method that save() wrote", sealed=True) as arrays:
-        where = str(parse_json(str(arrays["header"]), "its header", nan=True)["class"])
-    method: Method = registry.find(where).load(path)
+    method: Method = load_as("method", path)
     return method
 
 

@@ -22,7 +22,8 @@ def write(root: Path, test: str = HEADER + ROWS) -> Path:
 
 def test_files_in_the_order_of_their_numbers_and_only_the_overall_label(tmp_path: Path) -> None:
     series = hai(write(tmp_path))
-    assert [one.name for one in series] == ["hai/train1", "hai/train2", "hai/train10", "hai/test1"]
+    assert [one.name for one in series] == ["train1", "train2", "train10", "test1"]
+    assert [one.part for one in series] == ["train", "train", "train", "test"]
     assert all(one.columns == ("P1_B2004", "P4_HT_LD") for one in series)
     assert not any(one.labels.any() for one in series[:3])
     test = series[3]
@@ -36,12 +37,12 @@ def test_gzipped_files_as_the_repository_keeps_them(tmp_path: Path) -> None:
     for path in list(tmp_path.iterdir()):
         path.with_suffix(".csv.gz").write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
-    assert [one.name for one in hai(tmp_path)][-1] == "hai/test1"
+    assert [one.name for one in hai(tmp_path)][-1] == "test1"
 
 
 def test_gaps(tmp_path: Path) -> None:
     rows = ROWS + "2020-07-07 15:00:02,,2,1,1,0,0\n2020-07-07 15:00:03,,2,1,1,0,0\n"
-    with pytest.warns(UserWarning, match="2 in series 'hai/test1'") as caught:
+    with pytest.warns(UserWarning, match=r"2 in series 'test1 \(test\)'") as caught:
         test = hai(write(tmp_path, HEADER + rows))[-1]
     assert len(caught) == 1
     assert test.values[:, 0].tolist() == [np.float32(0.0983), 0.5, 0.5, 0.5]

@@ -21,12 +21,12 @@ def write(folder: Path, **changes: Any) -> Path:
 
 def test_the_training_part_has_no_labels_the_test_part_has(tmp_path: Path) -> None:
     train, test = npz(write(tmp_path))
-    assert (train.name, test.name) == ("omi/train", "omi/test")
+    assert [(one.name, one.part) for one in (train, test)] == [("omi", "train"), ("omi", "test")]
     assert train.labels is None
     np.testing.assert_array_equal(train.values, GOOD["train"])
     np.testing.assert_array_equal(test.values, GOOD["test"])
     assert test.labels.tolist() == [False, True]
-    assert [one.name for one in npz(tmp_path / "omi.npz", name="server")] == ["server/train", "server/test"]
+    assert [one.name for one in npz(tmp_path / "omi.npz", name="server")] == ["server", "server"]
 
 
 def test_one_metric_may_be_one_dimensional_and_labels_may_be_bool(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_gaps(tmp_path: Path) -> None:
     path = write(tmp_path, train=np.array([1, np.inf, 3]), test=np.array([1, np.nan]))
     with pytest.raises(InputError, match=r"train, column 'value_0', row 1: inf.*max_gap=0"):
         npz(path)
-    with pytest.warns(UserWarning, match="1 in series 'omi/train', 1 in series 'omi/test'") as caught:
+    with pytest.warns(UserWarning, match=r"1 in series 'omi \(train\)', 1 in series 'omi \(test\)'") as caught:
         train, test = npz(path, max_gap=1)
     assert len(caught) == 1
     assert (train.values[:, 0].tolist(), test.values[:, 0].tolist()) == ([1, 1, 3], [1, 1])

@@ -21,15 +21,15 @@ def test_machines_in_the_order_of_their_numbers_each_with_its_two_parts(tmp_path
     for machine in ("machine-1-10", "machine-2-1", "machine-1-2"):
         write(tmp_path, machine)
     series = smd(tmp_path)
-    assert [one.name for one in series[::2]] == [
-        "smd/machine-1-2/train",
-        "smd/machine-1-10/train",
-        "smd/machine-2-1/train",
+    assert [(one.name, one.part) for one in series[::2]] == [
+        ("machine-1-2", "train"),
+        ("machine-1-10", "train"),
+        ("machine-2-1", "train"),
     ]
     train, test = series[:2]
     assert train.labels is None
     assert train.values.tolist() == [[0, 1], [1, 0]]
-    assert test.name == "smd/machine-1-2/test"
+    assert (test.name, test.part) == ("machine-1-2", "test")
     assert test.values.tolist() == [[0.5, 1], [0.25, 0], [0.75, 0.5]]
     assert test.labels.tolist() == [False, True, True]
     assert test.columns == ("metric_1", "metric_2")
@@ -43,7 +43,7 @@ def test_gaps(tmp_path: Path) -> None:
     write(tmp_path, test="1,1\n,2\n,3\n", labels="0\n0\n0\n")
     with pytest.raises(InputError, match=r"metric_1', row 1: nan.*max_gap=1"):
         smd(tmp_path, max_gap=1)
-    with pytest.warns(UserWarning, match="2 in series 'smd/machine-1-1/test'") as caught:
+    with pytest.warns(UserWarning, match=r"2 in series 'machine-1-1 \(test\)'") as caught:
         assert smd(tmp_path, max_gap=2)[1].values.tolist() == [[1, 1], [1, 2], [1, 3]]
     assert len(caught) == 1
 

@@ -84,8 +84,8 @@ def test_a_folder_gives_the_normal_part_for_training_and_the_attacks_for_testing
     write([HEADER, ROWS[0]], "SWaT_Dataset_Normal_v1.csv")
     root = write([HEADER, *ROWS]).parent
     train, test = swat(root)
-    assert (train.name, len(train), train.labels.any()) == ("swat/train", 1, False)
-    assert test.name == "swat/test"
+    assert (train.name, train.part, len(train), train.labels.any()) == ("swat", "train", 1, False)
+    assert (test.name, test.part) == ("swat", "test")
     check(test)
     write([HEADER, ROWS[0]], "SWaT_Dataset_Normal_v0.csv")
     with pytest.raises(InputError, match=r"several files.*Normal_v0.*Normal_v1"):

@@ -49,7 +49,7 @@ def write_a2(write: Write, labels: tuple[str, ...] = ("1", "-1", "1"), header: s
 
 def test_a1_header_below_four_lines_prefixed_tags_empty_tags_and_published_attacks(write: Write) -> None:
     train, test = wadi(write_a1(write))
-    assert (train.name, test.name) == ("wadi/train", "wadi/test")
+    assert [(one.name, one.part) for one in (train, test)] == [("wadi", "train"), ("wadi", "test")]
     assert train.columns == test.columns == ("1_AIT_001_PV", "TOTAL_CONS")
     assert train.values.tolist() == [[0, 0.5], [1, 1.5], [2, 2.5]]
     assert train.index[0] == np.datetime64("2017-09-25T18:00:00")
@@ -86,7 +86,7 @@ def test_a2_is_labelled_by_its_own_column_and_in_the_order_of_its_rows(write: Wr
 
 def test_gaps_are_filled_up_to_a_minute(write: Write) -> None:
     rows = a1_rows(datetime(2017, 9, 25, 18), 62, lambda i: "" if 0 < i < 61 else str(i))
-    with pytest.warns(UserWarning, match="60 in series 'wadi/train'") as caught:
+    with pytest.warns(UserWarning, match=r"60 in series 'wadi \(train\)'") as caught:
         train, _ = wadi(write_a1(write, rows))
     assert len(caught) == 1
     assert train.values[:, 0].tolist() == [0] * 61 + [61]

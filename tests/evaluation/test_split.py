@@ -53,7 +53,7 @@ def test_no_window_holds_points_of_both_parts() -> None:
 
 
 def test_too_few_anomalous_windows_say_how_many_there_are() -> None:
-    with pytest.raises(InputError, match=r"'pump' has 3 anomalous windows, fewer than the 20.*--train-anomalies"):
+    with pytest.raises(InputError, match=r"'pump' has 3 anomalous windows, fewer than the 20.*train_anomalies="):
         split_by_anomalies(series_of([0] * 10 + [1] + [0] * 10), 3, 20)
 
 
@@ -163,7 +163,10 @@ def test_a_training_part_counts_only_windows_that_span_no_gap() -> None:
 
 
 def test_a_test_series_has_its_history_or_else_its_training_part_as_its_past() -> None:
-    history, one, other = (Series(np.zeros(60), np.arange(60) == 20, name) for name in ("a", "a", "b"))
-    cut = Split([one[:30], other[:30]], [one[30:], other[30:]], [history])
-    assert [past for _, past in cut.learned] == [history, cut.train[1]]
-    assert [past for _, past in cut.tested] == [history, cut.train[1]]
+    first, second, one, other = (Series(np.zeros(60), np.arange(60) == 20, name) for name in ("a", "b", "b", "b"))
+    halves = [one[:30], other[:30]], [one[30:], other[30:]]
+    cut = Split(*halves, [first, second])
+    assert [past for _, past in cut.learned] == [past for _, past in cut.tested] == [first, second]
+    for history in ([], [first], [first, second, first]):  # whose?
+        cut = Split(*halves, history)
+        assert [past for _, past in cut.learned] == [past for _, past in cut.tested] == cut.train

@@ -25,8 +25,8 @@ from adt_gym.scripts import frontier_methods as methods
 from adt_gym.scripts.frontier import frontier
 from adt_gym.scripts.frontier_methods import BestPyThresh, PaperAgent, measure_all, with_labels, without_labels
 from adt_gym.scripts.frontier_series import WINDOW, read_servers
+from adt_gym.scripts.options import SeveralWords
 from adt_gym.scripts.report import report
-from adt_gym.scripts.words import SeveralWords
 from adt_gym.series import InputError
 from adt_gym.stream.feedback import Feedback, feedback_of, told_labels
 from adt_gym.thresholds import Method, make, policy

@@ -11,10 +11,11 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from adt_gym.data.sources import SourceSettings, load
+from adt_gym.evaluation.split import cut as split
 from adt_gym.scripts.__main__ import app
-from adt_gym.scripts.cutting import split
 from adt_gym.scripts.frontier_series import Scoring, read_servers, score
-from adt_gym.scripts.source import SourceSettings, in_options, load
+from adt_gym.scripts.source import in_options
 from adt_gym.series import InputError, ScoredSeries
 
 READERS = ("run", "score", "compare-scorers", "frontier")
@@ -99,10 +100,10 @@ def test_numbers_out_of_range_are_refused_by_every_command(here: Path, name: str
 
 def test_an_option_that_means_nothing_for_a_source_is_refused(here: Path) -> None:
     for source in ("yahoo_like", "kubernetes"):
-        with pytest.raises(InputError, match=f"--value-columns means nothing for {source}"):
+        with pytest.raises(InputError, match=f"value_columns= means nothing for {source}"):
             load(SourceSettings(source, value_columns=("flow",)))
     np.savez("server.npz", train=np.zeros(30), test=np.arange(30.0), test_label=np.arange(30) % 7 == 0)
-    with pytest.raises(InputError, match=r"--time-column means nothing for server\.npz"):
+    with pytest.raises(InputError, match=r"time_column= means nothing for server\.npz"):
         load(SourceSettings("server.npz", time_column="time"))
     with pytest.raises(InputError, match="source is empty"):
         load(SourceSettings(""))
@@ -168,12 +169,32 @@ def test_a_table_may_be_called_train(here: Path, name: str) -> None:
     assert (len(cut.train), len(cut.test), cut.history) == (1, 1, [])
 
 
+@pytest.mark.parametrize("names", [("train", "test", "pump"), ("train", "train1", "train-station"), ("test", "a", "b")])
+def test_what_is_called_train_or_test_is_ordinary_data(here: Path, names: tuple[str, ...]) -> None:
+    tables = [pump(flow=pump()["flow"] + i) for i in range(3)]
+    Path("fleet").mkdir()
+    for name, frame in zip(names, tables, strict=True):
+        frame.to_csv(f"fleet/{name}.csv", index=False)
+    pd.concat([frame.assign(key=name) for name, frame in zip(names, tables, strict=True)]).to_csv("k.csv", index=False)
+    for settings in (SourceSettings("fleet"), SourceSettings("k.csv", key_column="key")):
+        series = load(settings).series
+        cut = split(settings, series)
+        assert {one.name.rpartition("/")[2] for one in series} == set(names)
+        assert (len(cut.train), len(cut.test), cut.history) == (3, 3, [])
+    np.savez("train.npz", train=np.zeros(300), test=np.arange(300.0), test_label=np.arange(300) % 97 == 90)
+    settings = SourceSettings("train.npz")
+    cut = split(settings, load(settings).series)
+    assert [one.values.max() for one in cut.history] == [0]
+    assert [one.values[0, 0] for one in cut.train] == [0]
+    assert {one.name for one in (*cut.history, *cut.train, *cut.test)} == {"train"}
+
+
 def test_a_folder_ignores_hidden_files_and_holds_one_kind(here: Path) -> None:
     Path("fleet").mkdir()
     arrays = {"train": np.zeros(30), "test": np.arange(30.0), "test_label": np.arange(30) % 7 == 0}
     np.savez("fleet/a.npz", **arrays)
     Path("fleet/.b.npz").write_text("junk")
-    assert [one.name for one in load(SourceSettings("fleet")).series] == ["a/train", "a/test"]
+    assert [one.name for one in load(SourceSettings("fleet")).series] == ["a", "a"]
     Path("fleet/c.csv").write_text("junk")
     with pytest.raises(InputError, match=r"both a\.npz and c\.csv"):
         load(SourceSettings("fleet"))

@@ -1,0 +1,195 @@
+"""A detector at work: points come in one by one, decisions go out, and labels are told whenever they become known."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+
+from adt_gym.checks import InputError, number, shown
+from adt_gym.files import replacing, seal
+from adt_gym.reading import open_npz, parse_json
+from adt_gym.registry import load
+from adt_gym.series import MIN_SCORE, Series
+from adt_gym.stream.state import restore, state_of
+from adt_gym.stream.stream import Method
+
+_ARRAYS = ("values", "labels", "index", "breaks")
+"""What a file keeps of the past."""
+
+HISTORY = 10_000
+"""Windows, the latest ones, of which a label may be told by their time; others are told by their number."""
+
+
+class Judged(NamedTuple):
+    """What became of one window.
+
+    Args:
+        t: Its number, from 0.
+        time: That of its last point, as it was pushed.
+        score: In (0, 1), or as it was pushed.
+        threshold: On the same scale. The window is flagged if its score is above.
+        decision: Whether it is flagged.
+        raw: What the scorer found.
+        why: What the scorer tells of it beside the score, as an ensemble which of its members object; else None.
+    """
+
+    t: int
+    time: Any
+    score: float
+    threshold: float
+    decision: bool
+    raw: float
+    why: Any = None
+
+
+class Monitor:
+    """A fitted scorer and a fitted method on live points of one series.
+
+    Its decisions are those of `adt_gym.stream.replay.replay` on the same scores and labels.
+
+    Example:
+        >>> from adt_gym import Monitor, thresholds
+        >>> monitor = Monitor(None, thresholds.make("persistence"))
+        >>> monitor.push("09:00", 0.4).decision
+        False
+        >>> monitor.tell("09:00", True)
+        >>> monitor.push("09:01", 0.3).decision
+        True
+
+    Args:
+        scorer: Turns points into scores; None where scores in [0, 1] are pushed.
+        method: Sets the thresholds.
+        past: What came before the first point, unlabelled: a `Series`, or, without a scorer, scores of shape ``(p,)``.
+            Scores are scaled and methods calibrated by it; None where there is nothing.
+
+    Raises:
+        InputError: If scorer or method is not fitted, or cannot begin with this past.
+    """
+
+    state: ClassVar = ("_session", "_stream", "_t", "_times", "_last")
+
+    def __init__(self, scorer: Any, method: Method, past: Any = None):
+        self._scorer, self._method, self._past = scorer, method, past
+        self._t, self._last = 0, None
+        self._times: dict[Any, int] = {}
+        self._stream = self._scaling = None
+        scores = None if past is None or scorer is not None else np.asarray(past, dtype=np.float32)
+        if scorer is not None:
+            self._stream = scorer.start(past)
+            self._scaling = self._stream.scaling
+            scores = self._stream.past if method.raw else self._scaling(self._stream.past).astype(np.float32)
+        self._session = method.start(scores, None, self._scaling)
+
+    def push(self, time: Any, values: Any) -> Judged | None:
+        """Take in the newest point.
+
+        Args:
+            time: When it was measured, after the one before: numbers, words that sort, or times, all of one kind; None
+                where nobody knows.
+            values: Its m metrics, or its one number.
+
+        Returns:
+            What became of the window that ends with it; None while there are too few points for a window, at the start
+            and after a gap in time.
+
+        Raises:
+            InputError: If the time is not later, or a value is missing, not finite, or one too many. Nothing changes.
+        """
+        last = self._last
+        if time is not None and last is not None and not time > last:
+            raise InputError(f"time {time} is not after {last}: push points in the order of their times")
+        if self._stream is None:
+            raw = number("score", values, 0.0, 1.0)
+        else:
+            raw = self._stream.push(values, time)
+        self._last = time
+        if raw is None:
+            return None
+        raw = score = float(np.float32(raw))
+        if self._scaling is not None:
+            score = float(np.float32(self._scaling(raw)))
+        score = max(score, MIN_SCORE)
+        t, given = self._t, raw if self._method.raw else score
+        threshold = self._session.threshold(given)
+        if not self._method.raw:
+            threshold = float(np.float32(threshold))
+        decision = given > threshold
+        self._session.judged(given, decision)
+        self._t = t + 1
+        if time is not None:
+            self._times[time] = t
+            if len(self._times) > HISTORY:
+                del self._times[next(iter(self._times))]
+        if self._method.raw:
+            threshold = float(self._scaling(threshold)) if self._scaling is not None else threshold
+        return Judged(t, time, score, threshold, decision, raw, None if self._stream is None else self._stream.why)
+
+    def tell(self, when: Any, label: bool) -> None:
+        """Take in a label: early or late, in any order; the last word counts.
+
+        Args:
+            when: The time of a window's last point, as it was pushed, among the last ``HISTORY``; or its number.
+            label: Whether the window is anomalous.
+
+        Raises:
+            InputError: If there is no such window, or the label is neither True nor False, 1 nor 0.
+        """
+        if label not in (True, False):
+            raise InputError(f"a label is True or False, 1 or 0, got {shown(label)}")
+        t = self._times.get(when)
+        if t is None:
+            if isinstance(when, bool) or not isinstance(when, int | np.integer):
+                raise InputError(
+                    f"no window ended at {shown(when)} among the last {len(self._times)} with a time: tell it by its "
+                    "number"
+                )
+            if not 0 <= when < self._t:
+                raise InputError(f"no window {when}: {self._t} were judged, 0 the first of them")
+            t = int(when)
+        self._session.tell(t, bool(label))
+
+    def save(self, path: str | Path) -> None:
+        """Write scorer, method and all that is under way to an ``.npz`` file, with a checksum and without pickle.
+
+        Raises:
+            InputError: If ``path`` has another ending, or the method cannot be saved.
+        """
+        if Path(path).suffix != ".npz":
+            raise InputError(f"{path}: monitors are kept in .npz files; give the file that ending")
+        past, arrays = self._past, {}
+        if isinstance(past, Series):
+            arrays = {f"past_{name}": getattr(past, name) for name in _ARRAYS if getattr(past, name) is not None}
+            arrays["past_columns"] = np.array(past.columns)
+        elif past is not None:
+            arrays["past"] = np.asarray(past)
+        parts = {"method": self._method} | ({} if self._scorer is None else {"scorer": self._scorer})
+        with TemporaryDirectory() as folder, replacing(path) as temporary:
+            for name, part in parts.items():
+                part.save(Path(folder, f"{name}.npz"))
+                arrays[name] = np.frombuffer(Path(folder, f"{name}.npz").read_bytes(), np.uint8)
+            np.savez_compressed(temporary, state=np.array(json.dumps(state_of(self))), **arrays)
+            seal(temporary)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a monitor that `save` wrote: it goes on bit for bit, labels still pending.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            InputError: If the file is not one that `save` wrote, or of a scorer or a method that is not registered.
+        """
+        with open_npz(path, "a monitor that save() wrote", sealed=True) as arrays:
+            parts: dict[str, Any] = {"scorer": None}
+            with TemporaryDirectory() as folder:
+                for name in {"method", "scorer"} & set(arrays):
+                    Path(folder, f"{name}.npz").write_bytes(arrays[name].tobytes())
+                    parts[name] = load(name, Path(folder, f"{name}.npz"))
+            past: Any = arrays.get("past")
+            if "past_values" in arrays:
+                given: dict[str, Any] = {name: arrays[f"past_{name}"] for name in _ARRAYS if f"past_{name}" in arrays}
+                past = Series(**given, columns=tuple(arrays["past_columns"].tolist()))
+            monitor = cls(parts["scorer"], parts["method"], past)
+            restore(monitor, parse_json(str(arrays["state"]), "its state", nan=True))
+        return monitor

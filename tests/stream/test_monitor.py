@@ -1,0 +1,148 @@
+import doctest
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adt_gym import InputError, Monitor, ScoredSeries, thresholds
+from adt_gym.stream import monitor as module
+from adt_gym.stream.feedback import Feedback, Waiting, feedback_of, told_labels
+from adt_gym.stream.replay import replay
+from adt_gym.stream.stream import Method
+
+RULES = [feedback_of("full", 3), feedback_of("alerts", 2), feedback_of("full", 10, 0.1), feedback_of("none")]
+
+
+def watch(
+    monitor: Monitor, series: ScoredSeries, feedback: Feedback, between: Callable[[Monitor, int], Monitor]
+) -> list[bool]:
+    """Push every score of a series, told what the rule tells; ``between`` may put another monitor in its place."""
+    labels, waiting, decisions = told_labels(series, feedback, 0), Waiting(feedback), []
+    for t, score in enumerate(series.scores.tolist()):
+        for window, told in waiting.come(t):
+            if told:
+                monitor.tell(window, bool(labels[window]))
+        judged = monitor.push(t, score)
+        assert judged is not None
+        assert judged.decision == (judged.score > judged.threshold)
+        decisions.append(judged.decision)
+        waiting.judged(t, judged.decision)
+        monitor = between(monitor, t)
+    return decisions
+
+
+def same(monitor: Monitor, t: int) -> Monitor:
+    return monitor
+
+
+def test_the_example_in_its_docstring_runs() -> None:
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("feedback", RULES, ids=str)
+def test_a_monitor_decides_what_a_replay_does(make_series: Callable[..., ScoredSeries], feedback: Feedback) -> None:
+    series = make_series(120)
+    method = thresholds.make("persistence", feedback=feedback)
+    assert watch(Monitor(None, method), series, feedback, same) == replay(method, series, feedback).decisions.tolist()
+
+
+@pytest.mark.parametrize("feedback", RULES, ids=str)
+def test_saved_and_loaded_it_goes_on_with_labels_pending(
+    make_series: Callable[..., ScoredSeries], tmp_path: Path, feedback: Feedback
+) -> None:
+    series = make_series(60)
+
+    def saved(monitor: Monitor, t: int) -> Monitor:
+        if t % 7:
+            return monitor
+        monitor.save(tmp_path / f"{t}.npz")
+        return Monitor.load(tmp_path / f"{t}.npz")
+
+    method = thresholds.make("persistence", feedback=feedback)
+    assert watch(Monitor(None, method), series, feedback, saved) == replay(method, series, feedback).decisions.tolist()
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [0.5, 1.5, 2.5],
+        ["09:00", "09:01", "10:00"],
+        [datetime(2026, 1, 1) + timedelta(minutes=i) for i in range(3)],
+        list(np.datetime64("2026-01-01") + np.arange(3)),
+    ],
+    ids=lambda times: type(times[0]).__name__,
+)
+def test_a_label_is_told_by_the_time_of_its_window(times: list[Any], tmp_path: Path) -> None:
+    monitor = Monitor(None, thresholds.make("persistence"))
+    first = monitor.push(times[0], 0.5)
+    assert first is not None
+    assert (first.t, first.time) == (0, times[0])
+    monitor.save(tmp_path / "monitor.npz")
+    monitor = Monitor.load(tmp_path / "monitor.npz")
+    monitor.tell(times[0], True)
+    flagged = monitor.push(times[1], 0.5)
+    monitor.tell(0, False)  # the last word counts
+    cleared = monitor.push(times[2], 0.5)
+    assert flagged is not None
+    assert cleared is not None
+    assert (flagged.decision, cleared.decision) == (True, False)
+    with pytest.raises(InputError, match="is not after"):
+        monitor.push(times[1], 0.5)
+
+
+def test_points_may_have_no_times() -> None:
+    monitor = Monitor(None, thresholds.make("always"))
+    judged = [monitor.push(None, 0.5), monitor.push(None, 0.5)]
+    assert [one and (one.t, one.time, one.decision) for one in judged] == [(0, None, True), (1, None, True)]
+
+
+@pytest.mark.parametrize("score", [float("nan"), -0.1, 1.1, None, "high", [0.5]])
+def test_what_is_no_score_changes_nothing(score: Any) -> None:
+    monitor = Monitor(None, thresholds.make("always"))
+    with pytest.raises(InputError, match="score"):
+        monitor.push(0, score)
+    judged = monitor.push(0, 0.5)
+    assert judged is not None
+    assert judged.t == 0
+
+
+def test_a_label_of_no_window_and_what_is_no_label_are_refused() -> None:
+    monitor = Monitor(None, thresholds.make("persistence"))
+    monitor.push("09:00", 0.5)
+    with pytest.raises(InputError, match="no window ended at '09:01'"):
+        monitor.tell("09:01", True)
+    with pytest.raises(InputError, match="no window 1: 1 were judged"):
+        monitor.tell(1, True)
+    with pytest.raises(InputError, match="a label is True or False"):
+        monitor.tell(0, 2)  # type: ignore[arg-type]
+
+
+def test_two_monitors_of_one_method_do_not_touch_each_other() -> None:
+    method = thresholds.make("persistence")
+    one, other = Monitor(None, method), Monitor(None, method)
+    for monitor in (one, other):
+        monitor.push(0, 0.5)
+    one.tell(0, True)
+    pushed = [monitor.push(1, 0.5) for monitor in (one, other)]
+    assert [judged and judged.decision for judged in pushed] == [True, False]
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    thresholds.make("always").save(tmp_path / "method.npz")
+    with pytest.raises(InputError, match="not a monitor"):
+        Monitor.load(tmp_path / "method.npz")
+    with pytest.raises(InputError, match=r"\.npz"):
+        Monitor(None, thresholds.make("always")).save(tmp_path / "monitor.zip")
+
+
+class Unregistered(Method):
+    name = "unregistered"
+
+
+def test_a_method_that_is_not_registered_is_not_loaded(tmp_path: Path) -> None:
+    Unregistered().save(tmp_path / "method.npz")
+    with pytest.raises(InputError, match="register it before"):
+        thresholds.load(tmp_path / "method.npz")
