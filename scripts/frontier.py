@@ -15,7 +15,7 @@ import adt_gym
 from adt_gym import scoring
 from adt_gym.data.sources import SourceSettings
 from adt_gym.evaluation.frontier import NEVER, FrontierRow, over_delays, panel, settings_of, write_rows
-from adt_gym.experiments.grid import digest
+from adt_gym.experiments.keys import data_digest
 from adt_gym.experiments.versions import versions
 from adt_gym.experiments.workers import finish, processes
 from adt_gym.folders import Folder, check_folder, own_folder
@@ -120,7 +120,9 @@ class Cell:
             "deadline": self.deadline,
             "version": adt_gym.__version__,
         }
-        return digest({**settings, "conditions": [repr(one) for one in self.conditions], "data": content.hexdigest()})
+        return data_digest(
+            {**settings, "conditions": [repr(one) for one in self.conditions], "data": content.hexdigest()}
+        )[:16]
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from adt_gym.evaluation.compare import COLUMNS, Row, compare, evaluate, measure,
 from adt_gym.evaluation.detections import load_detections, save_detections
 from adt_gym.evaluation.results import LearningCurve
 from adt_gym.evaluation.scorers import shares_found
-from adt_gym.evaluation.split import Split, cut, draw_labelled, eventful_stretch
-from adt_gym.experiments.grid import digest
+from adt_gym.evaluation.split import Split, choose_labelled, cut, eventful_stretch
+from adt_gym.experiments.keys import data_digest
 from adt_gym.experiments.versions import versions
 from adt_gym.folders import Folder, own_folder
 from adt_gym.metrics.composite import DEADLINE
@@ -217,7 +217,7 @@ def run_seed(settings: RunSettings, source: Source, folder: Folder, cache: Path)
         seed=settings.seed,
     )
     data = cache_key(scorer, split.for_scorer, [*split.learned, *split.tested])
-    finished = folder.work / f"seed-{settings.seed}-{digest({'settings': asdict(settings), 'data': data})}"
+    finished = folder.work / f"seed-{settings.seed}-{data_digest({'settings': asdict(settings), 'data': data})[:16]}"
     if (kept := read_outcome(finished, source.summary)) is not None:
         console.print("it was finished before")
         return finished, kept
@@ -314,11 +314,6 @@ def kinds_found(rows: Sequence[Row], settings: RunSettings, first: int) -> dict[
     """Return, by method, which share of each kind of anomaly in ``kubernetes`` it finds from point ``first`` on."""
     kinds = kubernetes_kinds(settings.seed)[first:]
     return {row.method: shares_found(kinds, row.detections[0].decisions, settings.source.window) for row in rows}
-
-
-def choose_labelled(train: Sequence[ScoredSeries], windows: int, seed: int) -> list[ScoredSeries]:
-    """Return what is learned from: of one series all of its training part, of many a few whole training parts."""
-    return list(train) if len(train) == 1 else draw_labelled(train, windows, seed)
 
 
 def for_agent(labelled: Sequence[ScoredSeries], windows: int) -> tuple[ScoredSeries, ...]:

@@ -31,7 +31,7 @@ from adt_gym.stream.stream import Method
 
 
 @dataclass(frozen=True)
-class Row:
+class Figures:
     """How one method did over all windows of all test series.
 
     Args:
@@ -53,7 +53,6 @@ class Row:
         vus_pr, vus_roc: In [0, 1], of score minus threshold, the mean over the series with both kinds of windows; NaN
             where not measured.
         f1_point_adjusted: Inflated; see `adt_gym.metrics.ranges.point_adjusted_f1`.
-        detections: One per test series.
     """
 
     method: str
@@ -81,10 +80,21 @@ class Row:
     vus_pr: float
     vus_roc: float
     f1_point_adjusted: float
+
+
+@dataclass(frozen=True)
+class Row(Figures):
+    """The figures of a method with its detections, one per test series."""
+
     detections: list[Detection] = field(repr=False, compare=False)
 
+    @property
+    def figures(self) -> Figures:
+        """The row without the detections."""
+        return Figures(*(getattr(self, column) for column in COLUMNS))
 
-COLUMNS = tuple(f.name for f in fields(Row) if f.name != "detections")
+
+COLUMNS = tuple(f.name for f in fields(Figures))
 """The columns of a written table, but for the point-adjusted F1, whose header says that it is inflated."""
 
 

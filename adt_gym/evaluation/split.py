@@ -173,6 +173,11 @@ def draw_labelled(train: Sequence[ScoredSeries], windows: int, seed: int) -> lis
     return drawn
 
 
+def choose_labelled(train: Sequence[ScoredSeries], windows: int, seed: int) -> list[ScoredSeries]:
+    """Return what is learned from: of one series all of its training part, of many a few whole training parts."""
+    return list(train) if len(train) == 1 else draw_labelled(train, windows, seed)
+
+
 def eventful_stretch(series: ScoredSeries, windows: int) -> ScoredSeries:
     """Return the stretch of ``windows`` windows in which the most anomalies begin; the last of equal ones."""
     if len(series) <= windows:
