@@ -1,13 +1,15 @@
 """Thresholders x series -> a table with one row per method."""
 
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym import thresholds
 from adt_gym.metrics.bootstrap import f1_interval
 from adt_gym.metrics.composite import DEADLINE, composite_f1
 from adt_gym.metrics.events import (
@@ -181,6 +183,40 @@ def compare(
 ) -> list[Row]:
     """Return a row per method, in the order given; the other arguments are those of `evaluate`."""
     return [evaluate(one, train, test, volumes, points, deadline) for one in thresholders]
+
+
+def baselines(delay: int = 1, seed: int = 0) -> list[Method]:
+    """Return what every agent must be held against, in every table.
+
+    Args:
+        delay: Of the labels that the agent sees.
+        seed: Of the alarms at random.
+    """
+    registry, made = thresholds.registry, []
+    for name in registry.names(thresholds.BASELINE):
+        told = thresholds.SEES in registry[name].tags
+        made += [registry.make_for(name, seed=seed, delay=d) for d in (sorted({1, 10, delay}) if told else [delay])]
+        if name == "static":
+            made.append(thresholds.make(name, on="test"))
+    return made
+
+
+def where_possible(
+    methods: Iterable[Method],
+    train: Sequence[ScoredSeries],
+    test: Sequence[ScoredSeries],
+    volumes: bool = False,
+    points: Sequence[Series] | None = None,
+    deadline: int | None = DEADLINE,
+) -> list[Row]:
+    """Return the rows of the methods that can be fitted on these scores, and warn of the others."""
+    rows = []
+    for method in methods:
+        try:
+            rows.append(evaluate(method, train, test, volumes, points, deadline))
+        except InputError as error:
+            warnings.warn(f"no row for {method.name}: {error}", stacklevel=2)
+    return rows
 
 
 def _pointwise(

@@ -1,6 +1,6 @@
 """The frontier: what methods reach on unseen series as labels come late, in part, wrongly or never."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +19,8 @@ TEXTS = ("method", "feedback", "delay", "series", "detail")
 NEVER = "never"
 """Stands for the delay of labels that never come, as whose feedback "none" is written."""
 
-OURS, PAPER, PERSISTENCE = "ours", "adt (paper)", "persistence(d)"
-METHODS = (
-    PERSISTENCE, "static", "rolling_quantile", "dspot", "online_fdr", "pythresh (best on train)", "gradient boosting",
-    PAPER, OURS, "random", "always", "never",
-)  # fmt: skip
-"""All rows of a table, in their order."""
+OURS, PERSISTENCE = "ours", "persistence(d)"
+"""Rows: of our agent, which pictures point out, and of copying the last label told, whatever the delay."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +155,7 @@ def title_of(feedback: str, noise: float) -> str:
 
 @dataclass(frozen=True, eq=False)
 class OverDelays:
-    """One measure of every method, a row each, at every delay, a column each.
+    """One measure of every method, a row each in the order of the table, at every delay, a column each.
 
     Args:
         mean: Over series and seeds.
@@ -179,7 +175,7 @@ def over_delays(rows: "pd.DataFrame", measure: str = "f1") -> OverDelays:
     keys, skipped = ["method", "delay"], measure == "detection_delay"
     by_seed = rows.groupby([*keys, "seed"])[measure].mean(skipna=skipped)
     over = by_seed.groupby(keys)
-    methods, delays = _ordered(rows["method"], METHODS), sorted(rows["delay"].unique(), key=_place)
+    methods, delays = rows["method"].unique(), sorted(rows["delay"].unique(), key=_place)
     means = over.mean(skipna=skipped), over.std(skipna=skipped)
     mean, deviation = (one.unstack("delay").reindex(index=methods, columns=delays) for one in means)
     return OverDelays(mean, deviation)
@@ -188,11 +184,6 @@ def over_delays(rows: "pd.DataFrame", measure: str = "f1") -> OverDelays:
 def saw_labels(rows: "pd.DataFrame") -> "pd.Series[bool]":
     """Return by method whether it saw labels at any delay."""
     return rows.groupby("method")["saw_labels"].any()
-
-
-def _ordered(found: Iterable[str], order: Sequence[str]) -> list[str]:
-    names = dict.fromkeys(found)
-    return [name for name in order if name in names]
 
 
 def _place(delay: str) -> float:

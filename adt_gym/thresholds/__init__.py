@@ -19,6 +19,10 @@ _HERE = "adt_gym.thresholds"
 NEEDS, SEES, PAST = "needs_labels", "sees_labels", "calibrated"
 """Tags: it learns from labelled series; it is told labels of the series it judges; it is calibrated on their past."""
 
+BASELINE, COPIES, MACHINES, LESSER = "baseline", "copies", "machines", "lesser"
+"""Tags: every table has it; it looks at nothing but labels; it learns from several machines; a relative of it, which
+does better, stands for it in tables that are long."""
+
 
 def _entry(where: str, *tags: str, **more: Any) -> Entry:
     return Entry(f"{_HERE}.{where}", frozenset(tags), **more)
@@ -27,18 +31,18 @@ def _entry(where: str, *tags: str, **more: Any) -> Entry:
 registry = Registry(
     "method",
     {
-        "static": _entry("static:Static", NEEDS),
-        "always": _entry("static:Always"),
-        "never": _entry("static:Never"),
-        "random": _entry("random:Random", NEEDS),
-        "persistence": _entry("persistence:Persistence", SEES),
-        "quantile": _entry("quantile:Quantile", PAST),
-        "false_alarm_rate": _entry("quantile:FalseAlarmRate", NEEDS),
+        "static": _entry("static:Static", NEEDS, BASELINE),
+        "always": _entry("static:Always", BASELINE),
+        "never": _entry("static:Never", BASELINE),
+        "random": _entry("random:Random", NEEDS, BASELINE),
+        "persistence": _entry("persistence:Persistence", SEES, BASELINE, COPIES),
+        "quantile": _entry("quantile:Quantile", PAST, LESSER),
+        "false_alarm_rate": _entry("quantile:FalseAlarmRate", NEEDS, LESSER),
         "rolling_quantile": _entry("quantile:RollingQuantile", PAST),
-        "spot": _entry("spot:SPOT", PAST),
+        "spot": _entry("spot:SPOT", PAST, LESSER),
         "dspot": _entry("dspot:DSPOT", PAST),
         "online_fdr": _entry("online_fdr:OnlineFDR", PAST),
-        "nonparametric": _entry("nonparametric:NonParametric", PAST),
+        "nonparametric": _entry("nonparametric:NonParametric", PAST, LESSER),
         "pythresh": _entry("pythresh:PyThresh", PAST, member="method"),
     },
 )
