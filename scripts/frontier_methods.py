@@ -3,117 +3,36 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import Any, Self
-
-import gymnasium as gym
-import numpy as np
 
 from adt_gym import thresholds
-from adt_gym.agents.belief import Evidence
-from adt_gym.agents.boosting import Boosting
-from adt_gym.agents.chosen import ChosenAgent
-from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.evaluation.compare import evaluate
-from adt_gym.evaluation.frontier import PAPER, FrontierRow, delay_of
+from adt_gym.evaluation.frontier import FrontierRow, delay_of
 from adt_gym.metrics.composite import DEADLINE
-from adt_gym.metrics.windows import precision_recall_f1
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.series import InputError, ScoredSeries
 from adt_gym.stream.feedback import Feedback
-from adt_gym.stream.stream import Method
-from adt_gym.thresholds.pythresh import FAST_PYTHRESH, PyThresh
-
-EPISODE_WINDOWS = 1000
-"""The paper's agent learns on episodes of so many windows, or as many as the shortest series has."""
-
-
-class PaperAgent(Method):
-    """The paper's agent as a thresholder that trains itself: the reference DQN on ADT-v0 under some feedback.
-
-    Args:
-        feedback: What it is told, in training as in the test.
-        seed: Of the training, and of the labels that are flipped.
-        episodes: Of the training.
-    """
-
-    name = PAPER
-
-    def __init__(self, feedback: Feedback, seed: int, episodes: int):
-        self.env: dict[str, Any] = {
-            "feedback": feedback.kind,
-            "feedback_delay": feedback.delay,
-            "label_noise": feedback.noise,
-        }
-        self.seed, self.episodes, self.sees_labels = seed, episodes, feedback.tells
-
-    def fit(self, train: Sequence[ScoredSeries]) -> Self:
-        """Train on random stretches of all series, with the hyper-parameters of `adt run`."""
-        windows = min(EPISODE_WINDOWS, *(len(one) for one in train))
-        env = gym.make("ADT-v0", series=tuple(train), episode_windows=windows, **self.env)
-        agent = ReferenceDQN(env, self.seed, learning_rate=1e-3, gamma=0.9).learn(self.episodes)
-        self.policy = thresholds.Policy(agent, seed=self.seed, **self.env)
-        return self
-
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Run the greedy policy."""
-        return self.policy.detect(series)
-
-
-class BestPyThresh(Method):
-    """The PyThresh method with the highest F1 on the training series, the mean over them.
-
-    Args:
-        methods: Which to choose from; those that fail on the training scores are passed over.
-    """
-
-    name, sees_labels = "pythresh (best on train)", False
-
-    def __init__(self, methods: Sequence[str] = FAST_PYTHRESH):
-        self.methods = methods
-
-    def fit(self, train: Sequence[ScoredSeries]) -> Self:
-        """Fit each method on all training scores together and choose by the training labels.
-
-        Raises:
-            InputError: If all methods fail.
-        """
-        best, failure = -1.0, InputError("no PyThresh method to choose from")
-        for name in self.methods:
-            try:
-                method = PyThresh(name).fit(train)
-            except InputError as error:
-                failure = error
-                continue
-            f1 = float(np.mean([precision_recall_f1(method.detect(one).decisions, one.labels)[2] for one in train]))
-            if f1 > best:
-                best, self.chosen = f1, method
-        if best < 0:
-            raise failure
-        return self
-
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Apply the chosen method."""
-        return self.chosen.detect(series)
+from adt_gym.thresholds.evidence import Evidence
+from adt_gym.thresholds.pythresh import FAST_PYTHRESH
 
 
 def without_labels(pythresh: Sequence[str], seed: int = 0) -> list[tuple[str, thresholds.Method]]:
     """Return, by the names of their rows, the methods that are told no label of the series they judge."""
     names = ("static", "rolling_quantile", "dspot", "online_fdr", "always", "never")
     rules = [(name, thresholds.make(name)) for name in names]
-    return [*rules, ("random", thresholds.make("random", seed=seed)), (BestPyThresh.name, BestPyThresh(pythresh))]
+    best = thresholds.make("best_pythresh", methods=pythresh)
+    return [*rules, ("random", thresholds.make("random", seed=seed)), (best.name, best)]
 
 
 def with_labels(
     feedback: Feedback, seed: int, episodes: int, evidence: Evidence
 ) -> list[tuple[str, thresholds.Method]]:
     """Return, by the names of their rows, the methods that live on what they are told; copying needs something."""
-    learners = (Boosting(feedback, seed), PaperAgent(feedback, seed, episodes), ChosenAgent(feedback, seed, evidence))
-    methods: list[tuple[str, thresholds.Method]] = [(one.name, one) for one in learners]
+    told = {"feedback": feedback, "seed": seed}
+    ours = thresholds.make("ours", **told)
+    ours.evidence = evidence  # type: ignore[attr-defined]
+    methods = [thresholds.make("boosting", **told), thresholds.make("paper", episodes=episodes, **told), ours]
     if feedback.tells:
-        copy = thresholds.make(
-            "persistence", delay=feedback.delay, feedback=feedback.kind, noise=feedback.noise, seed=seed
-        )
-        methods.insert(0, (copy.name, copy))
-    return methods
+        methods.insert(0, thresholds.make("persistence", **told))
+    return [(one.name, one) for one in methods]
 
 
 def measure_all(
@@ -151,7 +70,7 @@ def measure_all(
         rows += [replace(row, **here) for row in blind]  # type: ignore[arg-type]
         for name, method in with_labels(feedback, seed, episodes, evidence):
             row = _measure(name, method, train, test, feedback, seed, deadline)
-            rows.append(replace(row, seconds=row.seconds + shared) if isinstance(method, ChosenAgent) else row)
+            rows.append(replace(row, seconds=row.seconds + shared) if hasattr(method, "evidence") else row)
     return rows
 
 
@@ -170,9 +89,5 @@ def _measure(
         return FrontierRow(
             name, feedback.kind, delay_of(feedback), feedback.noise, test.name, seed, method.sees_labels, str(error)
         )
-    detail = ""
-    if isinstance(method, BestPyThresh):
-        detail = method.chosen.method
-    elif isinstance(method, ChosenAgent):
-        detail = method.chosen.name
-    return FrontierRow.of(row, feedback, test.name, seed, detail)
+    chosen = getattr(method, "chosen", None)
+    return FrontierRow.of(row, feedback, test.name, seed, getattr(chosen, "method", chosen.name) if chosen else "")

@@ -44,6 +44,11 @@ registry = Registry(
         "online_fdr": _entry("online_fdr:OnlineFDR", PAST),
         "nonparametric": _entry("nonparametric:NonParametric", PAST, LESSER),
         "pythresh": _entry("pythresh:PyThresh", PAST, member="method"),
+        "best_pythresh": _entry("best_pythresh:BestPyThresh", NEEDS, PAST),
+        "belief": _entry("belief:Belief", NEEDS, SEES),
+        "boosting": _entry("boosting:Boosting", NEEDS, SEES),
+        "ours": _entry("ours:Ours", NEEDS, SEES),
+        "paper": Entry("adt_gym.agents.paper:PaperAgent", frozenset({NEEDS, SEES})),
     },
 )
 names, register = registry.names, registry.register

@@ -16,7 +16,7 @@ from sklearn.metrics import f1_score
 from typer.testing import CliRunner, Result
 
 from adt_gym import ScoredSeries
-from adt_gym.agents.belief import Evidence
+from adt_gym.thresholds.evidence import Evidence
 from adt_gym.evaluation.frontier import METHODS, PERSISTENCE, FrontierRow, read_rows
 from adt_gym.files import visible
 from adt_gym.mdp.plan import View
