@@ -21,6 +21,7 @@ from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
 from adt_gym.checks import MAX_SEED, share, whole
 from adt_gym.envs.sources import DEFAULT, resolve
 from adt_gym.evaluation.compare import COLUMNS, Row, compare
+from adt_gym.evaluation.split import choose_labelled
 from adt_gym.experiments.grid import METRICS, Grid, Value, as_text, digest, heat_map, parse_grid, points, summarise
 from adt_gym.experiments.versions import versions
 from adt_gym.experiments.workers import finish, processes, ray_tasks
@@ -31,7 +32,6 @@ from adt_gym.reading import as_dataclass, read_json
 from adt_gym.report.progress import bar, console
 from adt_gym.report.tables import COMPOSITE, caption_of, composite_note, new_table, number, yes_no
 from adt_gym.scripts import options
-from adt_gym.scripts.run import choose_labelled
 from adt_gym.series import InputError, ScoredSeries, varies
 from adt_gym.spreadsheet import write_frame
 from adt_gym.written import CELLS

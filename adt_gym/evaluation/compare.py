@@ -33,8 +33,8 @@ from adt_gym.stream.stream import Method
 
 
 @dataclass(frozen=True)
-class Row:
-    """How one method did over all windows of all test series.
+class Measures:
+    """How one method did over all windows of all test series: a line of table.csv.
 
     Args:
         method: Its name.
@@ -55,7 +55,6 @@ class Row:
         vus_pr, vus_roc: In [0, 1], of score minus threshold, the mean over the series with both kinds of windows; NaN
             where not measured.
         f1_point_adjusted: Inflated; see `adt_gym.metrics.ranges.point_adjusted_f1`.
-        detections: One per test series.
     """
 
     method: str
@@ -83,10 +82,21 @@ class Row:
     vus_pr: float
     vus_roc: float
     f1_point_adjusted: float
+
+
+@dataclass(frozen=True)
+class Row(Measures):
+    """The same, and its detections, one per test series."""
+
     detections: list[Detection] = field(repr=False, compare=False)
 
+    @property
+    def measures(self) -> Measures:
+        """The row without its detections."""
+        return Measures(**{column: getattr(self, column) for column in COLUMNS})
 
-COLUMNS = tuple(f.name for f in fields(Row) if f.name != "detections")
+
+COLUMNS = tuple(one.name for one in fields(Measures))
 """The columns of a written table, but for the point-adjusted F1, whose header says that it is inflated."""
 
 
@@ -257,7 +267,7 @@ def _volumes(detections: Sequence[Detection], test: Sequence[ScoredSeries]) -> t
     return float(pr), float(roc)
 
 
-def write_table(path: str | Path, rows: Sequence[Row]) -> None:
+def write_table(path: str | Path, rows: Sequence[Measures]) -> None:
     """Write the rows to a CSV file with the columns ``COLUMNS``."""
     header = [POINT_ADJUSTED if column == "f1_point_adjusted" else column for column in COLUMNS]
     write_csv(path, header, ([getattr(row, column) for column in COLUMNS] for row in rows))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from adt_gym.checks import InputError
 from adt_gym.evaluation.frontier import (
+    KIND,
     OURS,
     over_delays,
     panel,
@@ -23,9 +24,6 @@ from adt_gym.report.page import html_table, page_path, write_page
 
 if TYPE_CHECKING:
     import pandas as pd
-
-KIND = "frontier"
-"""What config.json says a folder is."""
 
 MEASURES = {
     "composite_f1": ("Composite F1", 3),

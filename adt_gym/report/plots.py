@@ -1,6 +1,6 @@
 """Static pictures (matplotlib)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from adt_gym.evaluation.frontier import OURS
 from adt_gym.files import replacing
+from adt_gym.metrics.events import runs
 from adt_gym.report.colours import colour
 from adt_gym.series import Detection, ScoredSeries
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 ANOMALY, SCORE, THRESHOLD, FLAG = "#f4c7c3", "#3b6ea5", "#d1495b", "#1a1a1a"
 MAX_WINDOWS = 1500
 """A panel shows at most this many windows: more cannot be told apart."""
+
+
+def most_eventful(series: Sequence[ScoredSeries]) -> int:
+    """Return which series has the most events: the one to draw."""
+    return int(np.argmax([len(runs(one.labels)[0]) for one in series]))
 
 
 def detection_panels(path: str | Path, series: ScoredSeries, detections: dict[str, Detection]) -> None:

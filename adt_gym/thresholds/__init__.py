@@ -20,8 +20,8 @@ NEEDS, SEES, PAST = "needs_labels", "sees_labels", "calibrated"
 """Tags: it learns from labelled series; it is told labels of the series it judges; it is calibrated on their past."""
 
 BASELINE, COPIES, MACHINES, LESSER = "baseline", "copies", "machines", "lesser"
-"""Tags: every table has it; it looks at nothing but labels; it learns from several machines; a relative of it, which
-does better, stands for it in tables that are long."""
+"""Tags: every table has it; it looks at nothing but labels; it learns from several machines, which `adt run` has not; a
+relative that does better stands for it in the frontier, whose tables are long."""
 
 
 def _entry(where: str, *tags: str, **more: Any) -> Entry:
@@ -44,11 +44,11 @@ registry = Registry(
         "online_fdr": _entry("online_fdr:OnlineFDR", PAST),
         "nonparametric": _entry("nonparametric:NonParametric", PAST, LESSER),
         "pythresh": _entry("pythresh:PyThresh", PAST, member="method"),
-        "best_pythresh": _entry("best_pythresh:BestPyThresh", NEEDS, PAST),
-        "belief": _entry("belief:Belief", NEEDS, SEES),
-        "boosting": _entry("boosting:Boosting", NEEDS, SEES),
-        "ours": _entry("ours:Ours", NEEDS, SEES),
-        "paper": Entry("adt_gym.agents.paper:PaperAgent", frozenset({NEEDS, SEES})),
+        "best_pythresh": _entry("best_pythresh:BestPyThresh", NEEDS, PAST, MACHINES),
+        "belief": _entry("belief:Belief", NEEDS, SEES, MACHINES, LESSER),
+        "boosting": _entry("boosting:Boosting", NEEDS, SEES, MACHINES),
+        "ours": _entry("ours:Ours", NEEDS, SEES, MACHINES),
+        "paper": Entry("adt_gym.agents.paper:PaperAgent", frozenset({NEEDS, SEES, MACHINES})),
     },
 )
 names, register = registry.names, registry.register
