@@ -88,6 +88,11 @@ def without(*names: str) -> dict[str, Any]:
     return {WITHOUT: names}
 
 
+def as_option(name: str) -> str:
+    """Return a setting as the command line calls it."""
+    return f"--{name.replace('_', '-')}"
+
+
 class Settings:
     """A dataclass whose settings are checked when it is made.
 

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from adt_gym.checks import MAX_SEED, MOST
-from adt_gym.settings import MAX_SEEDS, OPTION, WITHOUT, Option
+from adt_gym.settings import MAX_SEEDS, OPTION, WITHOUT, Option, as_option
 
 __all__ = ["MAX_SEEDS"]
 
@@ -85,11 +85,6 @@ def _parameters(settings: type[Any], without: tuple[str, ...] = ()) -> list[insp
             else [_parameter(one, kinds[one.name])]
         )
     ]
-
-
-def as_option(name: str) -> str:
-    """Return a setting as the command line calls it."""
-    return f"--{name.replace('_', '-')}"
 
 
 def _parameter(one: "Field[Any]", kind: Any) -> inspect.Parameter:

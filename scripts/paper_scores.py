@@ -8,11 +8,11 @@ import numpy as np
 from adt_gym import data
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.split import draw_labelled, split_by_share
+from adt_gym.experiments.scores import fit as fit_with_bar
 from adt_gym.folders import Folder
 from adt_gym.reading import read_json
 from adt_gym.scored_files import load_scored, save_scored
 from adt_gym.scoring.autoencoder import AutoEncoder
-from adt_gym.scripts.compare_scorers import fit_with_bar
 from adt_gym.scripts.paper import Dataset
 from adt_gym.series import NO_PAST, InputError, ScoredSeries, Series
 

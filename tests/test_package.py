@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS = (
     {
         "checks",
+        "compiling",
         "reading",
         "series",
         "scaling",

@@ -12,7 +12,7 @@ from adt_gym.data.order import gaps
 from adt_gym.data.table import read_table
 from adt_gym.folders import run_name
 from adt_gym.series import InputError, Series
-from adt_gym.settings import Settings, argument, count, option
+from adt_gym.settings import Settings, argument, count, option, share
 
 GENERATED = ("yahoo_like", "kubernetes")
 
@@ -54,7 +54,7 @@ class SourceSettings(Settings):
     window: int = count(10, "points of a window (tau)")
     train_anomalies: int = count(20, "one series: train on the shortest prefix with so many anomalous windows")
     train_until: str | None = option(None, help="one series: train up to this time or row instead")
-    train_share: float | None = option(None, help="train on this share of each series")
+    train_share: float | None = share(None, "train on this share of each series", within=True)
     root: str | None = option(None, help="the folder of a data set given by its name")
 
     def __post_init__(self) -> None:
@@ -63,8 +63,6 @@ class SourceSettings(Settings):
             value = getattr(self, one.name)
             if value == "" or (isinstance(value, tuple) and "" in value):
                 raise InputError(f"{one.name}= is empty; give it a value or leave it out")
-        if self.train_share is not None and not 0 < self.train_share < 1:
-            raise InputError(f"train_share={self.train_share:g}: the training share must lie between 0 and 1")
         if self.train_share is not None and self.train_until is not None:
             raise InputError("train_share and train_until both end the training part; give one of the two")
 

@@ -13,7 +13,7 @@ from adt_gym.checks import InputError, shown
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.series import ScoredSeries
 from adt_gym.stream.context import HISTORY, LABEL_CONTEXT, SCORE_CONTEXT, label_context, score_context
-from adt_gym.stream.feedback import OUTCOME_OF, OUTCOMES
+from adt_gym.stream.feedback import OUTCOME_OF, OUTCOMES, Full
 
 Vector = NDArray[np.float32]
 
@@ -146,7 +146,7 @@ class ContextObservation(gym.ObservationWrapper[Any, Any, Any], gym.utils.Record
         if adt.feedback.tells:
             delay = adt.feedback.delay
             told = np.array([*seen[-delay - HISTORY :], -1])  # of the window judged next nothing is told yet
-            parts.append(label_context(told, delay)[-1])
+            parts.append(label_context(told, Full(delay))[-1])
         return np.concatenate(parts, dtype=np.float32)
 
 

@@ -12,7 +12,7 @@ from adt_gym import thresholds
 from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
 from adt_gym.checks import MAX_SEED, share, whole
 from adt_gym.envs.sources import DEFAULT, resolve
-from adt_gym.evaluation.compare import Figures, compare
+from adt_gym.evaluation.compare import Measures, compare
 from adt_gym.evaluation.split import choose_labelled
 from adt_gym.experiments.grid import Grid, Value, points
 from adt_gym.experiments.keys import data_digest
@@ -77,7 +77,7 @@ class Parts(NamedTuple):
 class Measured:
     """What came of a cell: the figures of each method, and how long the agent was trained, in seconds."""
 
-    rows: list[Figures]
+    rows: list[Measures]
     training_seconds: float
 
 
@@ -150,4 +150,4 @@ def train_and_evaluate(cell: Cell) -> Measured:
     policy = thresholds.Policy(agent, name=AGENT, hold=cell.hyperparameters.hold, **mdp)
     rules = [thresholds.make(name) for name in ("static", "persistence", "always", "never")]
     rules.append(thresholds.make("random", seed=cell.seed))
-    return Measured([row.figures for row in compare([policy, *rules], labelled, test)], seconds)
+    return Measured([row.measures for row in compare([policy, *rules], labelled, test)], seconds)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from adt_gym.checks import InputError, share, whole
 from adt_gym.series import ScoredSeries
-from adt_gym.stream.context import trailing_count
 
 PASSIVE = 1.0
 """The threshold of the passive mode, which flags nothing; the first k windows are judged in it."""
@@ -51,6 +50,15 @@ def weights_of(alpha: float, beta: float) -> tuple[float, float]:
     if abs(alpha + beta - 1) > 1e-6:  # float32 knows no better
         raise InputError(f"alpha and beta must add up to 1, got {alpha} and {beta}")
     return alpha, beta
+
+
+def trailing_count(flags: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
+    """Return shape ``(T + 1,)``: how many of the k entries before each of 0 .. T are True."""
+    total = np.zeros(len(flags) + 1, dtype=np.int64)
+    np.cumsum(flags, out=total[1:])
+    count = total.copy()
+    count[k:] -= total[:-k]
+    return count
 
 
 def trailing_bits(flags: NDArray[np.bool_], k: int) -> Counts:

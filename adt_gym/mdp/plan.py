@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.mdp.mdp import Counts, ThresholdingMDP, trailing_bits
-from adt_gym.stream.context import trailing_count
+from adt_gym.mdp.mdp import Counts, ThresholdingMDP, trailing_bits, trailing_count
 from adt_gym.stream.feedback import IMMEDIATE, Feedback
 
 MAX_STATES_PER_DECISION = 64

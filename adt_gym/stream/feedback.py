@@ -222,6 +222,15 @@ def told_at(feedback: Feedback, t: int, decision: bool) -> int | None:
     return at
 
 
+def in_at(feedback: Feedback, t: int, decision: bool) -> tuple[int | None, bool]:
+    """Return before which window the feedback of window t is in, None for never, and whether its label is told then.
+
+    Where it is not, but would be after the other decision, that no label came is in when it would have been.
+    """
+    at = told_at(feedback, t, decision)
+    return (at, True) if at is not None else (told_at(feedback, t, not decision), False)
+
+
 class Waiting:
     """The windows that were judged and whose feedback is still to come.
 
@@ -237,10 +246,7 @@ class Waiting:
 
     def judged(self, t: int, decision: bool) -> bool:
         """Note a decision on window t; return whether its label will ever be told."""
-        at = told_at(self._feedback, t, decision)
-        told = at is not None
-        if at is None:
-            at = told_at(self._feedback, t, not decision)
+        at, told = in_at(self._feedback, t, decision)
         if at is not None:
             self._due.setdefault(at, []).append((t, told))
         return told
@@ -251,6 +257,46 @@ class Waiting:
         Ask window after window: what is not fetched in its time is never in.
         """
         return self._due.pop(t, ())
+
+
+class DueLabels:
+    """Labels for a session that takes each in when its rule says: what is told before its time waits for it.
+
+    Args:
+        feedback: The rule.
+    """
+
+    state: ClassVar = ("_due", "_labels", "_next")
+
+    def __init__(self, feedback: Feedback):
+        self._feedback, self._next = feedback, 0
+        self._due: dict[int, list[int]] = {}
+        self._labels: dict[int, int] = {}
+
+    def judged(self, t: int, decision: bool) -> None:
+        """Note a decision on window t, the newest."""
+        self._next = t + 1
+        at, _ = in_at(self._feedback, t, decision)
+        if at is None:
+            self._labels.pop(t, None)
+        else:
+            self._due.setdefault(at, []).append(t)
+            self._labels.setdefault(t, -1)
+
+    def tell(self, t: int, label: bool) -> bool:
+        """Keep the label of window t until its time; return True, and keep nothing, where that has passed."""
+        waits = t >= self._next or t in self._labels
+        if waits:
+            self._labels[t] = int(label)
+        return not waits
+
+    def awaits(self, t: int) -> bool:
+        """Return whether window t was judged and its feedback is still to come."""
+        return t < self._next and t in self._labels
+
+    def come(self, t: int) -> list[tuple[int, int]]:
+        """Return the windows whose feedback comes in just before window t, and the label of each, -1 for silence."""
+        return [(window, self._labels.pop(window)) for window in self._due.pop(t, ())]
 
 
 def flips(random: np.random.Generator, noise: float, windows: int) -> NDArray[np.bool_]:

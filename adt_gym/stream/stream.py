@@ -71,6 +71,7 @@ class Method:
         hindsight: Whether it is defined by the labels of the very series that it judges, and so fitted on those.
         feedback: What it expects to be told of the series that it judges; one that sees no labels needs none.
         seed: Of what label noise flips in `detect`.
+        detail: What `fit` has chosen, for tables.
         fitted: The names of the attributes that `fit` sets: numbers, words or arrays.
     """
 
@@ -80,6 +81,7 @@ class Method:
     hindsight: bool = False
     feedback: Feedback = Untold()
     seed: int = 0
+    detail: str = ""
     fitted: ClassVar[tuple[str, ...]] = ()
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:

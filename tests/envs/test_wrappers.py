@@ -15,6 +15,7 @@ from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 from adt_gym import InputError, ScoredSeries
 from adt_gym.envs.wrappers import ContextObservation, OutcomeRewards, OutcomesEnv
 from adt_gym.stream.context import LABEL_CONTEXT, SCORE_CONTEXT, label_context, score_context
+from adt_gym.stream.feedback import Full
 
 MakeSeries = Callable[..., ScoredSeries]
 Steps = Iterator[tuple[Any, Any, bool, bool, dict[str, Any]]]
@@ -181,7 +182,7 @@ def test_context_of_every_window_of_an_episode(
         np.testing.assert_array_equal(observation[:7], inner)
         np.testing.assert_array_equal(observation[7:SCORED], score_columns(series)[t])
         if kind != "none":
-            np.testing.assert_array_equal(observation[SCORED:], label_context(np.array([*told, -1]), delay)[-1])
+            np.testing.assert_array_equal(observation[SCORED:], label_context(np.array([*told, -1]), Full(delay))[-1])
         assert observation in env.observation_space
         if over:
             break
@@ -201,7 +202,7 @@ def test_context_of_labels_far_back_and_flipped(make_series: MakeSeries) -> None
     for step in steps:
         env.step(env.action_space.sample())
         told = np.array([*env.unwrapped.seen, -1])  # type: ignore[attr-defined]
-        np.testing.assert_array_equal(step[0][SCORED:], label_context(told, 30)[-1])
+        np.testing.assert_array_equal(step[0][SCORED:], label_context(told, Full(30))[-1])
 
 
 def test_context_where_an_episode_ends(make_series: MakeSeries) -> None:
@@ -212,7 +213,7 @@ def test_context_where_an_episode_ends(make_series: MakeSeries) -> None:
         *_, last = (env.step(0) for _ in range(8))
         assert last[2:4] == (start == 20, start == 0)
         np.testing.assert_array_equal(last[0][7:SCORED], expected)
-        assert np.array_equal(last[0][SCORED:], label_context(np.append(series.labels[start:][:10], -1), 1)[-1])
+        assert np.array_equal(last[0][SCORED:], label_context(np.append(series.labels[start:][:10], -1), Full())[-1])
 
 
 def test_context_has_honest_bounds_and_fresh_observations(make_series: MakeSeries) -> None:

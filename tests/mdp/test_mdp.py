@@ -11,8 +11,7 @@ from hypothesis.extra import numpy as nps
 from naive import NaiveMDP
 
 from adt_gym import InputError, ScoredSeries
-from adt_gym.mdp.mdp import ThresholdingMDP, mdp_of, reward, trailing_statistics
-from adt_gym.stream.context import trailing_count
+from adt_gym.mdp.mdp import ThresholdingMDP, mdp_of, reward, trailing_count, trailing_statistics
 from adt_gym.stream.feedback import OUTCOME_OF
 
 MakeSeries = Callable[..., ScoredSeries]

@@ -16,7 +16,6 @@ from sklearn.metrics import f1_score
 from typer.testing import CliRunner, Result
 
 from adt_gym import ScoredSeries
-from adt_gym.agents.belief import Evidence
 from adt_gym.evaluation.frontier import METHODS, PERSISTENCE, FrontierRow, read_rows
 from adt_gym.files import visible
 from adt_gym.mdp.plan import View
@@ -30,6 +29,7 @@ from adt_gym.scripts.report import report
 from adt_gym.series import InputError
 from adt_gym.stream.feedback import Feedback, feedback_of, told_labels
 from adt_gym.thresholds import Method, make, policy
+from adt_gym.thresholds.evidence import Evidence
 
 app = typer.Typer()
 app.command(cls=SeveralWords)(frontier)

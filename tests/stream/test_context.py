@@ -1,10 +1,13 @@
+import json
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from adt_gym import InputError
+from adt_gym.stream import context as stream_context
 from adt_gym.stream.context import (
     FLAT,
     HISTORY,
@@ -12,9 +15,13 @@ from adt_gym.stream.context import (
     LABEL_CONTEXT,
     SCORE_CONTEXT,
     STILL,
+    LabelContext,
+    ScoreContext,
     label_context,
     score_context,
 )
+from adt_gym.stream.feedback import Alerts, Feedback, Full, told_at
+from adt_gym.stream.state import restore, state_of
 
 Array = NDArray[np.float32]
 
@@ -137,7 +144,7 @@ def test_a_label_is_used_from_its_delay_on_and_never_before(delay: int, share: f
     t = int(share * 199)
     changed = told.copy()
     changed[t] = 1 - told[t] if told[t] >= 0 else int(label)
-    before, after = label_context(told, delay), label_context(changed, delay)
+    before, after = label_context(told, Full(delay)), label_context(changed, Full(delay))
     np.testing.assert_array_equal(after[: t + delay], before[: t + delay])
     if t + delay < 200:
         assert column(after, "newest")[t + delay] == changed[t] != column(before, "newest")[t + delay]
@@ -146,14 +153,14 @@ def test_a_label_is_used_from_its_delay_on_and_never_before(delay: int, share: f
 @settings(deadline=None, max_examples=60)
 @given(windows=st.sampled_from((1, 3, 300)), delay=st.sampled_from((1, 5, 500)), seed=st.integers(0, 1000))
 def test_label_context_lies_in_its_bounds_and_has_its_columns(windows: int, delay: int, seed: int) -> None:
-    context = label_context(drawn_told(windows, seed), delay)
+    context = label_context(drawn_told(windows, seed), Full(delay))
     assert context.shape == (windows, len(LABEL_CONTEXT))
     assert context.dtype == np.float32
     assert np.abs(context).max() <= 1
 
 
 def test_label_context_by_hand() -> None:
-    context = label_context(np.array([0, 1, -1, 0, 0]), delay=2)
+    context = label_context(np.array([0, 1, -1, 0, 0]), Full(2))
     since = [1, 1, 1, 0, np.log(2) / np.log(1001)]  # a thousand or none, none, none, this one, one ago
     assert column(context, "newest").tolist() == [-1, -1, 0, 1, -1]
     for horizon in HORIZONS:
@@ -165,7 +172,7 @@ def test_label_context_by_hand() -> None:
 @pytest.mark.parametrize("delay", [1, 3, 50, 700])
 def test_label_context_against_a_naive_loop(delay: int) -> None:
     told = drawn_told(2400, seed=delay, share=0.002)
-    context = label_context(told, delay)
+    context = label_context(told, Full(delay))
     for t in (*range(60), 700, 701, 999, 1000, 1049, 1050, 1700, 1701, 2399):
         known = told[: max(t - delay + 1, 0)].tolist()
         recent = {h: known[max(len(known) - h, 0) :] if len(known) else [] for h in HORIZONS}
@@ -183,9 +190,145 @@ def test_what_is_beyond_the_history_does_not_matter(delay: int) -> None:
     told = drawn_told(2400, seed=1, share=0.001)
     for t in (1500, 2399):
         tail = told[t + 1 - delay - HISTORY : t + 1]
-        np.testing.assert_array_equal(label_context(tail, delay)[-1], label_context(told, delay)[t])
+        np.testing.assert_array_equal(label_context(tail, Full(delay))[-1], label_context(told, Full(delay))[t])
 
 
-def test_a_delay_below_one_is_refused() -> None:
-    with pytest.raises(InputError, match="at least 1 window, got 0"):
-        label_context(np.zeros(3, dtype=np.int64), 0)
+# Window by window
+
+
+class Weekly(Feedback):
+    """Labels come together, every seventh window."""
+
+    def told_at(self, t: int, decision: bool) -> int | None:
+        return t - t % 7 + 8
+
+
+@dataclass(frozen=True)
+class Backwards(Feedback):
+    """The labels of ten windows come one by one, the newest first; of one in three, only after an alarm."""
+
+    def told_at(self, t: int, decision: bool) -> int | None:
+        return t - t % 10 + 20 - t % 10 if decision or t % 3 else None
+
+
+RULES = (Full(), Full(40), Alerts(3), Weekly(), Backwards())
+
+
+def awkward_scores(windows: int = 2500, seed: int = 5) -> Array:
+    random = np.random.default_rng(seed)
+    scores = np.where(random.random(windows) < 0.5, random.random(windows), np.round(random.random(windows), 1))
+    scores[300:700] = 0.25  # nothing moves for longer than a day
+    scores[::97] = 1e-30
+    return scores.astype(np.float32)
+
+
+def test_scores_pushed_one_by_one_or_in_parts_give_the_rows_of_the_series() -> None:
+    scores, pushed, extended = awkward_scores(), ScoreContext(), ScoreContext()
+    whole = score_context(scores)
+    np.testing.assert_array_equal(np.stack([pushed.push(score) for score in scores.tolist()]), whole)
+    parts = [extended.extend(part) for part in np.split(scores, [1, 2, 290, 1700])]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_what_is_beyond_the_history_does_not_matter_for_scores_to_the_last_bit() -> None:
+    scores = awkward_scores()
+    np.testing.assert_array_equal(score_context(scores[1000:])[HISTORY + 1 :], score_context(scores)[2001:])
+
+
+def stream_of(rule: Feedback, told: NDArray[np.int64], early: bool = False, late: int = 0) -> Array:
+    """Play a stream in which every window is flagged; a label comes in its time, at once, or so many windows late."""
+    context, rows = LabelContext(rule), []
+    for t in range(len(told)):
+        for window in range(t):
+            at = told_at(rule, window, True)
+            if at is not None and not early and max(at + late, window + 1) == t and told[window] >= 0:
+                context.tell(window, bool(told[window]))
+        rows.append(context.push(t))
+        context.judged(t, True)
+        if early and told[t] >= 0:
+            context.tell(t, bool(told[t]))
+    return np.stack(rows)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_labels_as_they_come_or_before_give_the_rows_of_the_series(rule: Feedback) -> None:
+    told = drawn_told(300, 3)
+    expected = label_context(told, rule)
+    np.testing.assert_array_equal(stream_of(rule, told), expected)
+    np.testing.assert_array_equal(stream_of(rule, told, early=True), expected)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_rows_under_a_rule_against_a_naive_loop(rule: Feedback) -> None:
+    told = drawn_told(250, 4, share=0.1)
+    at = {t: told_at(rule, t, True) or told_at(rule, t, False) for t in range(250)}
+    for t, row in enumerate(label_context(told, rule)):
+        due = sorted((when, window) for window, when in at.items() if when is not None and when <= t)
+        labels = [int(told[window]) for _, window in due]
+        assert row[0] == (labels[-1] if labels else -1)
+        shares = [
+            labels[-h:].count(1) / max(h - labels[::-1][:h].count(-1) - max(h - len(labels), 0), 1) for h in HORIZONS
+        ]
+        np.testing.assert_allclose(row[1:6], shares, rtol=1e-6)
+        assert row[6] == np.float32((labels.count(0) + labels.count(1)) / 1000)
+        positive = [when for when, window in due if told[window] == 1]
+        np.testing.assert_allclose(row[7], np.log1p(t - positive[-1]) / np.log(1001) if positive else 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=repr)
+def test_late_labels_leave_no_trace_once_they_are_in(rule: Feedback) -> None:
+    told = drawn_told(300, 5)
+    told[240:] = -1
+    np.testing.assert_array_equal(stream_of(rule, told, late=9)[-1], stream_of(rule, told)[-1])
+
+
+def test_the_last_word_counts_and_what_is_long_gone_does_not() -> None:
+    told = drawn_told(1300, 6)
+    context = LabelContext(Full(2))
+    for t in range(1300):
+        context.push(t)
+        context.judged(t, False)
+        for window in (t, t - 1, t - 2, t - 50):  # before its time, and when it is in already
+            if window >= 0 and told[window] >= 0:
+                context.tell(window, not told[window])
+                context.tell(window, bool(told[window]))
+        if t > 1100:
+            context.tell(t - 1101, True)
+    np.testing.assert_array_equal(context.push(1300), label_context(np.append(told, -1), Full(2))[-1])
+
+
+def test_a_label_that_no_rule_would_tell_counts_where_silence_would_have_come() -> None:
+    context = LabelContext(Alerts(1))
+    context.push(0)
+    context.judged(0, False)
+    context.tell(0, True)
+    assert context.push(1)[0] == 1
+
+
+def test_contexts_go_on_from_their_state_bit_for_bit() -> None:
+    scores, told = awkward_scores(1500), drawn_told(1500, 8)
+    here: tuple[ScoreContext, LabelContext] = ScoreContext(), LabelContext(Backwards())
+    there: tuple[ScoreContext, LabelContext] = ScoreContext(), LabelContext(Backwards())
+    for t, score in enumerate(scores.tolist()):
+        if t == 1333:
+            for one, other in zip(here, there, strict=True):
+                restore(other, json.loads(json.dumps(state_of(one))))
+        for contexts in (here, there) if t >= 1333 else (here,):
+            rows = contexts[0].push(score), contexts[1].push(t)
+            contexts[1].judged(t, bool(t % 2))
+            contexts[1].tell(t, bool(told[t] > 0))
+            if contexts is here:
+                expected = rows
+            else:
+                np.testing.assert_array_equal(rows[0], expected[0])
+                np.testing.assert_array_equal(rows[1], expected[1])
+
+
+def test_compiled_and_plain_rows_are_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    scores, told = awkward_scores(), drawn_told(1400, 9)
+    fast = score_context(scores), label_context(told, Weekly())
+    for name in ("_score_rows", "_label_rows"):
+        monkeypatch.setattr(stream_context, name, getattr(stream_context, name).__wrapped__)
+    np.testing.assert_array_equal(score_context(scores), fast[0])
+    np.testing.assert_array_equal(label_context(told, Weekly()), fast[1])

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -6,14 +6,16 @@ import pytest
 import sklearn.ensemble  # noqa: F401  threads can only be limited where they are loaded
 from machines import TRAIN, noisy
 from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import f1_score
 from threadpoolctl import threadpool_limits
 
 from adt_gym import InputError, ScoredSeries
-from adt_gym.agents.boosting import CUTS, Boosting
 from adt_gym.evaluation import precision_recall_f1
 from adt_gym.stream.context import LABEL_CONTEXT, SCORE_CONTEXT, label_context, score_context
-from adt_gym.stream.feedback import feedback_of, told_labels
+from adt_gym.stream.feedback import Feedback, Full, feedback_of, told_labels
 from adt_gym.stream.stream import Method
+from adt_gym.thresholds.boosting import CUTS, Boosting
 from adt_gym.thresholds.persistence import Persistence
 
 FEEDBACK = [
@@ -38,13 +40,12 @@ def boosting(request: pytest.FixtureRequest) -> Boosting:
 
 
 class Sum:
-    """Stands for a model whose chances depend on every column."""
+    """Stands for trees whose logit depends on every column."""
 
     weights = np.random.default_rng(1).normal(size=len(SCORE_CONTEXT) + len(LABEL_CONTEXT))
 
-    def predict_proba(self, observed: NDArray[np.float32]) -> NDArray[np.float64]:
-        total = (observed * self.weights).sum(axis=1)
-        return np.column_stack((-total, total))
+    def predict(self, observed: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.array((observed * self.weights).sum(axis=1))
 
 
 @pytest.mark.parametrize(("windows", "delay"), [(300, 1), (300, 7), (300, 299), (300, 1000), (1500, 3), (2600, 150)])
@@ -53,16 +54,15 @@ def test_under_alerts_it_steps_window_by_window(windows: int, delay: int) -> Non
     labels, scored = told_labels(series, feedback, 5), score_context(series.scores)
     model: Any = Sum()
     told: list[int] = []
-    chances = []
+    logits = []
     for t in range(windows):
-        known = label_context(np.array([*told, -1]), delay)
-        chance = model.predict_proba(np.append(scored[t], known[t])[None])[0, 1]
-        chances.append(chance)
-        told.append(int(labels[t]) if chance > 0.1 else -1)
+        known = label_context(np.array([*told, -1]), Full(delay))
+        logits.append(model.predict(np.append(scored[t], known[t])[None])[0])
+        told.append(int(labels[t]) if logits[-1] > 0.1 else -1)
     boosting = Boosting(feedback, seed=5)
-    boosting._model, boosting.cut = model, 0.1
+    boosting.forest, boosting.cut = model, 1 / (1 + np.exp(-0.1))
     decisions = boosting.detect(series).decisions
-    assert decisions.tolist() == [chance > 0.1 for chance in chances]
+    assert decisions.tolist() == [one > 0.1 for one in logits]
     assert 0 < decisions.mean() < 1
 
 
@@ -85,6 +85,51 @@ def test_labels_that_alerts_did_not_earn_change_nothing(delay: int) -> None:
     for earned, same in ((decisions, True), (~decisions, False)):
         changed = ScoredSeries(series.scores, np.where(earned, series.labels, ~series.labels))
         assert np.array_equal(boosting.detect(changed).decisions, decisions) == same
+
+
+def observed(series: ScoredSeries, feedback: Feedback, seed: int) -> NDArray[np.float32]:
+    """Return what is known before each window if every label is told."""
+    if feedback.kind == "none":
+        return score_context(series.scores)
+    flipped = np.random.default_rng(seed).random(len(series)) < feedback.noise
+    told = np.array([int(y != wrong) for y, wrong in zip(series.labels, flipped, strict=True)])
+    return np.hstack((score_context(series.scores), label_context(told, feedback)))
+
+
+def learned(train: Sequence[ScoredSeries], feedback: Feedback, seed: int) -> HistGradientBoostingClassifier:
+    model = HistGradientBoostingClassifier(
+        max_iter=60, max_leaf_nodes=15, min_samples_leaf=60, early_stopping=False, random_state=seed
+    )
+    known = [observed(one, feedback, seed) for one in train]
+    return model.fit(np.concatenate(known), np.concatenate([one.labels for one in train]))
+
+
+@pytest.mark.parametrize(
+    "feedback", [feedback_of("none"), feedback_of("full", 4, 0.1), feedback_of("full", 20)], ids=str
+)
+def test_its_cut_is_the_best_for_models_that_have_not_seen_the_series(feedback: Feedback) -> None:
+    seed, quiet = 5, ScoredSeries(noisy(seed=6).scores, np.zeros(500, dtype=bool))
+    teachers = [noisy(seed=s, lift=lift) for s, lift in ((0, 0.1), (1, 0.25), (2, 0.4))]
+    train, unseen = [*teachers, quiet], noisy(seed=8)
+
+    def f1_at_cuts(model: HistGradientBoostingClassifier, series: ScoredSeries) -> list[float]:
+        chances = model.predict_proba(observed(series, feedback, seed))[:, 1]
+        return [f1_score(series.labels, chances > step / 50) for step in range(1, 50)]
+
+    def apart(one: ScoredSeries) -> list[ScoredSeries]:
+        return [other for other in train if other is not one]
+
+    model = learned(train, feedback, seed)
+    held_out = np.array([f1_at_cuts(learned(apart(one), feedback, seed), one) for one in teachers])
+    seen = np.array([f1_at_cuts(model, one) for one in teachers])
+    best, of_seen = int(held_out.mean(axis=0).argmax()), int(seen.mean(axis=0).argmax())
+
+    boosting = Boosting(feedback, seed=seed).fit(train)
+    assert boosting.cut == pytest.approx((best + 1) / 50) != pytest.approx((of_seen + 1) / 50)
+    assert boosting.held_out_f1.tolist() == pytest.approx(held_out[:, best].tolist())
+    assert all(held_out[:, other].tolist() != pytest.approx(held_out[:, best].tolist()) for other in (0, of_seen, 48))
+    flagged = model.predict_proba(observed(unseen, feedback, seed))[:, 1] > (best + 1) / 50
+    np.testing.assert_array_equal(boosting.detect(unseen).decisions, flagged)
 
 
 def test_it_is_a_thresholder(boosting: Boosting) -> None:

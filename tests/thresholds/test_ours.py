@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 
 from adt_gym import ScoredSeries
-from adt_gym.agents import chosen as module
-from adt_gym.agents.belief import gains
-from adt_gym.agents.chosen import ChosenAgent
-from adt_gym.stream.feedback import feedback_of
+from adt_gym.thresholds import ours as module
+from adt_gym.thresholds.belief import gains
+from adt_gym.thresholds.ours import Ours
 
 SERIES = [ScoredSeries(np.linspace(0, 1, 20), np.arange(20) > 15, name) for name in "ab"]
 
@@ -36,9 +35,9 @@ class Learner:
 def test_boosting_is_chosen_where_it_is_clearly_better(
     monkeypatch: pytest.MonkeyPatch, kind: str, belief: list[float], boosting: list[float], chosen: str
 ) -> None:
-    monkeypatch.setattr(module, "BeliefAgent", lambda *_: Learner("belief", belief))
-    monkeypatch.setattr(module, "Boosting", lambda *_: Learner("boosting", boosting))
-    agent = ChosenAgent(feedback_of(kind, 5)).fit(SERIES)
+    monkeypatch.setattr(module, "Belief", lambda *_, **__: Learner("belief", belief))
+    monkeypatch.setattr(module, "Boosting", lambda *_, **__: Learner("boosting", boosting))
+    agent = Ours(kind, 5).fit(SERIES)
     assert agent.detect(SERIES[0]) == chosen
     assert agent.sees_labels == (kind != "none")
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from adt_gym.data.sources import Source, SourceSettings, Summary, load
 from adt_gym.report.progress import console
-from adt_gym.scripts.options import as_option
+from adt_gym.settings import as_option
 
 SHOWN = 30
 """Columns of one kind that are printed; config.json has all."""
@@ -35,8 +35,8 @@ def show(summary: Summary) -> None:
 
 def in_options(message: str) -> str:
     """Return a message of the package in the words of the command line: ``max_gap=3`` is ``--max-gap 3`` there."""
-    names = "|".join(one.name for one in fields(SourceSettings)[1:])
-    spelled = "|".join(one.name for one in fields(SourceSettings)[1:] if "_" in one.name)
+    settings = [*(one.name for one in fields(SourceSettings)[1:]), "epochs", "device"]
+    names, spelled = "|".join(settings), "|".join(name for name in settings if "_" in name)
     for found, after in ((rf"({names})=(?=[^\s),])", " "), (rf"({names})=|({spelled})(?![\w'\"])", "")):
         message = re.sub(rf"(?<![\w/'\"-])(?:{found})", partial(_as_option, after=after), message)
     return message

@@ -1,0 +1,135 @@
+"""Gradient boosting on score and label context: the supervised answer to the same problem, to hold agents against."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adt_gym.metrics.windows import precision_recall_f1
+from adt_gym.scaling import Scaling
+from adt_gym.series import Detection, ScoredSeries
+from adt_gym.stream.context import LabelContext, ScoreContext, label_context, score_context
+from adt_gym.stream.feedback import in_at, told_labels
+from adt_gym.stream.stream import Scores, Session, ToldMethod
+from adt_gym.thresholds.evidence import logit, require_teachers
+from adt_gym.thresholds.trees import Trees
+
+CUTS = np.linspace(0.02, 0.98, 49)
+"""Chances above which a window may be flagged; the one with the best F1 on held-out training series is used."""
+
+
+class Boosting(ToldMethod):
+    """Histogram gradient boosting (scikit-learn) on score and label context, as a method.
+
+    Where labels depend on decisions, as under "alerts", it learns from series on which everything was flagged, and
+    earns its own labels when used.
+
+    Args:
+        feedback, delay, noise, seed: See `adt_gym.stream.stream.ToldMethod`.
+        trees: How many.
+
+    Attributes:
+        cut: The chance above which a window is flagged.
+        held_out_f1: Its F1 on each training series with an anomaly, by a model that has not seen it.
+    """
+
+    name = "gradient boosting"
+
+    def __init__(
+        self, feedback: Any = "full", delay: int = 1, noise: float = 0.0, seed: int = 0, trees: int = 60
+    ) -> None:
+        super().__init__(feedback, delay, noise, seed)
+        self.trees = trees
+
+    def fit(self, train: Sequence[ScoredSeries]) -> Self:
+        """Learn from labelled series of other machines; the cut from what models say of a series they have not seen.
+
+        Raises:
+            InputError: If fewer than two series hold both anomalous and normal windows.
+        """
+        require_teachers(train)
+        observed = [self._observe(one) for one in train]
+        everything = range(len(train))
+
+        def learn(chosen: Sequence[int]) -> Trees:
+            from sklearn.ensemble import HistGradientBoostingClassifier
+
+            model = HistGradientBoostingClassifier(
+                max_iter=self.trees, max_leaf_nodes=15, min_samples_leaf=60, early_stopping=False,
+                random_state=self.seed,
+            )  # fmt: skip
+            x, y = (np.concatenate([of[i] for i in chosen]) for of in (observed, [one.labels for one in train]))
+            return Trees.of_boosting(model.fit(x, y))
+
+        held_out = [
+            (learn([j for j in everything if j != i]).predict(observed[i]), train[i].labels)
+            for i in everything
+            if train[i].labels.any()
+        ]
+        f1 = np.array([[precision_recall_f1(says > logit(cut), y)[2] for cut in CUTS] for says, y in held_out])
+        best = int(f1.mean(axis=0).argmax())
+        self.cut, self.held_out_f1 = float(CUTS[best]), f1[:, best]
+        self.forest = learn(everything)
+        return self
+
+    def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> "Booster":
+        """Begin without any context."""
+        return Booster(self)
+
+    def detect(self, series: ScoredSeries) -> Detection:
+        """Use threshold 0 where the chance of an anomaly is above the cut, else 1."""
+        schedule = self.feedback.schedule(len(series))
+        if schedule is None or (schedule.told[:, 0] != schedule.told[:, 1]).any():
+            return super().detect(series)  # what is told depends on what was decided
+        return Detection.at(np.where(self.flags(self._observe(series)), 0.0, 1.0), series)
+
+    def flags(self, observed: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return shape ``(n,)``: which windows are flagged, by what is observed before each."""
+        flagged: NDArray[np.bool_] = self.forest.predict(observed) > logit(self.cut)
+        return flagged
+
+    def _observe(self, series: ScoredSeries) -> NDArray[np.float32]:
+        """Return what is observed before each window if all are flagged."""
+        context = score_context(series.scores)
+        if not self.sees_labels:
+            return context
+        labels = told_labels(series, self.feedback, self.seed).astype(np.int64)
+        is_told = [in_at(self.feedback, t, True)[1] for t in range(len(series))]
+        return np.column_stack((context, label_context(np.where(is_told, labels, -1), self.feedback)))
+
+    def _fitted(self) -> dict[str, Any]:
+        return {"cut": self.cut, "held_out_f1": self.held_out_f1, **self.forest.arrays()}
+
+    def _restore(self, values: Mapping[str, Any]) -> None:
+        self.cut, self.held_out_f1, self.forest = values["cut"], values["held_out_f1"], Trees.of_arrays(values)
+
+
+class Booster(Session):
+    """One series, judged by boosting; a label that is told early or late, see `adt_gym.stream.context.LabelContext`.
+
+    Args:
+        method: What is fitted.
+    """
+
+    state: ClassVar = ("_t", "_scores", "_labels")
+
+    def __init__(self, method: Boosting):
+        self._method, self._t = method, 0
+        self._scores, self._labels = ScoreContext(), LabelContext(method.feedback)
+
+    def threshold(self, score: float) -> float:
+        """Return 0 where the chance of an anomaly is above the cut, else 1."""
+        observed = self._scores.push(score)
+        if self._method.sees_labels:
+            observed = np.concatenate((observed, self._labels.push(self._t)))
+        return 0.0 if self._method.flags(observed[None])[0] else 1.0
+
+    def judged(self, score: float, decision: bool) -> None:
+        """Go on to the next window."""
+        self._labels.judged(self._t, decision)
+        self._t += 1
+
+    def tell(self, t: int, label: bool) -> None:
+        """Take in a label."""
+        self._labels.tell(t, label)
