@@ -11,7 +11,7 @@ from adt_gym.experiments import paper
 from adt_gym.experiments.cells import Outcome, results
 from adt_gym.experiments.paper import Dataset, Setting, What
 from adt_gym.experiments.paper_agents import Cell, Trained, thresholder
-from adt_gym.experiments.paper_scores import PaperScores, ScoreSettings
+from adt_gym.experiments.paper_scores import PLANTS, PaperScores, ScoreSettings
 from adt_gym.metrics.bootstrap import Interval, bootstrap_interval, f1_interval
 from adt_gym.metrics.composite import DEADLINE, composite_f1
 from adt_gym.metrics.events import false_alarms_per_day, find_events
@@ -166,13 +166,14 @@ def measure(
     """Return a row per method; ``detections`` holds its runs over the series ``evaluated``."""
     copy = next(runs[0] for method, runs in zip(methods, detections, strict=True) if method.name == "persistence(1)")
     over_subsets = settings.what == "table3"
+    pieces = [0] * len(evaluated) if settings.dataset in PLANTS else None  # of the one recording
     samples = [of_subsets(runs) if over_subsets else of_seeds(runs) for runs in detections]
     results = []
     for method, runs, values in zip(methods, detections, samples, strict=True):
         (precision, recall, f1), (precision_std, recall_std, f1_std) = mean_and_std(values)
         p_value = wilcoxon_p(samples[0][:, 2], values[:, 2]) if over_subsets and method.setting is None else None
         name = method.name if method.setting is None else "adt"
-        said = paper.reported(settings.what, settings.scores.dataset, name, method.setting)
+        said = paper.reported(settings.what, settings.dataset, name, method.setting)
         results.append(
             Result(
                 method.name,
@@ -187,7 +188,7 @@ def measure(
                 precision_std=float(precision_std),
                 recall_std=float(recall_std),
                 f1_std=float(f1_std),
-                interval=of_subsets_interval(runs) if over_subsets else f1_interval(runs),
+                interval=of_subsets_interval(runs) if over_subsets else f1_interval(runs, pieces),
                 copied=float(np.mean([agreement(run, copy) for run in runs])),
                 p_value=p_value,
                 seconds=method.seconds,
@@ -237,4 +238,4 @@ def decisions(run: Sequence[Detection]) -> NDArray[np.bool_]:
 
 def labels(run: Sequence[Detection]) -> NDArray[np.bool_]:
     """Return the labels of all windows."""
-    return np.concatenate([one.labels for one in run])
+    return np.concatenate([one.truth for one in run])

@@ -127,7 +127,7 @@ def load(series: str) -> Parts:
             ) from None
         train.append(one[: row - window + 1])
         test.append(one[row:])
-    if not any(varies(one.labels) for one in train):
+    if not any(varies(one.truth) for one in train):
         raise InputError(f"series {series!r}: its training part holds no anomalous or no normal window to learn from")
     return Parts(train, test)
 

@@ -11,7 +11,6 @@ from adt_gym.experiments.paper_agents import Cell, Trained, env_options
 from adt_gym.experiments.paper_results import ReproduceSettings, Result
 from adt_gym.mdp.mdp import ThresholdingMDP
 from adt_gym.mdp.plan import outputs
-from adt_gym.metrics.events import runs
 from adt_gym.report import figures, plots
 from adt_gym.series import Detection, ScoredSeries
 
@@ -61,7 +60,7 @@ def draw(
         title = f"{dataset}: training reward; lines: what rules get on the training windows of seed 0"
         figures.reward_curves(path, rewards, rule_rewards(cells[0]), paper.SMOOTHED, title)
     elif what == "figure5":
-        most = int(np.argmax([len(runs(one.labels)[0]) for one in test]))
+        most = plots.most_eventful(test)
         panels = {f"{row.method} (saw labels)" if row.saw_labels else row.method: row.method for row in results}
         plots.detection_panels(path, test[most], {title: detections[name][most] for title, name in panels.items()})
     else:

@@ -310,5 +310,5 @@ def told_labels(series: ScoredSeries, feedback: Feedback, seed: int) -> NDArray[
     Noise is what ADT-v0 draws on this one series after ``reset(seed=seed)``, so that every method is told the same.
     """
     if not feedback.noise:
-        return series.labels
-    return series.labels ^ flips(np.random.default_rng(seed), feedback.noise, len(series))
+        return series.truth
+    return series.truth ^ flips(np.random.default_rng(seed), feedback.noise, len(series))
