@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from adt_gym import thresholds
+from adt_gym.envs.actions import THRESHOLDS
 from adt_gym.envs.sources import resolve
-from adt_gym.envs.thresholding import THRESHOLDS
 from adt_gym.experiments.learning import AGENTS, Cell, Learned, unpack
 from adt_gym.experiments.timing import Spread
 from adt_gym.mdp.mdp import ThresholdingMDP

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from own_rules import MondayMornings, Table, tables
 
@@ -118,6 +118,8 @@ def test_a_rule_that_tells_too_early_is_refused(early: int, use: Callable[[Feedb
 
 
 @given(rule=TABLES | ALIKE | WORDS, windows=st.integers(0, 40))
+@example(rule=Table([(1, 2)]), windows=1)
+@example(rule=Table([(5, 5), (1, 1)]), windows=2)
 def test_a_schedule_says_what_the_rule_says(rule: Feedback, windows: int) -> None:
     windows = min(windows, len(rule.delays)) if isinstance(rule, Table) else windows
     pairs = [{at for at in (rule.told_at(t, False), rule.told_at(t, True)) if at is not None} for t in range(windows)]
