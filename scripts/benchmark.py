@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from adt_gym.experiments.benchmarks import Infer, Paper, Step, Train, Vector
+from adt_gym.experiments.benchmarks import Infer, Live, Paper, Step, Train, Vector
 from adt_gym.experiments.cells import results, run_cells
 from adt_gym.experiments.learning import LearnSettings, stretch_of
 from adt_gym.experiments.learning import learn as learn_cell
@@ -59,6 +59,13 @@ def train(settings: Train, out: Out = OUT) -> None:
 def infer(settings: Infer, out: Out = OUT) -> None:
     """Windows per second of a trained policy: ours over the same network in SB3's predict, window by window."""
     Report("infer", settings, out).compare("windows/s", settings.compare)
+
+
+@benchmark.command()
+@takes
+def live(settings: Live, out: Out = OUT) -> None:
+    """Scores per second that a Monitor judges one by one, with several methods, and how long one of them takes."""
+    Report("live", settings, out).compare("pushes/s", settings.compare)
 
 
 @benchmark.command()

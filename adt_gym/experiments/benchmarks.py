@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from adt_gym import thresholds
+from adt_gym import Monitor, thresholds
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.envs.sources import resolve
 from adt_gym.experiments.timing import Comparison, measure
@@ -132,6 +132,31 @@ class Infer(Settings):
 
 
 @dataclass(frozen=True)
+class Live(Settings):
+    """Scores per second that a `Monitor` judges one by one, each label told before the next score comes.
+
+    The methods learn on the first eight packaged series.
+    """
+
+    windows: int = count(20_000, f"of {SERIES}, repeated, per round", 3, 10**8)
+    episodes: int = count(500, "that the DQN is trained for")
+    rounds: int = _rounds(5)
+
+    def compare(self) -> list[Comparison]:
+        """Measure a static threshold, the belief and a planned DQN, and how long 99% of the pushes take at most."""
+        train, series = resolve(None)[:8], repeated(training_series(1000), self.windows)
+        agent = ReferenceDQN(gym.make("ADT-v0", series=train), learning_rate=1e-3).learn(self.episodes)
+        methods = {
+            "static": thresholds.make("static").fit(train),
+            "belief": thresholds.make("belief").fit(train),
+            "planned DQN": thresholds.Policy(agent),
+        }
+        measurement = measure({name: pushing(method, series) for name, method in methods.items()}, self.rounds)
+        slow = {name: 1e6 * float(np.percentile(latencies(method, series), 99)) for name, method in methods.items()}
+        return [Comparison("", measurement, {"p99 of a push, us": slow})]
+
+
+@dataclass(frozen=True)
 class Paper(Settings):
     """Seconds that the reference agent takes for the paper's protocol."""
 
@@ -230,6 +255,36 @@ def detect_in_turns(model: Any, series: ScoredSeries) -> NDArray[np.bool_]:
         observation, _, over, _, info = env.step(int(action))
         decisions.append(info["decision"])
     return np.array(decisions)
+
+
+def pushing(method: thresholds.Method, series: ScoredSeries) -> Callable[[], int]:
+    """Return what pushes every score of a series into a new monitor and tells it each label, if the method hears them.
+
+    The label of a window is told after its score, before the next one comes.
+    """
+    scores, labels = series.scores.tolist(), series.truth.tolist()
+
+    def run() -> int:
+        monitor = Monitor(None, method)
+        for t, score in enumerate(scores):
+            monitor.push(t, score)
+            if method.sees_labels:
+                monitor.tell(t, labels[t])
+        return len(scores)
+
+    return run
+
+
+def latencies(method: thresholds.Method, series: ScoredSeries) -> NDArray[np.float64]:
+    """Return shape ``(T,)``: how long each of these pushes took, in seconds."""
+    monitor, taken = Monitor(None, method), []
+    for t, (score, label) in enumerate(zip(series.scores.tolist(), series.truth.tolist(), strict=True)):
+        started = perf_counter()
+        monitor.push(t, score)
+        taken.append(perf_counter() - started)
+        if method.sees_labels:
+            monitor.tell(t, label)
+    return np.array(taken)
 
 
 def training_series(windows: int) -> ScoredSeries:

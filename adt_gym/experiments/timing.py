@@ -4,7 +4,7 @@ import math
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
@@ -69,10 +69,17 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The measurement at one setting; its first candidate is ours."""
+    """The measurement at one setting; its first candidate is ours.
+
+    Args:
+        setting: What tables call it.
+        measurement: Of all candidates.
+        further: Other figures: by the column's title, a number for each candidate.
+    """
 
     setting: str
     measurement: Measurement
+    further: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def measure(

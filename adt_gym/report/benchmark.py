@@ -10,7 +10,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from adt_gym.experiments.timing import Comparison, Machine, this_machine
+from adt_gym.experiments.timing import Comparison, Machine, short, this_machine
 from adt_gym.folders import check_file, own_file
 from adt_gym.report.progress import console
 
@@ -63,18 +63,21 @@ def as_results(comparison: Comparison) -> dict[str, Any]:
         "setting": comparison.setting,
         "rates": measurement.rates,
         "ratios": {other: asdict(measurement.ratio(ours, other)) for other in others},
+        **comparison.further,
     }
 
 
 def ratio_table(title: str, unit: str, comparisons: Sequence[Comparison]) -> Table:
     """Return the comparisons as a table to print."""
-    table = plain_table(f"{title}: median (lowest - highest)", ("", unit, "ours is times as fast"))
+    ours, further = next(iter(comparisons[0].measurement.rates)), comparisons[0].further
+    columns = ("", unit, f"{ours} is times as fast", *further)
+    table = plain_table(f"{title}: median (lowest - highest)", columns)
     for comparison in comparisons:
         measurement = comparison.measurement
-        ours = next(iter(measurement.rates))
         for name in measurement.rates:
             ratio = "" if name == ours else str(measurement.ratio(ours, name))
-            table.add_row(f"{name} {comparison.setting}", str(measurement.rate(name)), ratio)
+            more = (short(values[name]) for values in comparison.further.values())
+            table.add_row(f"{name} {comparison.setting}", str(measurement.rate(name)), ratio, *more)
     return table
 
 

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from adt_gym import InputError, ScoredSeries
+from adt_gym import InputError, ScoredSeries, thresholds
 from adt_gym.envs.sources import resolve
 from adt_gym.envs.vector import ThresholdingVectorEnv
 from adt_gym.experiments import benchmarks as module
 from adt_gym.experiments.learning import pack, stretch_of, unpack
-from adt_gym.experiments.timing import PACKAGES
+from adt_gym.experiments.timing import PACKAGES, short
 from adt_gym.report.learning import Judge, band
 from adt_gym.scripts import benchmark as commands
+from adt_gym.stream.stream import Fixed
 from adt_gym.written import LOG
 
 SMALL_LEARN = ("learn", "--seeds", 2, "--episodes", 4, "--windows", 80, "--jobs", 1)
@@ -48,6 +49,7 @@ def figures(out: Path, name: str) -> dict[str, Any]:
             "reference, planned",
             ["reference, stepped", "SB3 DQN"],
         ),
+        (["live", "--windows", 40, "--episodes", 2], "static", ["belief", "planned DQN"]),
         (["infer", "--windows", 300, "--slow-windows", 40, "--episodes", 2], "ours", ["SB3's predict in a loop"]),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
@@ -65,7 +67,35 @@ def test_speeds_are_compared_in_table_and_json(
         by_round = [a / b for a, b in zip(comparison["rates"][ours], comparison["rates"][other], strict=True)]
         expected = {"median": np.median(by_round), "low": min(by_round), "high": max(by_round)}
         assert comparison["ratios"][other] == pytest.approx(expected)
+    slowest = comparison.get("p99 of a push, us", {})
+    assert list(slowest) == ([ours, *others] if arguments[0] == "live" else [])
+    assert all(short(value) in printed for value in slowest.values())
     assert all(text in printed for text in (ours, *others, known["unit"], known["machine"]["processor"]))
+
+
+def test_a_monitor_is_told_every_label_in_time() -> None:
+    series = module.training_series(400)
+    pushed: list[tuple[str, Any]] = []
+
+    class Noted(Fixed):
+        def judged(self, score: float, decision: bool) -> None:
+            pushed.append(("judged", score))
+
+        def tell(self, t: int, label: bool) -> None:
+            pushed.append((f"told {t}", label))
+
+    class Told(thresholds.Method):
+        name, sees_labels = "told", True
+
+        def start(self, past: Any = None, times: Any = None, scaling: Any = None) -> Noted:
+            return Noted(0.5)
+
+    assert module.pushing(Told(), series)() == 400
+    first, pushed[:] = pushed[:], []
+    assert len(module.latencies(Told(), series)) == 400
+    assert pushed == first
+    assert first[1::2] == [(f"told {t}", bool(label)) for t, label in enumerate(series.labels)]
+    assert [score for _, score in first[::2]] == pytest.approx(series.scores.tolist())
 
 
 def test_vector_sizes_are_compared_one_by_one(tmp_path: Path) -> None:
@@ -80,7 +110,7 @@ def test_the_papers_protocol_is_timed_for_both_holds(tmp_path: Path) -> None:
 
 def test_without_a_subcommand_the_quick_ones_run(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
-    for name in ("step", "vector", "train", "learn", "infer", "paper"):
+    for name in ("step", "vector", "train", "learn", "infer", "live", "paper"):
         monkeypatch.setattr(commands, name, lambda name=name: called.append(name))
     adt_benchmark()
     assert called == ["step", "vector", "train", "infer"]
