@@ -115,7 +115,7 @@ def run(settings: RunSettings, folder: Folder, cache: Path, every: bool = False)
         cache: Where scores are kept.
         every: Whether all tables are printed.
     """
-    (scorer,) = settings.make(settings.scorer)  # refuses what cannot be before anything is read
+    settings.make(settings.scorer)  # refuses what cannot be before anything is read
     done: list[tuple[Outcome[Measured], Measured]] = []
     source = read(settings.source, settings.seed)
     summary = source.summary
