@@ -1,5 +1,7 @@
 import csv
 import json
+import re
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 from typer.testing import CliRunner, Result
 
-from adt_gym import ScoredSeries, thresholds
+from adt_gym import Detection, ScoredSeries, thresholds
 from adt_gym.agents.paper import PaperAgent
 from adt_gym.data.sources import SourceSettings
 from adt_gym.evaluation.frontier import PERSISTENCE, read_rows
@@ -223,8 +225,10 @@ def test_finished_cells_are_kept_and_all_others_run(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("here", "quick")
 def test_a_cell_that_failed_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = {"web-2"}
+
     def fail(cell: Cell) -> module.Measured:
-        if cell.test.name == "web-2":
+        if cell.test.name in broken:
             raise ZeroDivisionError("by nothing")
         return measure(cell)
 
@@ -234,7 +238,7 @@ def test_a_cell_that_failed_is_told_and_tried_again(monkeypatch: pytest.MonkeyPa
     assert result.exit_code == 1
     assert "failed: web-2 seed 0: ZeroDivisionError: by nothing" in result.output
     assert set(read_rows("runs/frontier/table.csv")["series"]) == {"web-1", "web-3"}
-    monkeypatch.undo()
+    broken.clear()
     assert "2 of 3 cells were finished before" in succeed(*words)
 
 
@@ -258,6 +262,36 @@ def test_a_frontier_has_a_report_but_not_on_one_page_with_runs() -> None:
     Path("run").mkdir()
     with pytest.raises(InputError, match="a page of each kind"):
         report([Path("run"), Path("runs/frontier")])
+
+
+class Half(Method):
+    """A method of one's own: half the highest score that the training series have."""
+
+    name = "half"
+
+    def fit(self, train: Sequence[ScoredSeries]) -> "Half":
+        self.level = max(float(one.scores.max()) for one in train) / 2
+        return self
+
+    def detect(self, series: ScoredSeries) -> Detection:
+        return Detection.at(self.level, series)
+
+
+@pytest.mark.usefixtures("here", "quick")
+def test_methods_of_ones_own_are_rows_in_tables_page_and_picture_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"half {i}" for i in range(12)]
+    for name in names:
+        kind = type("Half", (Half,), {"name": name})
+        monkeypatch.setitem(thresholds.registry._entries, name, Entry(kind))
+    output = succeed("--train", "fleet", "--delays", 5, "--feedback", "full", "--seeds", 1, *QUICK)
+    table = read_rows("runs/frontier/table.csv")
+    expected = ["persistence(5)" if one == PERSISTENCE else one for one in METHODS] + names
+    assert list(table["method"].unique()) == expected, "in the order of the registry"
+    report([Path("runs/frontier")])
+    page = Path("runs/frontier/report.html").read_text(encoding="utf-8")
+    colours = re.findall(r'class="method" style="--method: (#[0-9a-f]{6})">', page)[: len(expected)]
+    assert len(set(colours)) == len(expected), "no two have one colour"
+    assert all(f">{name}<" in page and name in output for name in names)
 
 
 # Words
