@@ -14,6 +14,8 @@ from adt_gym.reading import as_dataclass, open_npz, parse_json
 from adt_gym.scaling import Scaling
 from adt_gym.series import InputError, ScoredSeries
 
+NO_LABELS = np.empty(0, dtype=bool)
+
 
 @dataclass(frozen=True)
 class Knots:
@@ -29,7 +31,8 @@ class Entry:
 
     Args:
         name: Its name.
-        windows: How many scores and labels are its own.
+        windows: How many scores are its own.
+        labelled: Whether it has as many labels.
         timed: Whether it has times.
         past: How many scores of its past there are.
         scaling: Of its scores; None where they are kept as they are.
@@ -38,6 +41,7 @@ class Entry:
 
     name: str
     windows: int
+    labelled: bool
     timed: bool
     past: int
     scaling: Knots | None
@@ -59,6 +63,7 @@ def save_scored(path: str | Path, series: Sequence[ScoredSeries]) -> None:
         Entry(
             s.name,
             len(s),
+            s.labels is not None,
             s.index is not None,
             len(s.past),
             None if s.scaling is None else Knots(s.scaling.knots.tolist(), s.scaling.levels.tolist()),
@@ -72,7 +77,7 @@ def save_scored(path: str | Path, series: Sequence[ScoredSeries]) -> None:
             temporary,
             header=np.array(json.dumps([asdict(entry) for entry in header])),
             raw=np.concatenate([s.raw for s in series]),
-            labels=np.packbits(np.concatenate([s.labels for s in series])),
+            labels=np.packbits(np.concatenate([NO_LABELS, *(s.labels for s in series if s.labels is not None)])),
             index=np.concatenate(timed) if timed else np.empty(0, "datetime64[s]"),
             past=np.concatenate([s.past for s in series]),
         )
@@ -92,20 +97,24 @@ def load_scored(path: str | Path) -> list[ScoredSeries]:
 def _unpack(arrays: Mapping[str, NDArray[Any]]) -> list[ScoredSeries]:
     if "raw" not in arrays:
         raise InputError("it has no raw scores, as those of before November 2026; write it anew")
-    header = [as_dataclass(Entry, one, "its header") for one in parse_json(str(arrays["header"]), "its header")]
+    written = parse_json(str(arrays["header"]), "its header")
+    if any(isinstance(one, dict) and "labelled" not in one for one in written):
+        raise InputError("it does not say which series have labels, as those of before November 2026; write it anew")
+    header = [as_dataclass(Entry, one, "its header") for one in written]
     windows, pasts = [entry.windows for entry in header], [entry.past for entry in header]
     if min([*windows, *pasts]) < 0:
         raise InputError(f"counts of windows must be at least 0, got {windows} and {pasts}")
     timed = [entry.windows if entry.timed else 0 for entry in header]
-    lengths = {"raw": sum(windows), "labels": -(-sum(windows) // 8), "index": sum(timed), "past": sum(pasts)}
+    labelled = [entry.windows if entry.labelled else 0 for entry in header]
+    lengths = {"raw": sum(windows), "labels": -(-sum(labelled) // 8), "index": sum(timed), "past": sum(pasts)}
     for name, length in lengths.items():
         if arrays[name].shape != (length,):
             raise InputError(f"{name} has shape {arrays[name].shape}, the header says ({length},)")
-    labels = np.unpackbits(arrays["labels"], count=sum(windows)).astype(bool)
+    labels = np.unpackbits(arrays["labels"], count=sum(labelled)).astype(bool)
     parts = zip(
         header,
         _parts(arrays["raw"], windows),
-        _parts(labels, windows),
+        _parts(labels, labelled),
         _parts(arrays["index"], timed),
         _parts(arrays["past"], pasts),
         strict=True,
@@ -118,8 +127,9 @@ def _parts(array: NDArray[Any], lengths: list[int]) -> list[NDArray[Any]]:
 
 
 def _series(
-    entry: Entry, raw: NDArray[Any], labels: NDArray[Any], index: NDArray[Any], past: NDArray[Any]
+    entry: Entry, raw: NDArray[Any], flags: NDArray[Any], index: NDArray[Any], past: NDArray[Any]
 ) -> ScoredSeries:
+    labels = flags if entry.labelled else None
     more: dict[str, Any] = {"index": index if entry.timed else None, "meta": entry.meta, "past": past}
     if entry.scaling is None:
         return ScoredSeries(raw, labels, entry.name, **more)

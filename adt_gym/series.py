@@ -136,9 +136,7 @@ class Series:
             InputError: If the series has no labels or is shorter than one window.
         """
         self._require_window(length)
-        if self.labels is None:
-            raise InputError(f"series {self.name!r} has no labels")
-        return np.asarray(sliding_window_view(self.labels, length).any(axis=1))
+        return np.asarray(sliding_window_view(known(self.labels, self.name), length).any(axis=1))
 
     def window_index(self, length: int) -> NDArray[np.datetime64] | None:
         """Return the time of each window's last point, when its score can first be known."""
@@ -159,7 +157,7 @@ class ScoredSeries:
     Args:
         scores: Shape ``(T,)``, in [0, 1]; kept as float32, a score of 0 is raised to the smallest number above it, so
             that a threshold of 0 flags every window and a threshold of 1 none.
-        labels: Shape ``(T,)``, True or 1 where the window holds an anomaly.
+        labels: Shape ``(T,)``, True or 1 where the window holds an anomaly; None where nobody knows.
         name: How messages and tables call the series; nothing is looked up by it.
         index: Shape ``(T,)``, the time of each window's last point, or None.
         meta: Anything JSON can hold: where the scores come from.
@@ -175,7 +173,7 @@ class ScoredSeries:
     """
 
     scores: NDArray[np.float32]
-    labels: NDArray[np.bool_]
+    labels: NDArray[np.bool_] | None = None
     name: str = "series"
     index: NDArray[np.datetime64] | None = None
     meta: dict[str, Any] = field(default_factory=dict)
@@ -194,7 +192,8 @@ class ScoredSeries:
                 f"({len(bad)} such scores); scale the scores by those of the training part first"
             )
         object.__setattr__(self, "scores", np.maximum(scores, np.float32(MIN_SCORE)))
-        object.__setattr__(self, "labels", _as_labels(self.labels, len(scores), self.name))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", _as_labels(self.labels, len(scores), self.name))
         object.__setattr__(self, "index", _as_index(self.index, len(scores), self.name))
         given = self.scores if self.scaling is None else _as_finite(self.raw, self.name, "raw scores")
         if given.shape != scores.shape:
@@ -209,7 +208,7 @@ class ScoredSeries:
 
     @classmethod
     def scaled(
-        cls, raw: ArrayLike, scaling: "Scaling", labels: NDArray[np.bool_], name: str, **more: Any
+        cls, raw: ArrayLike, scaling: "Scaling", labels: NDArray[np.bool_] | None, name: str, **more: Any
     ) -> "ScoredSeries":
         """Return the series whose scores are the scaled ``raw``; ``more`` are further fields."""
         most = np.finfo(np.float32).max  # an error too large for float32 is the largest one, not none
@@ -218,6 +217,15 @@ class ScoredSeries:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    @property
+    def truth(self) -> NDArray[np.bool_]:
+        """The labels.
+
+        Raises:
+            InputError: If nobody knows them.
+        """
+        return known(self.labels, self.name)
 
     def __getitem__(self, windows: slice) -> "ScoredSeries":
         """Return the given windows as a scored series of the same name; labels are views.
@@ -229,7 +237,7 @@ class ScoredSeries:
         first = windows.indices(len(self))[0]
         return ScoredSeries(
             self.scores[windows],
-            self.labels[windows],
+            None if self.labels is None else self.labels[windows],
             self.name,
             index,
             self.meta,
@@ -277,14 +285,23 @@ class Detection:
     Args:
         thresholds: Shape ``(T,)``, float32: delta_t, the threshold each score was held against.
         decisions: Shape ``(T,)``, bool: d_t, True where the window was flagged.
-        labels: Shape ``(T,)``, bool: the truth.
+        labels: Shape ``(T,)``, bool: the truth; None where nobody knows.
         name: The name of the series.
     """
 
     thresholds: NDArray[np.float32]
     decisions: NDArray[np.bool_]
-    labels: NDArray[np.bool_]
+    labels: NDArray[np.bool_] | None
     name: str = "series"
+
+    @property
+    def truth(self) -> NDArray[np.bool_]:
+        """The labels.
+
+        Raises:
+            InputError: If nobody knows them.
+        """
+        return known(self.labels, self.name)
 
     @classmethod
     def at(cls, thresholds: ArrayLike, series: ScoredSeries) -> "Detection":
@@ -301,6 +318,20 @@ class Detection:
         below = np.nextafter(series.scores, np.float32(0))
         scaled = np.where(decisions, np.minimum(scaled, below), np.maximum(scaled, series.scores))
         return cls(scaled, decisions, series.labels, series.name)
+
+
+def known(labels: NDArray[np.bool_] | None, name: str) -> NDArray[np.bool_]:
+    """Return the labels of a series, which are needed.
+
+    Raises:
+        InputError: If nobody knows them.
+    """
+    if labels is None:
+        raise InputError(
+            f"series {name!r} has no labels, and this needs some: give it labels=, or of a table label_column= or "
+            "windows="
+        )
+    return labels
 
 
 def varies(labels: NDArray[np.bool_]) -> bool:

@@ -276,7 +276,7 @@ def training_series(windows: int) -> ScoredSeries:
 
 def repeated(series: ScoredSeries, windows: int) -> ScoredSeries:
     """Return the series, over and over, up to so many windows."""
-    return ScoredSeries(np.resize(series.scores, windows), np.resize(series.labels, windows), series.name)
+    return ScoredSeries(np.resize(series.scores, windows), np.resize(series.truth, windows), series.name)
 
 
 # What is told

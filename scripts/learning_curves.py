@@ -122,7 +122,7 @@ def richest_stretch(windows: int) -> tuple[ScoredSeries, int]:
     best: tuple[int, ScoredSeries, int] | None = None
     for series in resolve(None):
         if 2 < windows <= len(series):
-            begins = np.diff(series.labels, prepend=False) & series.labels
+            begins = np.diff(series.truth, prepend=False) & series.truth
             counts = np.convolve(begins, np.ones(windows, dtype=int), "valid")
             start = int(counts.argmax())
             if best is None or counts[start] > best[0]:
@@ -243,10 +243,10 @@ class Judge:
 
     def row(self, name: str, stretch: Sequence[NDArray[np.bool_]], packaged: Sequence[NDArray[np.bool_]]) -> Judged:
         """Judge one method by its decisions, those of one seed after those of the other."""
-        k, labels = self.mdp.k, np.concatenate([one.labels for one in self.packaged])
+        k, labels = self.mdp.k, np.concatenate([one.truth for one in self.packaged])
         return Judged(
             name,
-            Spread.of([precision_recall_f1(decisions, self.stretch.labels)[2] for decisions in stretch]),
+            Spread.of([precision_recall_f1(decisions, self.stretch.truth)[2] for decisions in stretch]),
             Spread.of([precision_recall_f1(decisions, labels)[2] for decisions in packaged]),
             Spread.of([self.of_optimum(decisions) for decisions in stretch]),
             # Decision and action are one: action 0 flags a window, action 1 does not.

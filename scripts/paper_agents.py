@@ -63,7 +63,7 @@ class Cell:
         """Return all that the agent depends on; the data as a digest."""
         digest = sha256()
         for one in self.labelled:
-            digest.update(one.scores.tobytes() + one.labels.tobytes())
+            digest.update(one.scores.tobytes() + one.truth.tobytes())
         return {**asdict(self.setting), "seed": self.seed, "episodes": self.episodes, "data": digest.hexdigest()}
 
     def finished(self) -> bool:

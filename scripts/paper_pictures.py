@@ -65,7 +65,7 @@ def draw(
         title = f"{dataset}: training reward; lines: what rules get on the training windows of seed 0"
         figures.reward_curves(path, rewards, rule_rewards(agents[0].cell), paper.SMOOTHED, title)
     elif what == "figure5":
-        most = int(np.argmax([len(runs(one.labels)[0]) for one in test]))
+        most = int(np.argmax([len(runs(one.truth)[0]) for one in test]))
         panels = {f"{row.method} (saw labels)" if row.saw_labels else row.method: row.method for row in results}
         plots.detection_panels(path, test[most], {title: detections[name][most] for title, name in panels.items()})
     else:

@@ -136,10 +136,10 @@ def _of_plant(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings
     fit_with_bar(scorer, [normal])
     whole = scorer.score(attacked, normal)
     count = max(round(settings.train_share * len(whole)), 1)
-    start = max(int(np.argmax(whole.labels)) - count // 2, 0)
+    start = max(int(np.argmax(whole.truth)) - count // 2, 0)
     overlap = settings.window - 1  # windows that share a point with the outermost of the training windows
     before, after = slice(0, max(start - overlap, 0)), slice(start + count + overlap, len(whole))
     test = [whole[part] for part in (before, after) if part.start < part.stop]
-    if not any(one.labels.any() for one in test):
+    if not any(one.truth.any() for one in test):
         raise InputError(f"{settings.dataset}: no attack is left to evaluate beside the {count} training windows")
     return PaperScores([scorer.score(normal, normal)], [whole[start : start + count]], test, [whole])

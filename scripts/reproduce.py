@@ -23,7 +23,7 @@ from adt_gym.scripts import options, paper
 from adt_gym.scripts.paper import Dataset, Setting, What
 from adt_gym.scripts.paper_agents import Cell, TrainedAgent, available_jobs, train_agents
 from adt_gym.scripts.paper_pictures import draw
-from adt_gym.scripts.paper_scores import NAMES, PaperScores, ScoreSettings, prepare
+from adt_gym.scripts.paper_scores import NAMES, PLANTS, PaperScores, ScoreSettings, prepare
 from adt_gym.scripts.paper_tables import further_table, leading_table, name_of, published_table, reported_table
 from adt_gym.series import Detection, ScoredSeries
 from adt_gym.spreadsheet import write_csv
@@ -226,6 +226,7 @@ def measure(
     """Return a row per method; ``detections`` holds its runs over the series ``evaluated``."""
     copy = next(runs[0] for method, runs in zip(methods, detections, strict=True) if method.name == "persistence(1)")
     over_subsets = settings.what == "table3"
+    pieces = [0] * len(evaluated) if settings.scores.dataset in PLANTS else None  # of the one recording
     samples = [of_subsets(runs) if over_subsets else of_seeds(runs) for runs in detections]
     results = []
     for method, runs, values in zip(methods, detections, samples, strict=True):
@@ -247,7 +248,7 @@ def measure(
                 precision_std=float(precision_std),
                 recall_std=float(recall_std),
                 f1_std=float(f1_std),
-                interval=of_subsets_interval(runs) if over_subsets else f1_interval(runs),
+                interval=of_subsets_interval(runs) if over_subsets else f1_interval(runs, pieces),
                 copied=float(np.mean([agreement(run, copy) for run in runs])),
                 p_value=p_value,
                 seconds=method.seconds,
@@ -297,7 +298,7 @@ def decisions(run: Sequence[Detection]) -> NDArray[np.bool_]:
 
 def labels(run: Sequence[Detection]) -> NDArray[np.bool_]:
     """Return the labels of all windows."""
-    return np.concatenate([one.labels for one in run])
+    return np.concatenate([one.truth for one in run])
 
 
 def csv_row(result: Result) -> dict[str, Any]:

@@ -217,7 +217,7 @@ def load(series: str) -> Parts:
             ) from None
         train.append(one[: row - window + 1])
         test.append(one[row:])
-    if not any(varies(one.labels) for one in train):
+    if not any(varies(one.truth) for one in train):
         raise InputError(f"series {series!r}: its training part holds no anomalous or no normal window to learn from")
     return Parts(train, test)
 
@@ -228,7 +228,7 @@ def fingerprint(series: str) -> str:
     content = hashlib.sha256()
     for part in load(series):
         for one in part:
-            content.update(one.scores.tobytes() + one.labels.tobytes() + b"|")
+            content.update(one.scores.tobytes() + one.truth.tobytes() + b"|")
     return content.hexdigest()
 
 

@@ -231,7 +231,6 @@ def test_detection_flags_what_is_above_the_threshold_of_its_window() -> None:
         ([0.1, 0.2], [0, 3], "'pump', label 1: .*3"),
         ([0.1, 0.2], [0.5, 0], r"'pump', label 0: .*0\.5"),
         ([0.1, 0.2], [0, 1, 0], r"'pump'.*\(3,\).*\(2,\)"),
-        ([0.1, 0.2], None, "'pump'.*labels"),
         ([[0.1], [0.2]], [0, 1], r"'pump'.*\(2, 1\)"),
         ([], [], "'pump'"),
         (["a", "b"], [0, 1], "'pump': scores must be numbers"),
@@ -298,6 +297,35 @@ def test_several_series_share_a_file(make_series: Callable[..., ScoredSeries], t
         ScoredSeries.load(tmp_path / "all.npz")
 
 
+def test_what_nobody_has_labelled_stays_so_in_its_file(
+    make_series: Callable[..., ScoredSeries], tmp_path: Path
+) -> None:
+    dark = ScoredSeries([0.1, 0.2, 0.7], None, "dark")
+    for series in ([dark], [make_series(9, 1), dark, make_series(5, 2), dark[1:]]):
+        save_scored(tmp_path / "some.npz", series)
+        for one, other in zip(load_scored(tmp_path / "some.npz"), series, strict=True):
+            np.testing.assert_array_equal(one.scores, other.scores)
+            np.testing.assert_array_equal(one.labels, other.labels)
+            assert (one.labels is None) == (one.name == "dark")
+
+
+def test_a_file_of_before_that_could_not_say_so_is_refused(tmp_path: Path) -> None:
+    ScoredSeries([0.1, 0.2], [0, 1]).save(tmp_path / "old.npz")
+    with np.load(tmp_path / "old.npz") as file:
+        arrays = dict(file)
+    header = [{key: one[key] for key in one if key != "labelled"} for one in json.loads(str(arrays["header"]))]
+    np.savez(tmp_path / "old.npz", **{**arrays, "header": np.array(json.dumps(header))})
+    with pytest.raises(InputError, match=r"does not say which series have labels.*write it anew"):
+        load_scored(tmp_path / "old.npz")
+
+
+def test_a_part_is_one_of_two_and_stays_with_the_rows() -> None:
+    assert Series(np.arange(3), part="train")[1:].part == "train"
+    assert Series(np.arange(3)).part is None
+    with pytest.raises(InputError, match=r"'pump': its part is 'train', 'test' or None, got 'validation'"):
+        Series(np.arange(3), name="pump", part="validation")
+
+
 def test_raw_scores_past_and_scaling_survive_the_file(tmp_path: Path) -> None:
     scaling = Scaling(np.array([0.1, 0.7]), np.array([0.1, 1 / 3]))
     random = np.random.default_rng(0)
@@ -328,6 +356,8 @@ def test_raw_scores_past_and_scaling_survive_the_file(tmp_path: Path) -> None:
         lambda arrays, header: header[0].update(windows=True),
         lambda arrays, header: header[0].update(past=-1),
         lambda arrays, header: header[0].update(timed=True),
+        lambda arrays, header: header[0].update(labelled=False),
+        lambda arrays, header: header[0].update(labelled=None),
         lambda arrays, header: (header[0].update(windows=-9), header[1].update(windows=39)),
         lambda arrays, header: header[0].update(scaling={"knots": [1, 0], "levels": [0.1, 0.2]}),
         lambda arrays, header: header[0].update(scaling={"knots": [1], "levels": [1.5]}),

@@ -311,7 +311,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         return Frame(
             scores=series.scores[shown],
             thresholds=thresholds,
-            labels=series.labels[shown],
+            labels=series.truth[shown],
             decisions=series.scores[shown] > thresholds,
             t=stop - 1,
             total=len(series),

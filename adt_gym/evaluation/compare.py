@@ -27,7 +27,7 @@ from adt_gym.metrics.ranges import (
     vus,
 )
 from adt_gym.metrics.windows import pointwise_precision_recall_f1, precision_recall_f1
-from adt_gym.series import Detection, InputError, ScoredSeries, Series, varies
+from adt_gym.series import Detection, InputError, ScoredSeries, Series, known, varies
 from adt_gym.spreadsheet import write_csv
 from adt_gym.stream.stream import Method
 
@@ -121,10 +121,12 @@ def evaluate(
         deadline: Of the composite F1, in windows; None for none.
 
     Raises:
-        InputError: If there is no test series.
+        InputError: If there is no test series, or one has no labels.
     """
     if not test:
         raise InputError("no test series to evaluate on")
+    for one in test:
+        known(one.labels, one.name)
     started = time.perf_counter()
     thresholder.fit(test if thresholder.hindsight else train)
     detections = [thresholder.detect(one) for one in test]
@@ -259,9 +261,9 @@ def _dense(detection: Detection, scored: ScoredSeries, points: Series) -> NDArra
 def _volumes(detections: Sequence[Detection], test: Sequence[ScoredSeries]) -> tuple[float, float]:
     """Return VUS-PR and VUS-ROC of score minus threshold, the mean over series with both kinds of windows."""
     each = [
-        vus(margins(detection, one), one.labels)
+        vus(margins(detection, one), one.truth)
         for detection, one in zip(detections, test, strict=True)
-        if varies(one.labels)
+        if varies(one.truth)
     ]
     pr, roc = np.mean(each, axis=0) if each else (float("nan"), float("nan"))
     return float(pr), float(roc)

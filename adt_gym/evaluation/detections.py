@@ -31,11 +31,11 @@ def save_detections(path: str | Path, detections: Mapping[str, Sequence[Detectio
     if not detections or not all(detections.values()):
         raise InputError(f"{path}: no detections to write")
     first_method, first = next(iter(detections.items()))
-    labels = np.concatenate([one.labels for one in first])
+    labels = np.concatenate([one.truth for one in first])
     series = [(one.name, len(one.decisions)) for one in first]
     for method, each in detections.items():
         same_series = series == [(one.name, len(one.decisions)) for one in each]
-        if not same_series or not np.array_equal(labels, np.concatenate([one.labels for one in each])):
+        if not same_series or not np.array_equal(labels, np.concatenate([one.truth for one in each])):
             raise InputError(f"{path}: {method!r} and {first_method!r} judged other series; compare them on the same")
     with replacing(path) as temporary:
         np.savez_compressed(

@@ -75,7 +75,7 @@ class ScorerRow:
 
 def static_threshold(train: Sequence[ScoredSeries]) -> float:
     """Return the threshold with the best F1 on the training scores, or their 0.99 quantile if none is anomalous."""
-    if any(one.labels.any() for one in train):
+    if any(one.truth.any() for one in train):
         return best_f1_threshold(train)
     return float(np.quantile(np.concatenate([one.scores for one in train]), UNLABELLED_QUANTILE))
 
@@ -94,7 +94,7 @@ def evaluate_scorer(
         raise InputError("no test series to evaluate on")
     threshold = static_threshold(train)
     scores = np.concatenate([one.scores for one in test])
-    labels = np.concatenate([one.labels for one in test])
+    labels = np.concatenate([one.truth for one in test])
     auroc = float(roc_auc_score(labels, scores)) if varies(labels) else None
     detections = [Detection.at(threshold, one) for one in test]
     return replace(_report(name, False, detections, test, deadline), threshold=threshold, auroc=auroc)
@@ -127,7 +127,7 @@ def _report(
     from sklearn.metrics import accuracy_score, confusion_matrix
 
     flagged = np.concatenate([one.decisions for one in detections])
-    labels = np.concatenate([one.labels for one in detections])
+    labels = np.concatenate([one.truth for one in detections])
     tn, fp, fn, tp = (int(n) for n in confusion_matrix(labels, flagged, labels=[False, True]).ravel())
     anomalous = precision_recall_f1(flagged, labels)
     normal = precision_recall_f1(~flagged, ~labels)

@@ -80,6 +80,21 @@ def cut(settings: SourceSettings, series: Sequence[Series]) -> Split:
     return replace(made, history=history)
 
 
+def cut_unlabelled(settings: SourceSettings, series: Sequence[Series]) -> Split:
+    """Cut series that nobody has labelled, each at the row or share that the settings say, or in the middle.
+
+    Raises:
+        InputError: If a part is shorter than a window.
+    """
+    history, judged = parts(series)
+    share = HALF if settings.train_share is None else settings.train_share
+    until = settings.train_until
+    rows = [int(len(one) * share) if until is None else _row(one, until) for one in judged]
+    for one, row in zip(judged, rows, strict=True):
+        _require_windows(one, row, settings.window)
+    return replace(_halves(judged, rows), history=history)
+
+
 def _row(series: Series, until: str) -> int:
     if until.isdecimal():
         return int(until)
@@ -114,11 +129,7 @@ def split_at(series: Series, row: int, window: int) -> Split:
     Raises:
         InputError: If a part has no window, the first no normal or no anomalous one, or the second no anomalous one.
     """
-    if not window <= row <= len(series) - window:
-        raise InputError(
-            f"series {series.name!r} has {len(series)} points: a cut before row {row} does not leave "
-            f"a window of {window} points on both sides"
-        )
+    _require_windows(series, row, window)
     train, test = series[:row], series[row:]
     if not _anomalous(train, window).any() or _anomalous(train, window).sum() == len(train.window_starts(window)):
         raise InputError(
@@ -147,10 +158,7 @@ def split_by_share(series: Sequence[Series], share: float, window: int) -> Split
     for one, cut in zip(series, cuts, strict=True):
         if not window <= cut <= len(one) - window:
             raise InputError(f"series {one.name!r}: {len(one)} points are too few to cut at a share of {share}")
-    split = Split(
-        [one[:cut] for one, cut in zip(series, cuts, strict=True)],
-        [one[cut:] for one, cut in zip(series, cuts, strict=True)],
-    )
+    split = _halves(series, cuts)
     if not any(_anomalous(one, window).any() for one in split.test):
         raise InputError(f"no anomalous window is left to evaluate after a training share of {share}")
     return split
@@ -172,7 +180,7 @@ def draw_labelled(train: Sequence[ScoredSeries], windows: int, seed: int) -> lis
     Raises:
         InputError: If no series holds both kinds.
     """
-    usable = [one for one in train if varies(one.labels)]
+    usable = [one for one in train if varies(one.truth)]
     if not usable:
         raise InputError("no training part holds both normal and anomalous windows; train on a larger share")
     drawn: list[ScoredSeries] = []
@@ -187,10 +195,23 @@ def eventful_stretch(series: ScoredSeries, windows: int) -> ScoredSeries:
     """Return the stretch of ``windows`` windows in which the most anomalies begin; the last of equal ones."""
     if len(series) <= windows:
         return series
-    begins = np.diff(series.labels, prepend=False) & series.labels
+    begins = np.diff(series.truth, prepend=False) & series.truth
     count = np.convolve(begins, np.ones(windows, dtype=np.int64), mode="valid")
     start = len(count) - 1 - int(np.argmax(count[::-1]))
     return series[start : start + windows]
+
+
+def _halves(series: Sequence[Series], rows: Sequence[int]) -> Split:
+    pairs = list(zip(series, rows, strict=True))
+    return Split([one[:row] for one, row in pairs], [one[row:] for one, row in pairs])
+
+
+def _require_windows(series: Series, row: int, window: int) -> None:
+    if not window <= row <= len(series) - window:
+        raise InputError(
+            f"series {series.name!r} has {len(series)} points: a cut before row {row} does not leave "
+            f"a window of {window} points on both sides"
+        )
 
 
 def _anomalous(series: Series, window: int) -> NDArray[np.bool_]:

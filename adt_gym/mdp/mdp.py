@@ -110,7 +110,8 @@ class ThresholdingMDP:
         beta: Weight of TN in the reward; alpha + beta = 1.
 
     Raises:
-        InputError: If there is no series, one is too short, k < 1, or alpha and beta do not add up to 1.
+        InputError: If there is no series, one is too short or has no labels, k < 1, or alpha and beta do not add up
+            to 1.
     """
 
     def __init__(self, series: Sequence[ScoredSeries], k: int = 2, alpha: float = 0.9, beta: float = 0.1):
@@ -125,8 +126,8 @@ class ThresholdingMDP:
         self.lengths = np.array([len(one) for one in series])
         self.offsets = np.concatenate(([0], np.cumsum(self.lengths + 1)))
         self.scores = np.concatenate([np.append(one.scores, np.float32(0)) for one in series])
-        self.labels = np.concatenate([np.append(one.labels, False) for one in series])
-        self.positives = np.concatenate([trailing_count(one.labels, k) for one in series])
+        self.labels = np.concatenate([np.append(one.truth, False) for one in series])
+        self.positives = np.concatenate([trailing_count(one.truth, k) for one in series])
         self.statistics = np.concatenate([trailing_statistics(one.scores, k) for one in series])
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -79,12 +79,13 @@ def bootstrap_interval(
     return Interval(estimate, float(low), float(high))
 
 
-def f1_interval(runs: Sequence[Sequence[Detection]]) -> Interval:
+def f1_interval(runs: Sequence[Sequence[Detection]], series: Sequence[int] | None = None) -> Interval:
     """Return the F1 over the windows of all series, the mean over runs, with its 95% interval over series and runs.
 
     Args:
         runs: One per seed, or a single one; each holds one detection per series, of the same series in the same order.
-            Detections of one name are parts of one series, which is drawn as a whole.
+        series: Of each detection of a run, the number of the series that it is part of: a series is drawn as a whole.
+            By default each is a series of its own.
 
     Raises:
         InputError: If there are no runs, no detections in them, or runs of different series; if a decision or label is
@@ -92,19 +93,16 @@ def f1_interval(runs: Sequence[Sequence[Detection]]) -> Interval:
     """
     if not runs or not runs[0]:
         raise InputError("no detections to measure")
-    for run in runs[1:]:
-        if [one.name for one in run] != [one.name for one in runs[0]]:
+    numbers = list(range(len(runs[0])) if series is None else series)
+    pairs = [[of_detection(one) for one in run] for run in runs]
+    counts = np.zeros((max(numbers) + 1, len(runs), 3), dtype=np.int_)
+    for place, run in enumerate(pairs):
+        same = len(run) == len(numbers) and all(np.array_equal(a[1], b[1]) for a, b in zip(run, pairs[0], strict=True))
+        if not same:
             raise InputError("bootstrap: every run must hold detections of the same series in the same order")
-    return bootstrap_interval(np.stack([_counts_by_series(run) for run in runs], axis=1), _mean_f1)
-
-
-def _counts_by_series(run: Sequence[Detection]) -> NDArray[np.int_]:
-    """Return TP, FP and FN of each series, shape ``(series, 3)``."""
-    names = list(dict.fromkeys(one.name for one in run))
-    counts = np.zeros((len(names), 3), dtype=np.int_)
-    for one in run:
-        counts[names.index(one.name)] += confusion_counts(*of_detection(one))
-    return counts
+        for number, pair in zip(numbers, run, strict=True):
+            counts[number, place] += confusion_counts(*pair)
+    return bootstrap_interval(counts, _mean_f1)
 
 
 def _mean_f1(counts: NDArray[Any]) -> float:

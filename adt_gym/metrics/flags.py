@@ -57,4 +57,4 @@ def flag_pair(decisions: ArrayLike, labels: ArrayLike, of: str = "") -> tuple[ND
 
 def of_detection(detection: Detection) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the decisions and labels of a detection; `flag_pair` says what is refused."""
-    return flag_pair(detection.decisions, detection.labels, f"series {detection.name!r}: ")
+    return flag_pair(detection.decisions, detection.truth, f"series {detection.name!r}: ")

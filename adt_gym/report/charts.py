@@ -28,7 +28,7 @@ def drawn_series(test: Sequence[ScoredSeries], windows: int) -> list[int]:
     At most ``MAX_SERIES`` are drawn: nobody looks through more.
     The first of them is drawn whatever its length.
     """
-    by_anomalies = sorted(range(len(test)), key=lambda i: -int(test[i].labels.sum()))
+    by_anomalies = sorted(range(len(test)), key=lambda i: -int(test[i].truth.sum()))
     lengths = np.cumsum([len(test[i]) for i in by_anomalies])
     return sorted(by_anomalies[: min(max(1, int(np.searchsorted(lengths, windows, side="right"))), MAX_SERIES)])
 
@@ -58,7 +58,7 @@ def as_script(value: object) -> str:
 
 def event_delays(detection: Detection) -> list[int | None]:
     """Return for each event the windows from its start to its first flagged window; None where it is missed."""
-    found = [detection.decisions[start:stop] for start, stop in zip(*runs(detection.labels), strict=True)]
+    found = [detection.decisions[start:stop] for start, stop in zip(*runs(detection.truth), strict=True)]
     return [int(np.argmax(flags)) if flags.any() else None for flags in found]
 
 
@@ -76,10 +76,10 @@ def _series(series: ScoredSeries, detections: Sequence[Detection]) -> dict[str, 
         "windows": len(series),
         "times": None if series.index is None else _times(series.index),
         "scores": _unit(series.scores),
-        "labels": _packed(np.packbits(series.labels)),
+        "labels": _packed(np.packbits(series.truth)),
         "thresholds": [_unit(one.thresholds) for one in detections],
         "decisions": [_packed(np.packbits(one.decisions)) for one in detections],
-        "events": np.transpose(runs(series.labels)).tolist(),
+        "events": np.transpose(runs(series.truth)).tolist(),
         "delays": [event_delays(one) for one in detections],
     }
 

@@ -53,7 +53,7 @@ def further_tables(rows: "pd.DataFrame", feedback: str, noise: float) -> list[Ta
 def by_delay(rows: "pd.DataFrame", measure: str, title: str, note: str, digits: int = 3) -> Iterator[Table]:
     """Yield tables of one measure of each method, ``ABREAST`` delays each."""
     over, saw = over_delays(rows, measure), saw_labels(rows)
-    seeds, series = rows["seed"].nunique(), rows["series"].nunique()
+    seeds, series = rows["seed"].nunique(), rows.groupby(["method", "delay", "seed"]).size().max()
     averaged = f" and {seeds} seeds ± deviation over seeds" if seeds > 1 else ", one seed"
     caption = caption_of(f"mean over {series} unseen series{averaged}", note)
     for delays in _parts(list(over.mean.columns)):

@@ -23,7 +23,7 @@ MAX_WINDOWS = 1500
 
 def most_eventful(series: Sequence[ScoredSeries]) -> int:
     """Return which series has the most events: the one to draw."""
-    return int(np.argmax([len(runs(one.labels)[0]) for one in series]))
+    return int(np.argmax([len(runs(one.truth)[0]) for one in series]))
 
 
 def detection_panels(path: str | Path, series: ScoredSeries, detections: dict[str, Detection]) -> None:
@@ -80,7 +80,7 @@ def frontier_curves(path: str | Path, panels: "Mapping[str, pd.DataFrame]") -> N
 
 def _panel(axes: "Axes", x: np.ndarray, series: ScoredSeries, detection: Detection, shown: slice) -> None:
     axes.fill_between(
-        x, -0.05, 1.05, where=series.labels[shown], color=ANOMALY, step="mid", linewidth=0, label="anomalous"
+        x, -0.05, 1.05, where=series.truth[shown], color=ANOMALY, step="mid", linewidth=0, label="anomalous"
     )
     axes.plot(x, series.scores[shown], color=SCORE, linewidth=0.7, label="score")
     axes.step(x, detection.thresholds[shown], color=THRESHOLD, linewidth=0.8, where="mid", label="threshold")
@@ -94,6 +94,6 @@ def _panel(axes: "Axes", x: np.ndarray, series: ScoredSeries, detection: Detecti
 def _stretch(series: ScoredSeries) -> slice:
     if len(series) <= MAX_WINDOWS:
         return slice(0, len(series))
-    first = int(np.argmax(series.labels))
+    first = int(np.argmax(series.truth))
     start = min(max(first - MAX_WINDOWS // 4, 0), len(series) - MAX_WINDOWS)
     return slice(start, start + MAX_WINDOWS)

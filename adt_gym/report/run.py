@@ -80,7 +80,7 @@ def _tabs(names: Sequence[str]) -> str:
 
 
 def _article(number: int, run: RunResults, drawn: int) -> str:
-    labels = np.concatenate([one.labels for one in run.test])
+    labels = np.concatenate([one.truth for one in run.test])
     some = find_events(next(iter(run.detections.values())))
     events = some.found + some.missed
     facts = _plural(len(run.test), "series", "series"), _plural(len(labels), "window"), _plural(events, "event")
@@ -148,7 +148,7 @@ def _copying(run: RunResults) -> str:
 
 
 def _confusion_table(run: RunResults) -> str:
-    labels = np.concatenate([one.labels for one in run.test])
+    labels = np.concatenate([one.truth for one in run.test])
     rows = []
     for i, (method, each) in enumerate(run.detections.items()):
         decisions = np.concatenate([one.decisions for one in each])

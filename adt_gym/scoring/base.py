@@ -81,14 +81,12 @@ class BaseScorer(ABC):
 
     def _meta(self, series: Series) -> dict[str, Any]:
         """Return where the scores of a series come from."""
-        return {"scorer": self.label, "window": self.settings.window, "labelled": series.labels is not None}
+        return {"scorer": self.label, "window": self.settings.window}
 
-    def _labels(self, series: Series) -> NDArray[np.bool_]:
-        """Return the labels of the windows, False throughout where there are none."""
-        starts = series.window_starts(self.settings.window)
-        if series.labels is None:
-            return np.zeros(len(starts), dtype=bool)
-        return series.window_labels(self.settings.window)[starts]
+    def _labels(self, series: Series) -> NDArray[np.bool_] | None:
+        """Return the labels of the windows, None where nobody knows them."""
+        window = self.settings.window
+        return None if series.labels is None else series.window_labels(window)[series.window_starts(window)]
 
     def _index(self, series: Series) -> NDArray[np.datetime64] | None:
         """Return the time of each window's last point."""
@@ -117,7 +115,7 @@ class WindowScorer(BaseScorer):
         return self._fit_scaling(normal)
 
     def score(self, series: Series, past: Series | None = None) -> ScoredSeries:
-        """Return the score of every window; labels are False throughout where there are none.
+        """Return the score of every window.
 
         Args:
             series: What is scored.

@@ -206,7 +206,8 @@ class Ensemble(BaseScorer):
                 scored = [member.score(one, hide)[part] for member in members if part.stop > part.start]
                 if scored:
                     scores.append(np.stack([each.scores for each in scored], axis=1))
-                    labels.append(scored[0].labels)
+                    normal_operation = np.zeros(len(scored[0]), dtype=bool)  # as scorers take what has no labels
+                    labels.append(normal_operation if one.labels is None else scored[0].truth)
                     owners.append(np.full(len(scored[0]), fold))
         return OutOfFold(np.concatenate(scores), np.concatenate(labels), np.concatenate(owners))
 

@@ -41,6 +41,10 @@ class Feedback(ABC):
     def told_at(self, t: int, decision: bool) -> int | None:
         """Return before which window, t + 1 or a later one, the label of window t is in; None if it is never told."""
 
+    def __repr__(self) -> str:
+        """Return the same for every rule of a class, so that tests and messages can be compared."""
+        return f"{type(self).__name__}()"
+
     @property
     def tells(self) -> bool:
         """Whether any label is ever told."""
@@ -310,5 +314,5 @@ def told_labels(series: ScoredSeries, feedback: Feedback, seed: int) -> NDArray[
     Noise is what ADT-v0 draws on this one series after ``reset(seed=seed)``, so that every method is told the same.
     """
     if not feedback.noise:
-        return series.labels
-    return series.labels ^ flips(np.random.default_rng(seed), feedback.noise, len(series))
+        return series.truth
+    return series.truth ^ flips(np.random.default_rng(seed), feedback.noise, len(series))

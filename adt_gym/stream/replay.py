@@ -2,9 +2,22 @@
 
 import numpy as np
 
+from adt_gym.checks import InputError
 from adt_gym.series import Detection, ScoredSeries
 from adt_gym.stream.feedback import Feedback, Waiting, told_labels
-from adt_gym.stream.stream import Method
+from adt_gym.stream.stream import Fixed, Method, Session
+
+
+def begin(method: Method, series: ScoredSeries) -> Session:
+    """Let a method begin to judge a series after its past.
+
+    Raises:
+        InputError: If the method cannot; the message names the series.
+    """
+    try:
+        return method.start(series.past_scores(method.raw), None, series.scaling)
+    except InputError as error:
+        raise InputError(f"series {series.name!r}: {error}") from error
 
 
 def replay(method: Method, series: ScoredSeries, feedback: Feedback, seed: int = 0) -> Detection:
@@ -15,9 +28,14 @@ def replay(method: Method, series: ScoredSeries, feedback: Feedback, seed: int =
         series: What is judged.
         feedback: Which labels are told, and when.
         seed: Of the labels that are told wrongly.
+
+    Raises:
+        InputError: If the method cannot judge the series; the message names it.
     """
-    scores = series.raw if method.raw else series.scores
-    session = method.start(series.past_scores(method.raw), None, series.scaling)
+    scores, detection = (series.raw, Detection.at_raw) if method.raw else (series.scores, Detection.at)
+    session = begin(method, series)
+    if isinstance(session, Fixed):
+        return detection(session.threshold(0.0), series)
     told, waiting = told_labels(series, feedback, seed).tolist() if feedback.tells else [], Waiting(feedback)
     thresholds = np.empty(len(series), np.float64 if method.raw else np.float32)
     for t, score in enumerate(scores.tolist()):
@@ -28,4 +46,4 @@ def replay(method: Method, series: ScoredSeries, feedback: Feedback, seed: int =
         decision = bool(score > thresholds[t])
         session.judged(score, decision)
         waiting.judged(t, decision)
-    return (Detection.at_raw if method.raw else Detection.at)(thresholds, series)
+    return detection(thresholds, series)

@@ -1,7 +1,8 @@
 """What changes in an object while a stream runs, as values that JSON can hold, and back, bit for bit.
 
 A class lists the names of such attributes in ``state``. They hold numbers, words, times, None, lists and tuples of
-such, deques, dictionaries with whole numbers or words as keys, arrays, or objects that have a ``state`` themselves.
+such, deques, dictionaries with whole numbers or words as keys, arrays, random generators, or objects that have a
+``state`` themselves.
 """
 
 from collections import deque
@@ -33,6 +34,8 @@ def restore(thing: Any, state: Any) -> None:
 def _kept(value: Any) -> Any:
     if hasattr(type(value), "state"):
         return state_of(value)
+    if isinstance(value, np.random.Generator):
+        return value.bit_generator.state
     if isinstance(value, np.ndarray):
         return {"dtype": value.dtype.str, "shape": list(value.shape), "values": value.ravel().tolist()}
     if isinstance(value, np.datetime64 | datetime):
@@ -50,6 +53,9 @@ def _back(kept: Any, now: Any) -> Any:
     """Return what was kept as the kind of thing that stands in its place now."""
     if hasattr(type(now), "state"):
         restore(now, kept)
+        return now
+    if isinstance(now, np.random.Generator):
+        now.bit_generator.state = kept
         return now
     if isinstance(kept, dict):
         return _inner(kept)

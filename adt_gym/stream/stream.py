@@ -4,7 +4,7 @@ import inspect
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,10 @@ class Fixed(Session):
         return self._threshold
 
 
+class NotFitted(InputError, AttributeError):
+    """A method is used before `Method.fit`."""
+
+
 class Method:
     """What sets thresholds, rule or agent alike: `fit` learns, `start` begins to judge a series.
 
@@ -84,6 +88,13 @@ class Method:
     detail: str = ""
     fitted: ClassVar[tuple[str, ...]] = ()
 
+    if not TYPE_CHECKING:  # or every name would be an attribute to type checkers
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).fitted:
+                raise NotFitted(f"{self.name} is not fitted: call fit() first, or load() one that is")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Learn from labelled series of other machines, or nothing; return self."""
         return self
@@ -111,7 +122,7 @@ class Method:
         """Write the method to an ``.npz`` file, with a checksum and without pickle.
 
         Raises:
-            InputError: If ``path`` has another ending, the method is not fitted, or its feedback is a rule of your own.
+            InputError: If ``path`` has another ending, or the feedback of the method is a rule of your own.
         """
         if Path(path).suffix != ".npz":
             raise InputError(f"{path}: methods are kept in .npz files; give the file that ending")

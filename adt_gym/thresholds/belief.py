@@ -87,7 +87,7 @@ class Chain:
     @classmethod
     def of(cls, series: Sequence[ScoredSeries], feedback: Feedback) -> "Chain":
         """Return the chain of the median series: one with very long anomalies must not speak for all."""
-        labels = [one.labels for one in series if varies(one.labels)]
+        labels = [one.truth for one in series if varies(one.truth)]
         d = usual_delay(feedback, max(map(len, labels)))
         lags = [float(np.corrcoef(y[:-d], y[d:])[0, 1]) for y in labels if varies(y[:-d]) and varies(y[d:])]
         return cls(
@@ -260,10 +260,10 @@ class Belief(ToldMethod):
             [
                 f1_of_each(
                     play(evidence, told_labels(one, self.feedback, self.seed), self.chain, self.feedback, grid),
-                    one.labels,
+                    one.truth,
                 )
                 for evidence, one in zip(held_out, train, strict=True)
-                if one.labels.any()
+                if one.truth.any()
             ]
         )
         blurred = np.array([gaussian_filter(one.reshape(shape), BLUR, mode="nearest").ravel() for one in f1])

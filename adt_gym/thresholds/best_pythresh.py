@@ -39,7 +39,7 @@ class BestPyThresh(Method):
         for name in self.methods:
             try:
                 method = PyThresh(name).fit(train)
-                f1 = float(np.mean([precision_recall_f1(method.detect(one).decisions, one.labels)[2] for one in train]))
+                f1 = float(np.mean([precision_recall_f1(method.detect(one).decisions, one.truth)[2] for one in train]))
             except InputError as error:
                 failure = error
                 continue

@@ -59,13 +59,13 @@ class Boosting(ToldMethod):
                 max_iter=self.trees, max_leaf_nodes=15, min_samples_leaf=60, early_stopping=False,
                 random_state=self.seed,
             )  # fmt: skip
-            x, y = (np.concatenate([of[i] for i in chosen]) for of in (observed, [one.labels for one in train]))
+            x, y = (np.concatenate([of[i] for i in chosen]) for of in (observed, [one.truth for one in train]))
             return Trees.of_boosting(model.fit(x, y))
 
         held_out = [
-            (learn([j for j in everything if j != i]).predict(observed[i]), train[i].labels)
+            (learn([j for j in everything if j != i]).predict(observed[i]), train[i].truth)
             for i in everything
-            if train[i].labels.any()
+            if train[i].truth.any()
         ]
         f1 = np.array([[precision_recall_f1(says > logit(cut), y)[2] for cut in CUTS] for says, y in held_out])
         best = int(f1.mean(axis=0).argmax())

@@ -1,13 +1,14 @@
 """What the methods that need no labels share: they are calibrated on the past of the very series that they judge."""
 
 from collections.abc import Iterator, Sequence
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym.scaling import Scaling
 from adt_gym.series import InputError, ScoredSeries
-from adt_gym.stream.stream import Method
+from adt_gym.stream.stream import Method, Scores
 
 Floats = NDArray[np.float64]
 
@@ -19,8 +20,8 @@ class Calibrated(Method):
     scaled scores, which are comparable across series, are turned into raw scores of this one.
     """
 
-    name: str
-    sees_labels = False
+    raw = True
+    fitted: ClassVar[tuple[str, ...]] = ("training_scores",)
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Keep the training scores, for series without a past of their own. Labels are not used.
@@ -30,17 +31,19 @@ class Calibrated(Method):
         """
         if not train:
             raise InputError(f"{self.name}: no training series; give at least one")
-        self._others = np.concatenate([one.scores for one in train]).astype(np.float64)
+        self.training_scores = np.concatenate([one.scores for one in train])
         return self
 
-    def _pasts(self, series: ScoredSeries) -> Iterator[Floats]:
+    def _pasts(self, past: Scores | None, scaling: Scaling | None) -> Iterator[Floats]:
         """Yield the scores to be calibrated on, of shape ``(n,)``, raw: the series' own, then the training series'."""
-        if len(series.past):
-            yield series.past.astype(np.float64)
-        if not hasattr(self, "_others"):
-            raise InputError(f"{self.name}: fit() before detect() of series {series.name!r}, whose past is not enough")
-        yield self._others if series.scaling is None else series.scaling.inverse(self._others)
+        if past is not None and len(past):
+            yield np.asarray(past, dtype=np.float64)
+        if not hasattr(self, "training_scores"):
+            raise InputError(
+                f"{self.name}: no past that suffices: call fit() first, or give more scores of before the first window"
+            )
+        yield (self.training_scores.astype(np.float64) if scaling is None else scaling.inverse(self.training_scores))
 
-    def _past(self, series: ScoredSeries) -> Floats:
+    def _past(self, past: Scores | None, scaling: Scaling | None) -> Floats:
         """Return the first of these pasts, for methods that any past suffices."""
-        return next(self._pasts(series))
+        return next(self._pasts(past, scaling))

@@ -1,13 +1,16 @@
 """DSPOT: SPOT after the removal of drift."""
 
 from collections import deque
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.scaling import Scaling
+from adt_gym.series import InputError
+from adt_gym.stream.stream import Scores, Session
 from adt_gym.thresholds.calibrated import Floats
-from adt_gym.thresholds.spot import SPOT
+from adt_gym.thresholds.spot import SPOT, Tail
 
 
 class DSPOT(SPOT):
@@ -35,23 +38,40 @@ class DSPOT(SPOT):
             raise InputError(f"dspot: depth must be at least 1, got {depth}")
         self.depth = depth
 
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Run DSPOT along the series from the state after its past; the first mean is that of its last d scores.
+    def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Session:
+        """Begin in the state after the past; the first mean is that of its last d scores.
 
         Raises:
-            InputError: If neither its own past nor the training scores have a tail to fit.
+            InputError: If neither the past nor the training scores have a tail to fit.
         """
-        tail, before = self._calibrated(series)
-        past = deque(before[-self.depth :].tolist())
-        mean, thresholds = sum(past) / self.depth, np.empty(len(series))
-        for t, score in enumerate(series.raw.tolist()):
-            thresholds[t] = mean + tail.zq
-            if not tail.flags(score - mean):
-                mean += (score - past.popleft()) / self.depth
-                past.append(score)
-        return Detection.at_raw(thresholds, series)
+        tail, before = self._calibrated(past, scaling)
+        return Drifting(tail, before[-self.depth :].tolist())
 
     def _calibration(self, past: Floats) -> Floats:
         if len(past) <= self.depth:
             return np.empty(0)
         return past[self.depth :] - sliding_window_view(past, self.depth)[:-1].mean(axis=1)
+
+
+class Drifting(Session):
+    """DSPOT along a series.
+
+    Args:
+        tail: Of the differences, after calibration.
+        past: The last d scores before the first window.
+    """
+
+    state: ClassVar = ("_tail", "_normal", "_mean")
+
+    def __init__(self, tail: Tail, past: list[float]):
+        self._tail, self._normal, self._mean = tail, deque(past), sum(past) / len(past)
+
+    def threshold(self, score: float) -> float:
+        """Return the mean plus z_q."""
+        return self._mean + self._tail.zq
+
+    def judged(self, score: float, decision: bool) -> None:
+        """Take the difference in, and the score into the mean if it is not flagged."""
+        if not self._tail.flags(score - self._mean):
+            self._mean += (score - self._normal.popleft()) / (len(self._normal) + 1)
+            self._normal.append(score)

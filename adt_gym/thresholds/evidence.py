@@ -61,7 +61,7 @@ class Evidence:
     def _learn(self, chosen: Sequence[int]) -> Trees:
         from sklearn.ensemble import ExtraTreesRegressor
 
-        labels = [self.train[i].labels for i in chosen]
+        labels = [self.train[i].truth for i in chosen]
         # Each series weighs the same, and so do the anomalies of each: else the one with the longest decides.
         weights = [
             np.where(y, ANOMALOUS / max(y.mean(), 1 / len(y)), (1 - ANOMALOUS) / max((~y).mean(), 1 / len(y)))
@@ -84,7 +84,7 @@ def evidence_of(trees: Trees, context: NDArray[np.float32]) -> Array:
 
 def require_teachers(train: Sequence[ScoredSeries]) -> None:
     """Refuse training series of which none can be judged by what the others teach."""
-    telling = sum(varies(one.labels) for one in train)
+    telling = sum(varies(one.truth) for one in train)
     if telling < 2:
         raise InputError(
             f"{len(train)} training series, {telling} with both anomalous and normal windows; "

@@ -1,9 +1,15 @@
 """The non-parametric dynamic threshold of Hundman et al."""
 
+import math
+from itertools import accumulate
+from typing import Any, ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.scaling import Scaling
+from adt_gym.series import InputError
+from adt_gym.stream.stream import Scores, Session
 from adt_gym.thresholds.calibrated import Calibrated
 
 DEVIATIONS = np.arange(10.0, 1.5, -0.5)
@@ -42,27 +48,44 @@ class NonParametric(Calibrated):
             raise InputError(f"nonparametric: windows must be at least 2, got {windows}")
         if span < 1:
             raise InputError(f"nonparametric: span must be at least 1, got {span}")
-        self.windows, self.smoothing = windows, 2 / (span + 1)
+        self.windows, self.span = windows, span
 
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Choose epsilon anew at every window."""
-        scores = self._past(series)
-        past = self._smooth(scores, scores[0])[1 - self.windows :]
-        smoothed = np.append(past, self._smooth(series.raw.astype(np.float64), past[-1]))
-        ends = range(len(past) + 1, len(smoothed) + 1)
-        epsilons = np.array([epsilon(smoothed[max(end - self.windows, 0) : end]) for end in ends])
-        before = smoothed[len(past) - 1 : -1]
-        thresholds = (epsilons - (1 - self.smoothing) * before) / self.smoothing
+    def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> "Smoothed":
+        """Begin with the last scores of the past, smoothed."""
+        return Smoothed(self._past(past, scaling), self.windows, 2 / (self.span + 1))
+
+
+class Smoothed(Session):
+    """The latest smoothed scores, among which epsilon is chosen anew at every window.
+
+    Args:
+        past: Shape ``(p,)``, p > 0; not smoothed.
+        windows: h.
+        smoothing: a.
+    """
+
+    state: ClassVar = ("_latest",)
+
+    def __init__(self, past: NDArray[np.float64], windows: int, smoothing: float):
+        self._windows, self._smoothing = windows, smoothing
+        smoothed = list(accumulate(past.tolist(), lambda before, score: smoothing * score + (1 - smoothing) * before))
+        self._latest = np.array(smoothed[-windows:])
+
+    def threshold(self, score: float) -> float:
+        """Return the threshold on the score at which its smoothed one is epsilon."""
+        latest = self._with(score)
+        chosen = epsilon(latest)
+        threshold = float(chosen - (1 - self._smoothing) * self._latest[-1]) / self._smoothing
         # e_t > epsilon decides, also where rounding would have it otherwise on the score itself.
-        raw, flagged = series.raw.astype(np.float64), smoothed[len(past) :] > epsilons
-        below = np.minimum(thresholds, np.nextafter(raw, -np.inf))
-        return Detection.at_raw(np.where(flagged, below, np.maximum(thresholds, raw)), series)
+        return min(threshold, math.nextafter(score, -math.inf)) if latest[-1] > chosen else max(threshold, score)
 
-    def _smooth(self, scores: NDArray[np.float64], before: float) -> NDArray[np.float64]:
-        from scipy.signal import lfilter
+    def judged(self, score: float, decision: bool) -> None:
+        """Take the score in."""
+        self._latest = self._with(score)
 
-        a = self.smoothing
-        return lfilter([a], [1, a - 1], scores, zi=[(1 - a) * before])[0]
+    def _with(self, score: float) -> NDArray[np.float64]:
+        smoothed = self._smoothing * score + (1 - self._smoothing) * self._latest[-1]
+        return np.append(self._latest, smoothed)[-self._windows :]
 
 
 def epsilon(scores: NDArray[np.float64]) -> float:

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.scaling import Scaling
+from adt_gym.series import InputError
+from adt_gym.stream.stream import Fixed, Scores
 from adt_gym.thresholds.calibrated import Calibrated, Floats
 
 FAST_PYTHRESH = (
@@ -59,15 +61,15 @@ class PyThresh(Calibrated):
         self.name = f"pythresh:{method}"
         self._class()
 
-    def detect(self, series: ScoredSeries) -> Detection:
+    def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Fixed:
         """Hold every score against the threshold.
 
         Raises:
-            InputError: If the method fails on the past of the series, and on the training scores too.
+            InputError: If the method fails on the past, and on the training scores too.
         """
-        for past in self._pasts(series):
+        for one in self._pasts(past, scaling):
             try:
-                return Detection.at_raw(self._threshold(past), series)
+                return Fixed(self._threshold(one))
             except InputError as error:
                 failure = error
         raise failure

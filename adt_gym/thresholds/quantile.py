@@ -1,13 +1,17 @@
 """Thresholds at a quantile: of the past scores, of the normal ones in training, or of the latest scores."""
 
+import math
+from bisect import bisect_left, insort
+from collections import deque
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from adt_gym.series import Detection, InputError, ScoredSeries
-from adt_gym.stream.stream import Method
-from adt_gym.thresholds.calibrated import Calibrated
+from adt_gym.scaling import Scaling
+from adt_gym.series import InputError, ScoredSeries
+from adt_gym.stream.stream import Fixed, Method, Scores, Session
+from adt_gym.thresholds.calibrated import Calibrated, Floats
 
 
 class Quantile(Calibrated):
@@ -25,9 +29,9 @@ class Quantile(Calibrated):
         self.q = q
         self.name = f"quantile({q:g})"
 
-    def detect(self, series: ScoredSeries) -> Detection:
+    def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Fixed:
         """Hold every score against the quantile of those of the past."""
-        return Detection.at_raw(np.quantile(self._past(series), self.q), series)
+        return Fixed(float(np.quantile(self._past(past, scaling), self.q)))
 
 
 class FalseAlarmRate(Method):
@@ -40,7 +44,7 @@ class FalseAlarmRate(Method):
         InputError: If the rate is outside (0, 1).
     """
 
-    sees_labels = False
+    fitted: ClassVar[tuple[str, ...]] = ("threshold",)
 
     def __init__(self, rate: float = 0.01):
         _require_share(rate, "false_alarm_rate: rate")
@@ -53,7 +57,7 @@ class FalseAlarmRate(Method):
         Raises:
             InputError: If there is none.
         """
-        normal = np.concatenate([one.scores[~one.labels] for one in train])
+        normal = np.concatenate([one.scores[~one.truth] for one in train])
         if len(normal) == 0:
             raise InputError(
                 f"no normal window in {', '.join(one.name for one in train)}: a false-alarm rate needs some"
@@ -61,9 +65,9 @@ class FalseAlarmRate(Method):
         self.threshold = float(np.quantile(normal, 1 - self.rate, method="inverted_cdf"))
         return self
 
-    def detect(self, series: ScoredSeries) -> Detection:
+    def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Fixed:
         """Hold every score against the threshold."""
-        return Detection.at(self.threshold, series)
+        return Fixed(self.threshold)
 
 
 class RollingQuantile(Calibrated):
@@ -84,14 +88,38 @@ class RollingQuantile(Calibrated):
         self.q, self.windows = q, windows
         self.name = f"rolling_quantile({q:g}, {windows})"
 
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Hold every score against the quantile of those before it."""
-        import pandas as pd
+    def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> "Latest":
+        """Begin with the last n scores of the past."""
+        return Latest(self._past(past, scaling), self.windows, self.q)
 
-        past = self._past(series)[-self.windows :]
-        scores = pd.Series(np.append(past, series.raw[:-1]), dtype=np.float64)
-        quantiles = scores.rolling(self.windows, min_periods=1).quantile(self.q)
-        return Detection.at_raw(quantiles.to_numpy()[len(past) - 1 :], series)
+
+class Latest(Session):
+    """The latest scores, in the order in which they came and sorted, and their quantile, between two of them linearly.
+
+    Args:
+        past: Shape ``(p,)``, p > 0.
+        windows: How many are kept.
+        q: The quantile.
+    """
+
+    state: ClassVar = ("_latest", "_ascending")
+
+    def __init__(self, past: Floats, windows: int, q: float):
+        self._latest = deque(past.tolist(), windows)
+        self._ascending, self._q = sorted(self._latest), q
+
+    def threshold(self, score: float) -> float:
+        """Return the quantile."""
+        place = (len(self._ascending) - 1) * self._q
+        below = self._ascending[int(place)]
+        return below + (self._ascending[math.ceil(place)] - below) * (place % 1)
+
+    def judged(self, score: float, decision: bool) -> None:
+        """Let the score take the place of the oldest one."""
+        if len(self._latest) == self._latest.maxlen:
+            del self._ascending[bisect_left(self._ascending, self._latest[0])]
+        self._latest.append(score)
+        insort(self._ascending, score)
 
 
 def _require_share(value: float, what: str) -> None:

@@ -1,12 +1,13 @@
 """Alarms at random: what a method that knows how often to raise one gets without knowing when."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from adt_gym.series import Detection, InputError, ScoredSeries
-from adt_gym.stream.stream import Method
+from adt_gym.scaling import Scaling
+from adt_gym.series import InputError, ScoredSeries
+from adt_gym.stream.stream import Method, Scores, Session
 from adt_gym.thresholds.static import Static
 
 
@@ -24,12 +25,13 @@ class Random(Method):
         InputError: If the rate is outside [0, 1].
     """
 
-    name, sees_labels = "random", False
+    name = "random"
+    fitted: ClassVar[tuple[str, ...]] = ("alarm_rate",)
 
     def __init__(self, rate: float | None = None, seed: int = 0):
         if rate is not None and not 0 <= rate <= 1:
             raise InputError(f"random: rate must lie in [0, 1], got {rate}")
-        self.given, self.seed = rate, seed
+        self.rate, self.seed = rate, seed
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Take the share of the windows of ``train`` that a static threshold chosen on their labels flags.
@@ -37,14 +39,31 @@ class Random(Method):
         Raises:
             InputError: If no rate was given and there is no anomalous window to choose a threshold by.
         """
-        if self.given is None:
+        if self.rate is None:
             static = Static().fit(train)
-            self.rate = float(np.mean(np.concatenate([static.detect(one).decisions for one in train])))
+            self.alarm_rate = float(np.mean(np.concatenate([static.detect(one).decisions for one in train])))
         else:
-            self.rate = self.given
+            self.alarm_rate = self.rate
         return self
 
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Use threshold 0 where a window is drawn, else 1."""
-        drawn = np.random.default_rng(self.seed).random(len(series)) < self.rate
-        return Detection.at(np.where(drawn, 0.0, 1.0), series)
+    def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> "Draws":
+        """Begin to draw."""
+        return Draws(self.alarm_rate, self.seed)
+
+
+class Draws(Session):
+    """One draw a window: threshold 0 at the given rate, else 1."""
+
+    state: ClassVar = ("_random", "_drawn")
+
+    def __init__(self, rate: float, seed: int):
+        self._rate, self._random = rate, np.random.default_rng(seed)
+        self._drawn = self._random.random()
+
+    def threshold(self, score: float) -> float:
+        """Return 0 where the window is drawn, else 1."""
+        return 0.0 if self._drawn < self._rate else 1.0
+
+    def judged(self, score: float, decision: bool) -> None:
+        """Draw for the next window."""
+        self._drawn = self._random.random()

@@ -1,11 +1,15 @@
 """SPOT: a threshold by extreme-value theory."""
 
 import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.scaling import Scaling
+from adt_gym.series import InputError
+from adt_gym.stream.stream import Scores, Session
 from adt_gym.thresholds.calibrated import Calibrated, Floats
 
 
@@ -39,29 +43,25 @@ class SPOT(Calibrated):
             raise InputError(f"{self.name}: needs 0 < level < 1 and 0 < q < 1 - level, got q {q} and level {level}")
         self.q, self.level = q, level
 
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Run SPOT along the series from the state after its past.
+    def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Session:
+        """Begin in the state after the past.
 
         Raises:
-            InputError: If neither its own past nor the training scores have a tail to fit.
+            InputError: If neither the past nor the training scores have a tail to fit.
         """
-        tail, _ = self._calibrated(series)
-        thresholds = np.empty(len(series))
-        for t, score in enumerate(series.raw.tolist()):
-            thresholds[t] = tail.zq
-            tail.flags(score)
-        return Detection.at_raw(thresholds, series)
+        tail, _ = self._calibrated(past, scaling)
+        return Peaks(tail)
 
-    def _calibrated(self, series: ScoredSeries) -> tuple["Tail", Floats]:
+    def _calibrated(self, own: Scores | None, scaling: Scaling | None) -> tuple["Tail", Floats]:
         """Return the tail after calibration, and the past that it was calibrated on."""
-        for past in self._pasts(series):
+        for past in self._pasts(own, scaling):
             try:
                 return Tail(self._calibration(past), self.q, self.level), past
             except RuntimeError:
                 continue
         raise InputError(
-            f"{self.name}: neither the {len(series.past)} past scores of series {series.name!r} nor the training "
-            f"scores have a tail above level {self.level} to fit: train on more windows"
+            f"{self.name}: neither its {0 if own is None else len(own)} past scores nor the training scores have a "
+            f"tail above level {self.level} to fit: train on more windows"
         )
 
     def _calibration(self, past: Floats) -> Floats:
@@ -69,11 +69,34 @@ class SPOT(Calibrated):
         return past
 
 
+class Peaks(Session):
+    """SPOT along a series.
+
+    Args:
+        tail: After calibration.
+    """
+
+    state: ClassVar = ("_tail",)
+
+    def __init__(self, tail: "Tail"):
+        self._tail = tail
+
+    def threshold(self, score: float) -> float:
+        """Return z_q."""
+        return self._tail.zq
+
+    def judged(self, score: float, decision: bool) -> None:
+        """Take the score in."""
+        self._tail.flags(score)
+
+
 class Tail:
     """libspot's SPOT after calibration, on values enlarged until its fit finds the maximum of the likelihood.
 
     Its root search has an absolute tolerance of 2e-8 (version 3.1). On values within [0, 1] it stops at the trivial
     root 0, and the moment estimates are used in place of the likelihood's. SPOT itself does not depend on the unit.
+
+    Nothing sets libspot's state. So all excesses since the calibration are kept, and put into a new one again.
 
     Args:
         values: Shape ``(n,)``: the calibration.
@@ -84,19 +107,21 @@ class Tail:
         RuntimeError: If the values are none, or have no tail.
     """
 
+    state: ClassVar = ("excesses", "n")
+
     deviation = 3e4
     """About the standard deviation of the enlarged values; between 1e4 and 1e5 all is well."""
-    excesses = 2000
+    capacity = 2000
     """How many are kept. With libspot's 500, the unflagged ones of a long series displace the extremes of the
     calibration, and the threshold sinks: false alarms at three times the risk after 100,000 exponential scores."""
 
     def __init__(self, values: NDArray[np.float64], q: float, level: float):
-        from libspot import ANOMALY, Spot
+        from libspot import ANOMALY, EXCESS, Spot
 
         if not len(values):
             raise RuntimeError("no values")
-        self._anomaly = ANOMALY
-        self._spot = Spot(q=q, level=level, max_excess=self.excesses)
+        self._anomaly, self._excess, self._excesses = ANOMALY, EXCESS, list[Sequence[float]]()
+        self._spot = Spot(q=q, level=level, max_excess=self.capacity)
         # A power of two: enlarging and its inverse are exact.
         self._scale = 2.0 ** round(math.log2(self.deviation / (values.std() or 1.0)))
         self._spot.fit(values * self._scale)
@@ -112,6 +137,30 @@ class Tail:
         """The threshold for the next value."""
         return self._spot.anomaly_threshold / self._scale
 
+    @property
+    def n(self) -> int:
+        """How many values were not flagged, those of the calibration included."""
+        return int(self._spot.n)
+
+    @n.setter
+    def n(self, n: int) -> None:
+        for _ in range(n - self.n):
+            self._spot.step(-math.inf)
+
+    @property
+    def excesses(self) -> list[Sequence[float]]:
+        """Those since the calibration: what n was then, and the value."""
+        return self._excesses
+
+    @excesses.setter
+    def excesses(self, excesses: list[Sequence[float]]) -> None:
+        for n, value in excesses:
+            self.n = int(n) - 1
+            self.flags(value)
+
     def flags(self, value: float) -> bool:
         """Take in the next value and return whether it lies above the threshold."""
-        return self._spot.step(value * self._scale) == self._anomaly
+        found = self._spot.step(value * self._scale)
+        if found == self._excess:
+            self._excesses.append((self.n, value))
+        return bool(found == self._anomaly)

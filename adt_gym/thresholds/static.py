@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from adt_gym.scaling import Scaling
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.series import InputError, ScoredSeries
 from adt_gym.stream.stream import Fixed, Method, Scores
 
 
@@ -19,7 +19,7 @@ def best_f1_threshold(series: Sequence[ScoredSeries]) -> float:
         InputError: If there is no anomalous window to learn from.
     """
     scores = np.concatenate([one.scores for one in series])
-    labels = np.concatenate([one.labels for one in series])
+    labels = np.concatenate([one.truth for one in series])
     if not labels.any():
         raise InputError(f"no anomalous window in {', '.join(one.name for one in series)}: a threshold needs some")
     order = np.argsort(-scores, kind="stable")
@@ -52,17 +52,13 @@ class Static(Method):
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Choose the threshold on the labels of ``train``; one that flags nothing in test series without an anomaly."""
-        nothing_to_find = self.hindsight and not any(one.labels.any() for one in train)
+        nothing_to_find = self.hindsight and not any(one.truth.any() for one in train)
         self.threshold = 1.0 if nothing_to_find else best_f1_threshold(train)
         return self
 
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Fixed:
         """Hold every score against the threshold."""
         return Fixed(self.threshold)
-
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Hold every score against the threshold."""
-        return Detection.at(self.threshold, series)
 
 
 class Always(Static):

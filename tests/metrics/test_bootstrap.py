@@ -40,10 +40,18 @@ def test_the_f1_of_several_runs_is_their_mean() -> None:
 
 
 def test_parts_of_one_series_are_not_several() -> None:
-    before, after = (replace(one, name="plant") for one in detections(2, 0))
-    interval = f1_interval([[before, after]])
+    before, after = detections(2, 0)
+    interval = f1_interval([[before, after]], [0, 0])
     assert interval.estimate == pytest.approx(pooled_f1([before, after]))
     assert np.isnan([interval.low, interval.high]).all()
+
+
+def test_a_series_is_known_by_its_place_not_by_its_name() -> None:
+    runs = [detections(5, seed) for seed in range(3)]
+    renamed = [[replace(one, name="pump") for one in run] for run in runs]
+    assert f1_interval(renamed) == f1_interval(runs)
+    with pytest.raises(InputError, match="the same series in the same order"):
+        f1_interval([runs[0], runs[1][::-1]])
 
 
 def cells(series: int, seeds: int, between_series: float = 1.0, between_seeds: float = 0.0) -> np.ndarray:

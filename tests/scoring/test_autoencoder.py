@@ -263,7 +263,7 @@ def test_scores_come_with_the_labels_and_times_of_their_windows(fitted: AutoEnco
 def test_a_series_without_labels_is_scored_alike(fitted: AutoEncoder, training: list[Series]) -> None:
     unlabelled = fitted.score(replace(training[0], labels=None))
     np.testing.assert_array_equal(unlabelled.scores, fitted.score(training[0]).scores)
-    assert not unlabelled.labels.any()
+    assert unlabelled.labels is None
 
 
 def test_wide_series_are_scored_over_all_their_columns() -> None:

@@ -338,7 +338,7 @@ def test_an_option_takes_several_words_or_is_repeated() -> None:
         (["--train", "fleet", "--test", "fleet/web-1.npz"], "'web-1' is to be tested"),
         (["--train", "fleet", "--test", "copy.npz"], "'copy' is to be tested, and trained on as 'web-1'"),
         (["--train", "fleet", "copy.npz"], "'web-1' is to be tested, and trained on as 'copy'"),
-        (["--train", "fleet", "fleet/web-1.npz"], "two series are called 'web-1'"),
+        (["--train", "fleet", "fleet/web-1.npz"], "'web-1' is to be tested, and trained on as 'web-1'"),
         (["--train", "fleet/web-1.npz", "--test", "fleet/web-2.npz"], "trained on 1 series with an anomaly"),
         (["--train", "fleet/web-1.npz", "fleet/web-2.npz"], "trained on 1 series with an anomaly"),
         (["--train", "fleet/web-1.npz", "quiet.npz", "--test", "fleet/web-2.npz"], "trained on 1 series"),

@@ -288,7 +288,8 @@ def test_the_training_windows_of_a_plant_share_no_point_with_the_test(swat_copy:
     assert (before.index[0], after.index[-1]) == (whole.index[0], whole.index[-1])
     assert pool.labels.any()
     assert not pool.labels.all()
-    assert [one.name for one in scores.train] == ["swat/train"]
+    assert [one.name for one in scores.train] == ["swat"]
+    assert not scores.train[0].labels.any()
 
 
 def test_a_copy_of_swat_from_its_files_to_the_table(swat_copy: Path, here: Path) -> None:

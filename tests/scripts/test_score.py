@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import adt_gym
-from adt_gym import Series
+from adt_gym import Series, scoring
 from adt_gym.data.yahoo_like import yahoo_like
 from adt_gym.scored_files import load_scored
 from adt_gym.scoring import SIMPLE
@@ -70,6 +70,39 @@ def test_the_whole_series_is_scored_by_what_its_training_part_taught(tmp_path: P
     np.testing.assert_array_equal(scored.labels, series.window_labels(5))
     assert scored.meta["trained_on_points"] == 60
     assert "1 scored series, 116 windows" in result.output
+
+
+@pytest.mark.parametrize(("options", "points"), [((), 60), (("--train-share", 0.25), 30), (("--train-until", 80), 80)])
+def test_what_nobody_has_labelled_is_scored_and_no_table_says_what_for(
+    here: Path, options: tuple[object, ...], points: int
+) -> None:
+    write_csv(here / "pump.csv")
+    rows = (line.split(",")[0] for line in (here / "pump.csv").read_text().splitlines())
+    (here / "dark.csv").write_text("\n".join(rows) + "\n")
+    series = Series(np.loadtxt(here / "dark.csv", skiprows=1), name="dark")
+    result = score("dark.csv", "--scorer", "pca", "--window", 5, *options, "--out", "dark.npz")
+    assert result.exit_code == 0, result.output
+    scored = ScoredSeries.load("dark.npz")
+    scorer = scoring.make("pca", window=5).fit([series[:points]])
+    np.testing.assert_array_equal(scored.scores, scorer.score(series, series[:points]).scores)
+    assert scored.labels is None
+    assert scored.meta["trained_on_points"] == points
+    assert "label     none" in result.output
+    assert "persistence" not in result.output
+    assert "no labels are known" in result.output
+
+
+@pytest.mark.parametrize("name", ["run", "compare-scorers"])
+def test_without_labels_there_is_nothing_to_evaluate_on(here: Path, name: str) -> None:
+    (here / "pump.csv").write_text("load\n" + "\n".join(f"{np.sin(i):.6f}" for i in range(120)) + "\n")
+    result = CliRunner().invoke(app, [name, "pump.csv"])
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line == (
+        "Error: pump.csv has no labels, so that there is nothing to evaluate on: name their column (--label-column) or "
+        "give a file of anomalous windows (--windows)"
+    )
+    assert [path.name for path in here.iterdir()] == ["pump.csv"]
 
 
 def test_the_table_holds_what_every_scorer_must_be_held_against(here: Path) -> None:

@@ -40,6 +40,17 @@ def test_decisions_depend_on_neither_the_scaling_nor_the_unit_nor_the_name_nor_o
         np.testing.assert_array_equal(decisions[0], other)
 
 
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "nonparametric"])
+def test_a_score_does_not_move_the_threshold_that_it_is_held_against(name: str) -> None:
+    past, raw = stream(1, 500), stream(2, 60)
+    expected = make(name).detect(scored(past, raw)).thresholds
+    for t in (0, 20, 59):
+        raw[t] = 30.0
+        detection = make(name).detect(scored(past, raw))
+        np.testing.assert_array_equal(detection.thresholds[: t + 1], expected[: t + 1])
+        raw[t] = stream(2, 60)[t]
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_without_a_past_the_training_series_stand_in_on_the_scale_of_the_judged_one(name: str) -> None:
     train, raw = stream(1, 600), stream(2, 300, height=20)
@@ -53,7 +64,7 @@ def test_without_a_past_the_training_series_stand_in_on_the_scale_of_the_judged_
 
 @pytest.mark.parametrize("name", METHODS)
 def test_without_any_past_the_remedy_is_named(name: str) -> None:
-    with pytest.raises(InputError, match=r"fit\(\) before detect\(\) of series 's'"):
+    with pytest.raises(InputError, match=r"^series 's': .*: no past that suffices: call fit\(\) first"):
         make(name).detect(ScoredSeries([0.1, 0.2], [0, 1], "s"))
     with pytest.raises(InputError, match="no training series"):
         make(name).fit([])

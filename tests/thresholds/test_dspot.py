@@ -19,7 +19,7 @@ def drifting(windows: int, seed: int, name: str = "s", level: float = 0.3, anoma
 def test_the_thresholds_are_those_of_the_papers_recurrence(depth: int) -> None:
     train, test = drifting(3500, 1), drifting(1500, 2, anomalies=0.01)
     thresholder = DSPOT(depth=depth).fit([train])
-    t = thresholder._calibrated(test)[0].t
+    t = thresholder._calibrated(None, None)[0].t
     thresholds, flags = dspot(train.scores.tolist(), test.scores.tolist(), t, q=1e-3, depth=depth)
     detection = thresholder.detect(test)
     np.testing.assert_allclose(detection.thresholds, np.minimum(thresholds, 1), rtol=0.002)
@@ -71,5 +71,5 @@ def test_a_depth_below_one_is_refused() -> None:
 
 def test_scores_too_few_for_the_depth_and_constant_ones_are_refused() -> None:
     for past in (drifting(10, 1), ScoredSeries(np.full(300, 0.25), np.zeros(300))):
-        with pytest.raises(InputError, match="dspot: neither the 0 past scores of series 's' nor"):
+        with pytest.raises(InputError, match="series 's': dspot: neither its 0 past scores nor"):
             DSPOT().fit([past]).detect(drifting(10, 1))

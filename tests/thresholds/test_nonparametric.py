@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adt_gym.series import InputError, ScoredSeries
+from adt_gym.thresholds import nonparametric
 from adt_gym.thresholds.nonparametric import NonParametric, epsilon
 
 
@@ -63,6 +64,18 @@ def test_detection_smooths_and_looks_back_as_far_as_it_is_told() -> None:
         assert detection.thresholds[t] == pytest.approx(np.clip(on_the_score, 0, 1), abs=1e-6)
     assert detection.decisions[40:46].any()
     assert not detection.decisions[:40].all()
+
+
+@pytest.mark.parametrize("flagged", [False, True])
+def test_rounding_turns_no_decision_around(flagged: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nonparametric, "epsilon", lambda latest: float(np.nextafter(latest[-1], 0 if flagged else 1)))
+    scores = np.random.default_rng(0).random(400)
+    detection = (
+        NonParametric(windows=5, span=4)
+        .fit([ScoredSeries(scores, np.zeros(400))])
+        .detect(ScoredSeries(scores, np.zeros(400)))
+    )
+    assert (detection.decisions == flagged).all()
 
 
 @pytest.mark.parametrize(

@@ -16,18 +16,28 @@ def scored(windows: int, seed: int, past: int, anomalies: float = 0.05, ties: bo
     return ScoredSeries.scaled(raw, quantile(before), labels, "s", past=before.astype(np.float32))
 
 
+def of_the_library(series: ScoredSeries, alpha: float, delta: float, seed: int) -> list[bool]:
+    test, draws = LORDMemoryDecay(alpha, delta), np.random.default_rng(seed).random(len(series))
+    reached = [sum(earlier >= score for earlier in series.past) for score in series.raw]
+    return [test.test_one(float((c + u) / (len(series.past) + 1))) for c, u in zip(reached, draws, strict=True)]
+
+
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("past", [1, 20, 350, 5000])
 def test_decisions_are_those_of_the_library_on_conformal_p_values(past: int, ties: bool) -> None:
     series = scored(800, 1, past, ties=ties)
-    test, draws = LORDMemoryDecay(0.2, 0.9), np.random.default_rng(7).random(len(series))
-    expected = []
-    for score, draw in zip(series.raw, draws, strict=True):
-        reached = sum(earlier >= score for earlier in series.past)
-        expected.append(test.test_one(float((reached + draw) / (past + 1))))
+    expected = of_the_library(series, 0.2, 0.9, 7)
     detection = make("online_fdr", alpha=0.2, delta=0.9, seed=7).detect(series)
     assert detection.decisions.tolist() == expected
     assert past < 20 or any(expected)
+
+
+@pytest.mark.parametrize("delta", [0.9, 0.999])
+def test_so_are_those_on_the_first_windows_of_many_streams(delta: float) -> None:
+    for seed in range(200):
+        series = scored(20, seed, 20, anomalies=0.4)
+        detection = make("online_fdr", alpha=0.9, delta=delta, seed=seed).detect(series)
+        assert detection.decisions.tolist() == of_the_library(series, 0.9, delta, seed)
 
 
 def test_few_alarms_are_false() -> None:

@@ -6,9 +6,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_recall_curve
 
-from adt_gym import Detection, InputError, ScoredSeries
+from adt_gym import InputError, ScoredSeries
 from adt_gym.evaluation import precision_recall_f1
-from adt_gym.thresholds import Method, make, names
+from adt_gym.thresholds import make, names
 from adt_gym.thresholds.static import best_f1_threshold
 
 RULES: list[tuple[str, dict[str, Any]]] = [
@@ -122,37 +122,6 @@ def test_persistence_scores_one_minus_runs_over_positives() -> None:
     series = ScoredSeries(np.random.default_rng(0).random(len(labels)), labels)
     detection = make("persistence").fit([]).detect(series)
     assert precision_recall_f1(detection.decisions, detection.labels) == pytest.approx((1 - runs / positives,) * 3)
-
-
-@pytest.mark.parametrize(("name", "options"), RULES, ids=str)
-def test_every_rule_is_a_thresholder(name: str, options: dict[str, Any]) -> None:
-    random = np.random.default_rng(0)
-    series = ScoredSeries(random.random(30), random.random(30) < 0.3, "name")
-    rule = make(name, **options)
-    assert isinstance(rule, Method)
-    assert rule.fit([series]) is rule
-    detection = rule.detect(series)
-    assert isinstance(detection, Detection)
-    assert detection.thresholds.shape == detection.decisions.shape == detection.labels.shape == (30,)
-    assert detection.thresholds.dtype == np.float32
-    assert detection.decisions.dtype == detection.labels.dtype == bool
-    assert detection.name == "name"
-    np.testing.assert_array_equal(detection.decisions, series.scores > detection.thresholds)
-    np.testing.assert_array_equal(detection.labels, series.labels)
-
-
-@pytest.mark.parametrize(("name", "options"), RULES, ids=str)
-def test_a_threshold_depends_on_nothing_later(name: str, options: dict[str, Any]) -> None:
-    random = np.random.default_rng(0)
-    train = ScoredSeries(random.random(30), random.random(30) < 0.3)
-    scores, labels = random.random(30), random.random(30) < 0.3
-    rule = make(name, **options).fit([train])
-    before = rule.detect(ScoredSeries(scores, labels)).thresholds
-    for t in (0, 7, 29):
-        changed = scores.copy(), labels.copy()
-        changed[0][t + 1 :] = random.random(29 - t)
-        changed[1][t:] = ~labels[t:]  # the label of a window is not released before it is judged
-        np.testing.assert_array_equal(rule.detect(ScoredSeries(*changed)).thresholds[: t + 1], before[: t + 1])
 
 
 @pytest.mark.parametrize(("name", "options"), RULES, ids=str)
