@@ -13,10 +13,10 @@ __version__ = "0.1.0"
 _LEVELS = [i / 20 for i in range(21)]
 
 _THRESHOLDING = ("adt_gym.envs.thresholding:ThresholdingEnv", "adt_gym.envs.vector:ThresholdingVectorEnv")
-_OUTCOMES = ("adt_gym.envs.wrappers:OutcomesEnv", None)
+_OUTCOMES = ("adt_gym.envs.wrappers:OutcomesEnv", "adt_gym.envs.wrappers:OutcomesVectorEnv")
 _SAMPLES = ("adt_gym.samples.env:SamplesEnv", "adt_gym.samples.vector:SamplesVectorEnv")
 
-_ENVIRONMENTS: dict[str, tuple[tuple[str, str | None], dict[str, Any]]] = {
+_ENVIRONMENTS: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
     "ADT-v0": (_THRESHOLDING, {}),
     "ADT-Levels-v0": (_THRESHOLDING, {"thresholds": _LEVELS, "observe_score": True}),
     "ADT-Continuous-v0": (_THRESHOLDING, {"thresholds": "continuous", "observe_score": True}),

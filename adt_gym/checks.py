@@ -1,9 +1,10 @@
 """The error of bad input, and what arguments must be."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +15,8 @@ MAX_SEED = 2**32 - 1
 """The largest seed that NumPy, torch and Gymnasium all take."""
 
 _LARGEST = sys.float_info.max
+
+T = TypeVar("T")
 
 
 class InputError(ValueError):
@@ -79,6 +82,18 @@ def one_of(name: str, value: Any, known: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in known:
         raise InputError(f"unknown {name} {shown(value)}; known: {', '.join(known)}")
     return value
+
+
+def made_of(kind: type[T], given: Mapping[str, Any], what: str) -> T:
+    """Return a dataclass made of keyword arguments.
+
+    Raises:
+        InputError: If it has no such field; the message calls it an unknown ``what`` and lists the fields.
+    """
+    known = [one.name for one in fields(kind) if one.init]  # type: ignore[arg-type]
+    for name in given:
+        one_of(what, name, sorted(known))
+    return kind(**given)
 
 
 def shown(value: Any) -> str:

@@ -1,33 +1,18 @@
 """What the hyper-parameters of our DQNs may be; those of one name mean the same in every agent."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 from adt_gym.checks import InputError, flag, number, one_of, share, shown, whole
-
-T = TypeVar("T")
 
 MAX_BUFFER, MAX_BATCH = 10**7, 10**6
 """Transitions that a replay memory and a minibatch may hold."""
 
 MAX_LAYERS, MAX_WEIGHTS = 32, 10**7
 """Of a network: its hidden layers, and the weights between them."""
-
-
-def settings_from(kind: type[T], hyperparameters: Mapping[str, Any]) -> T:
-    """Return the settings that keyword arguments stand for.
-
-    Raises:
-        InputError: If one is unknown or out of range.
-    """
-    known = kind.__annotations__
-    for name in hyperparameters:
-        if name not in known:
-            raise InputError(f"unknown hyper-parameter {name!r}; known: {', '.join(sorted(known))}")
-    return kind(**hyperparameters)
 
 
 def check(settings: Any) -> None:

@@ -14,13 +14,15 @@ import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
-from adt_gym.agents.hyperparameters import check, settings_from
-from adt_gym.agents.small_network import Backpropagation
-from adt_gym.agents.storage import q_network, read_checkpoint, reading_policy, write_checkpoint, write_policy
-from adt_gym.checks import MAX_SEED, InputError, whole
+from adt_gym.agents.hyperparameters import check
+from adt_gym.agents.networks import outputs_of, q_network
+from adt_gym.agents.storage import read_checkpoint, reading_policy, write_checkpoint, write_policy
+from adt_gym.checks import MAX_SEED, InputError, made_of, whole
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.mdp.plan import MAX_STATES_PER_DECISION, outputs, roll_out, states_per_decision
+from adt_gym.threads import one_thread
 
 MAX_NUMBERS = 10**8
 """That the observations of a replay memory may have."""
@@ -128,7 +130,7 @@ class ReferenceDQN:
     """
 
     def __init__(self, env: gym.Env[Any, Any] | None, seed: int = 0, **hyperparameters: Any):
-        self.settings = settings_from(Hyperparameters, hyperparameters)
+        self.settings = made_of(Hyperparameters, hyperparameters, "hyper-parameter")
         self.env, self.seed = env, whole("seed", seed, 0, MAX_SEED)
         self.episodes, self.steps = 0, 0
         if env is not None:
@@ -137,6 +139,7 @@ class ReferenceDQN:
                 raise InputError(f"a DQN needs a Box observation of one dimension and Discrete actions, got {env}")
             self._build(shape[0], int(actions.n))
 
+    @one_thread()
     def learn(
         self, episodes: int, on_episode: Callable[[EpisodeReport], object] | None = None, resumed: bool = False
     ) -> "ReferenceDQN":
@@ -176,7 +179,7 @@ class ReferenceDQN:
             if len(actions) % self.settings.hold == 0:
                 action = self._explore(self.random.random(), epsilon)
                 if action < 0:
-                    action = int(self._greedy(observation[None])[0])
+                    action = int(self._greedy(observation))
             observation, reward, terminated, truncated, _ = self.env.step(action)
             observations.append(observation)
             actions.append(action)
@@ -201,7 +204,7 @@ class ReferenceDQN:
             self.settings.plan
             and type(env) is ThresholdingEnv  # a wrapper or a subclass may change what an agent sees or earns
             and env.hold == 1
-            and not env.costs
+            and not env.settings.charged
             and states_per_decision(env.mdp, env.feedback) <= MAX_STATES_PER_DECISION
         )
 
@@ -212,18 +215,45 @@ class ReferenceDQN:
         )
 
     def _greedy(self, observations: NDArray[np.float32]) -> NDArray[np.int64]:
-        with torch.inference_mode():
-            return self.network(torch.from_numpy(observations)).argmax(dim=1).numpy()
+        return outputs_of(self.network, observations).argmax(axis=-1)
 
+    @torch.inference_mode()
     def _update(self) -> float:
-        rows = self.random.integers(len(self.memory), size=self.settings.batch_size)
+        """Take one step down the gradient of the loss, and return it."""
+        settings = self.settings
+        rows = self.random.integers(len(self.memory), size=settings.batch_size)
         observations, actions, rewards, next_observations, terminated = self.memory.sample(rows)
-        with torch.inference_mode():
-            best_next = self.target(next_observations).amax(dim=1)
-            targets = rewards + self.settings.gamma * (1.0 - terminated) * best_next
-            loss = self.backpropagation.loss(observations, actions, targets, self.settings.loss)
+        best_next = self.target(next_observations).amax(dim=1)
+        targets = rewards + settings.gamma * (1.0 - terminated) * best_next
+        activations, chosen = self._forward(observations), actions[:, None]
+        errors = activations[-1].gather(1, chosen)[:, 0] - targets
+        if settings.loss == "mse":
+            loss, slopes = errors.square().mean(), 2 * errors
+        else:
+            loss, slopes = nn.functional.huber_loss(errors, torch.zeros_like(errors)), errors.clamp(-1, 1)
+        slopes /= len(errors)
+        self._backward(activations, torch.zeros_like(activations[-1]).scatter_(1, chosen, slopes[:, None]))
         self.optimizer.step()
-        return loss
+        return float(loss)
+
+    # Back-propagation is spelled out: for so small a network autograd's engine costs more than the arithmetic.
+
+    def _forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
+        """Return the inputs ``(n, d)``, what comes out of each hidden layer, and the outputs."""
+        activations = [inputs]
+        for layer in self.layers:
+            if len(activations) > 1:
+                activations[-1].relu_()
+            activations.append(layer(activations[-1]))
+        return activations
+
+    def _backward(self, activations: list[torch.Tensor], slopes: torch.Tensor) -> None:
+        """Set the gradients, given the loss's derivatives by the outputs."""
+        for i, layer in reversed(list(enumerate(self.layers))):
+            torch.mm(slopes.t(), activations[i], out=layer.weight.grad)
+            torch.sum(slopes, dim=0, out=layer.bias.grad)
+            if i > 0:
+                slopes = torch.mm(slopes, layer.weight).mul_(activations[i].sign())  # after a ReLU the sign is 0 or 1
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
@@ -233,11 +263,11 @@ class ReferenceDQN:
         Not deterministic means epsilon-greedy with the final epsilon.
         """
         observations = np.asarray(observation, dtype=np.float32)
-        actions = self._greedy(np.atleast_2d(observations))
+        actions = self._greedy(observations)
         if not deterministic:
-            explored = self._explore(self.random.random(len(actions)), self.settings.exploration_final_eps)
+            explored = self._explore(self.random.random(actions.shape), self.settings.exploration_final_eps)
             actions = np.where(explored >= 0, explored, actions)
-        return actions.reshape(observations.shape[:-1]), None
+        return actions, None
 
     def save(self, path: str | Path) -> None:
         """Write the policy, its weights and settings, to an ``.npz`` file without pickle."""
@@ -279,7 +309,6 @@ class ReferenceDQN:
         return agent
 
     def _build(self, n_observations: int, n_actions: int) -> None:
-        torch.set_num_threads(1)  # more threads than cores make these small networks many times slower
         self.n_actions = n_actions
         self.random = np.random.default_rng(self.seed)
         widths = [n_observations, *self.settings.net_arch]
@@ -287,6 +316,14 @@ class ReferenceDQN:
             torch.manual_seed(self.seed)
             self.network, self.target = (q_network(widths, n_actions) for _ in range(2))
         self.target.load_state_dict(self.network.state_dict())
-        self.backpropagation = Backpropagation(self.network)
-        self.optimizer = torch.optim.Adam([self.backpropagation.parameter], lr=self.settings.learning_rate, fused=True)
+        self.layers = [layer for layer in self.network if isinstance(layer, nn.Linear)]
+        # All parameters are views of one tensor, and so are their gradients: the optimizer has one to step.
+        parameters = list(self.network.parameters())
+        everything = nn.Parameter(nn.utils.parameters_to_vector(parameters).detach())
+        nn.utils.vector_to_parameters(everything, parameters)
+        everything.grad = torch.zeros_like(everything)
+        gradients = everything.grad.split([parameter.numel() for parameter in parameters])
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient.view_as(parameter)
+        self.optimizer = torch.optim.Adam([everything], lr=self.settings.learning_rate, fused=True)
         self.memory = ReplayMemory(self.settings.buffer_size, (n_observations,))

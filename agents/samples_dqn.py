@@ -15,10 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from adt_gym.agents.hyperparameters import check, settings_from
+from adt_gym.agents.hyperparameters import check
+from adt_gym.agents.networks import outputs_of, q_network
 from adt_gym.agents.reference_dqn import EpisodeReport, ReplayMemory
-from adt_gym.agents.storage import q_network, read_checkpoint, reading_policy, write_checkpoint, write_policy
-from adt_gym.checks import MAX_SEED, InputError, whole
+from adt_gym.agents.storage import read_checkpoint, reading_policy, write_checkpoint, write_policy
+from adt_gym.checks import MAX_SEED, InputError, made_of, whole
+from adt_gym.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class SamplesDQN:
     """
 
     def __init__(self, env: gym.Env[Any, Any] | None, seed: int = 0, **hyperparameters: Any):
-        self.settings = settings_from(SamplesSettings, hyperparameters)
+        self.settings = made_of(SamplesSettings, hyperparameters, "hyper-parameter")
         self.env, self.seed, self.episodes, self.steps = env, whole("seed", seed, 0, MAX_SEED), 0, 0
         if env is not None:
             shape = env.observation_space.shape or ()
@@ -85,6 +87,7 @@ class SamplesDQN:
             self._build(shape[0], int(env.action_space.n))
             env.reset(seed=seed)
 
+    @one_thread()
     def learn(self, episodes: int, on_episode: Callable[[EpisodeReport], object] | None = None) -> "SamplesDQN":
         """Play ``episodes`` more episodes, epsilon-greedily, and learn from the replay memory all along."""
         if self.env is None:
@@ -144,8 +147,7 @@ class SamplesDQN:
 
     def q_values(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return Q of every action, shape ``(n_actions,)`` or ``(n, n_actions)``, for one observation or n."""
-        with torch.inference_mode():
-            return self.network(torch.from_numpy(observations)).numpy()
+        return outputs_of(self.network, observations)
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = True
@@ -192,7 +194,6 @@ class SamplesDQN:
         return agent
 
     def _build(self, n_features: int, n_actions: int) -> None:
-        torch.set_num_threads(1)  # more threads than cores make these small networks many times slower
         self.n_actions = n_actions
         self.random = np.random.default_rng(self.seed)
         with torch.random.fork_rng():
@@ -212,12 +213,11 @@ def make_sb3_dqn(env: gym.Env[Any, Any], settings: SamplesSettings, seed: int = 
     Raises:
         InputError: If ``settings`` asks for double Q-learning.
     """
-    from stable_baselines3 import DQN
+    from adt_gym.agents.sb3 import SmallDQN
 
     if settings.double:
         raise InputError("SB3's DQN knows no double Q-learning; leave double or sb3 out")
-    torch.set_num_threads(1)
-    return DQN(
+    return SmallDQN(
         "MlpPolicy",
         env,
         learning_rate=settings.learning_rate,

@@ -23,15 +23,35 @@ from stable_baselines3.common.type_aliases import MaybeCallback, RolloutReturn
 from stable_baselines3.dqn import dqn as sb3_dqn
 from torch import nn
 
-from adt_gym.agents.hyperparameters import settings_from, widths_of
+from adt_gym.agents.hyperparameters import widths_of
+from adt_gym.agents.networks import outputs_of
 from adt_gym.agents.reference_dqn import Hyperparameters
 from adt_gym.agents.vec_env import Env, as_vec_env
-from adt_gym.checks import MAX_SEED, InputError, flag, one_of, whole
+from adt_gym.checks import MAX_SEED, InputError, flag, made_of, one_of, whole
+from adt_gym.threads import one_thread
 
 NET_ARCH = Hyperparameters.net_arch
 
 
-class HoldDQN(DQN):
+class SmallDQN(DQN):
+    """SB3's DQN, learning in one thread."""
+
+    @one_thread()
+    def learn(self, *args: Any, **kwargs: Any) -> Any:
+        """Learn."""
+        return super().learn(*args, **kwargs)
+
+
+class SmallPPO(PPO):
+    """SB3's PPO, learning in one thread."""
+
+    @one_thread()
+    def learn(self, *args: Any, **kwargs: Any) -> Any:
+        """Learn."""
+        return super().learn(*args, **kwargs)
+
+
+class HoldDQN(SmallDQN):
     """SB3's DQN on the clock of Algorithm 1: whatever SB3 counts in steps, this counts in episodes.
 
     - One gradient step per episode; for those of a vector that end together, as many in a row.
@@ -146,9 +166,8 @@ def make_dqn(env: Env, seed: int = 0, shared_exploration: bool = False, **hyperp
     Raises:
         InputError: If a hyper-parameter is unknown or out of range, or the environment's spaces do not fit.
     """
-    settings, seed = settings_from(Hyperparameters, hyperparameters), whole("seed", seed, 0, MAX_SEED)
+    settings, seed = made_of(Hyperparameters, hyperparameters, "hyper-parameter"), whole("seed", seed, 0, MAX_SEED)
     vec_env = as_vec_env(env)
-    torch.set_num_threads(1)  # more threads than cores make these small networks many times slower
     model = HoldDQN(
         "MlpPolicy",
         vec_env,
@@ -206,9 +225,8 @@ def make_ppo(env: Env, seed: int = 0, net_arch: Sequence[int] = NET_ARCH, **hype
     vec_env, seed = as_vec_env(env), whole("seed", seed, 0, MAX_SEED)
     defaults = {"n_steps": max(2048 // getattr(vec_env, "num_envs", 1), 16), "batch_size": 256}
     policy = {"net_arch": list(widths_of("net_arch", net_arch)), "activation_fn": nn.ReLU}
-    torch.set_num_threads(1)
     try:
-        model: Any = PPO(
+        model: Any = SmallPPO(
             "MlpPolicy", vec_env, policy_kwargs=policy, seed=seed, device="cpu", **defaults | hyperparameters
         )
     except TypeError as error:
@@ -224,7 +242,7 @@ _MALFORMED = (AttributeError, EOFError, IndexError, KeyError, RuntimeError, Type
 class GreedyPolicy:
     """A network that takes the action with the highest output: what `load_policy` returns."""
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: nn.Sequential):
         self.network = network
 
     def predict(
@@ -237,9 +255,7 @@ class GreedyPolicy:
         """
         if not deterministic:
             raise InputError("a policy read from a file is greedy: predict with deterministic=True")
-        with torch.inference_mode():
-            outputs = self.network(torch.from_numpy(np.asarray(observation, dtype=np.float32)))
-        return outputs.argmax(dim=-1).numpy(), None
+        return outputs_of(self.network, np.asarray(observation, dtype=np.float32)).argmax(axis=-1), None
 
 
 def load_policy(path: str | Path, algorithm: str, net_arch: Sequence[int] = NET_ARCH) -> GreedyPolicy:

@@ -18,7 +18,7 @@ from adt_gym.agents.vec_env import Env
 from adt_gym.files import MALFORMED_NPZ, replacing, seal, unsealed
 from adt_gym.series import InputError
 
-_MAKERS: dict[str, Any] = {"HoldDQN": make_dqn, "PPO": make_ppo}
+_MAKERS: dict[str, Any] = {"HoldDQN": make_dqn, "SmallPPO": make_ppo}
 _COUNTERS = ("num_timesteps", "_n_updates", "_episode_num")
 _MEMORY = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 _MALFORMED = (*MALFORMED_NPZ, pickle.UnpicklingError)

@@ -37,14 +37,6 @@ class Learner(Protocol):
     memory: Any
 
 
-def q_network(widths: list[int], n_actions: int) -> nn.Sequential:
-    """Return a network of hidden ReLU layers; ``widths`` begins with the size of the observation."""
-    layers: list[nn.Module] = []
-    for width, next_width in pairwise(widths):
-        layers += [nn.Linear(width, next_width), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers, nn.Linear(widths[-1], n_actions))
-
-
 def write_policy(path: str | Path, agent: Learner, **shape: int) -> None:
     """Write weights, settings and the sizes in ``shape`` to an ``.npz`` file.
 

@@ -14,8 +14,6 @@ from adt_gym.thresholds import Method, make
 
 TRAINING_SERIES = 40
 
-torch.set_num_threads(1)  # more threads than cores make small networks many times slower
-
 
 def split() -> tuple[list[ScoredSeries], list[ScoredSeries]]:
     """Return the packaged scored series in two parts: to train on, and to test on."""

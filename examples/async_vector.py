@@ -15,6 +15,7 @@ import adt_gym  # noqa: F401  registers the environments, in the spawned process
 from adt_gym import ScoredSeries
 from adt_gym.agents.sb3 import make_ppo
 from adt_gym.evaluation.compare import Row
+from adt_gym.threads import one_thread
 from adt_gym.thresholds import Policy
 
 SEED = 0
@@ -37,6 +38,7 @@ def train(series: Sequence[ScoredSeries], steps: int) -> Policy:
     return Policy(model, name="ppo")
 
 
+@one_thread()
 def main(steps: int = 10_000) -> list[Row]:
     """Train, and print the table."""
     training, test = split()

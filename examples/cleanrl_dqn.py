@@ -11,6 +11,7 @@ from torch import nn
 
 from adt_gym import ScoredSeries
 from adt_gym.evaluation.compare import Row
+from adt_gym.threads import one_thread
 from adt_gym.thresholds import Policy
 
 SEED = 0
@@ -76,6 +77,7 @@ def train(series: Sequence[ScoredSeries], steps: int) -> Greedy:
     return policy
 
 
+@one_thread()
 def main(steps: int = 40_000) -> list[Row]:
     """Train, and print the table."""
     training, test = split()

@@ -18,6 +18,7 @@ from stable_baselines3 import PPO
 import adt_gym  # noqa: F401  registers the environments
 from adt_gym import Detection, ScoredSeries
 from adt_gym.evaluation.compare import Row
+from adt_gym.threads import one_thread
 from adt_gym.thresholds import Method
 
 SEED = 0
@@ -70,6 +71,7 @@ def train(series: Sequence[ScoredSeries], steps: int) -> WrappedPolicy:
     return WrappedPolicy(model, normalizer)
 
 
+@one_thread()
 def main(steps: int = 20_000) -> list[Row]:
     """Train, and print the table."""
     training, test = split()

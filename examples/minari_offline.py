@@ -19,6 +19,7 @@ from torch import nn
 
 import adt_gym  # noqa: F401  registers the environments
 from adt_gym.evaluation.compare import Row
+from adt_gym.threads import one_thread
 from adt_gym.thresholds import Policy
 
 SEED = 0
@@ -99,6 +100,7 @@ def train(dataset: minari.MinariDataset) -> Greedy:
     return Greedy(network)
 
 
+@one_thread()
 def main(steps: int = 40_000) -> list[Row]:
     """Collect, learn, and print the table."""
     training, test = split()

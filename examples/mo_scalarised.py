@@ -15,6 +15,7 @@ from stable_baselines3 import DQN
 import adt_gym  # noqa: F401  registers the environments
 from adt_gym import ScoredSeries
 from adt_gym.evaluation.compare import Row
+from adt_gym.threads import one_thread
 from adt_gym.thresholds import Policy
 
 SEED = 0
@@ -50,6 +51,7 @@ def pareto(rows: Sequence[Row]) -> list[bool]:
     return [not ((points >= one).all(axis=1) & (points > one).any(axis=1)).any() for one in points]
 
 
+@one_thread()
 def main(steps: int = 10_000) -> list[Row]:
     """Train one agent per weighing, print the table and the front."""
     training, test = split()

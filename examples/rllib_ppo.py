@@ -17,6 +17,7 @@ from ray.tune.registry import register_env
 import adt_gym  # noqa: F401  registers the environments
 from adt_gym import ScoredSeries
 from adt_gym.evaluation.compare import Row
+from adt_gym.threads import one_thread
 from adt_gym.thresholds import Policy
 
 SEED = 0
@@ -70,6 +71,7 @@ def train(series: Sequence[ScoredSeries], steps: int) -> Greedy:
     return Greedy(as_network(module))
 
 
+@one_thread()
 def main(steps: int = 20_000) -> list[Row]:
     """Train, and print the table."""
     training, test = split()

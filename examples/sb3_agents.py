@@ -11,6 +11,7 @@ import adt_gym  # noqa: F401  registers the environments
 from adt_gym import ScoredSeries
 from adt_gym.agents.vec_env import SB3VecEnv
 from adt_gym.evaluation.compare import Row
+from adt_gym.threads import one_thread
 from adt_gym.thresholds import Policy
 
 SEED = 0
@@ -47,6 +48,7 @@ def train_sac(series: Sequence[ScoredSeries], steps: int) -> Policy:
     return Policy(model.learn(steps // 2), name="sac, continuous", **gym.spec("ADT-Continuous-v0").kwargs)
 
 
+@one_thread()
 def main(steps: int = 20_000) -> list[Row]:
     """Train all three, and print the table."""
     training, test = split()

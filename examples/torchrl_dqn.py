@@ -14,6 +14,7 @@ from torchrl.objectives import DQNLoss, HardUpdate
 import adt_gym  # noqa: F401  registers the environments
 from adt_gym import ScoredSeries
 from adt_gym.evaluation.compare import Row
+from adt_gym.threads import one_thread
 from adt_gym.thresholds import Policy
 
 SEED = 0
@@ -63,6 +64,7 @@ def train(series: Sequence[ScoredSeries], steps: int) -> Greedy:
     return Greedy(network)
 
 
+@one_thread()
 def main(steps: int = 20_000) -> list[Row]:
     """Train, and print the table."""
     training, test = split()

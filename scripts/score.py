@@ -20,8 +20,8 @@ def score(
 ) -> None:
     """Train a scorer on the normal windows of the training part; write the scores of the whole series.
 
-    Prints what one static threshold makes of them on the rest, if that has labels. With the same data and settings the
-    scores come from the cache. `adt score yahoo_like --out yahoo_like.npz` makes the packaged scores again.
+    Prints what one static threshold makes of them on the rest. With the same data and settings the scores come from
+    the cache. `adt score yahoo_like --out yahoo_like.npz` makes the packaged scores again.
     """
     if out.suffix != ".npz":
         raise InputError(f"{out}: scored series are kept in .npz files; give the file that ending")

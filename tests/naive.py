@@ -45,6 +45,8 @@ class NaiveMDP:
     levels: Sequence[float] | None = (0.0, 1.0)  # None: an action is a threshold
     feedback: str = "full"
     delay: int = 1
+    week: int | None = None  # labels come on Monday mornings: all windows of a week before the first of the next
+    urgent: bool = False  # with a week: those of flagged windows come after ``delay`` all the same
     flipped: Sequence[bool] = ()  # per window judged, the first k included, whether its label is told wrongly
     observe_score: bool = False
     change_cost: float = 0.0
@@ -124,15 +126,24 @@ class NaiveMDP:
                 labels.append(1 if window.label else 0)
         return labels
 
+    def _arrives(self, window: Judged) -> int:
+        """Return before which window what is told of one is in, or is known not to come."""
+        if self.week is None or (self.urgent and window.decision):
+            return window.t + self.delay
+        return window.t - window.t % self.week + self.week
+
     def _told(self, outcome: str) -> int:
-        """Count the windows t - d - k + 1 to t - d of this episode that are told to have come out so."""
-        t, count = self._next(), 0
+        """Count those told to have come out so among the k windows of this episode that came in last."""
+        arrived = []
         for window, label in zip(self.judged, self.seen(), strict=True):
-            if t - self.delay - self.k + 1 <= window.t <= t - self.delay and label >= 0:
-                right = (label == 1) == window.decision
-                told = ("T" if right else "F") + ("P" if window.decision else "N")
-                if told == outcome:
-                    count += 1
+            if self._arrives(window) <= self._next():
+                arrived.append((self._arrives(window), window.t, window.decision, label))
+        count = 0
+        for _, _, decision, label in sorted(arrived)[-self.k :]:
+            right = (label == 1) == decision
+            told = ("T" if right else "F") + ("P" if decision else "N")
+            if label >= 0 and told == outcome:
+                count += 1
         return count
 
     def _reward(self) -> float:

@@ -23,6 +23,7 @@ LAYERS = (
         "spreadsheet",
         "registry",
         "settings",
+        "threads",
     },
     {"stream", "metrics"},
     {"mdp"},

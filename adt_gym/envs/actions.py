@@ -43,6 +43,19 @@ def action_space_of(levels: tuple[float, ...] | None) -> Space[Any]:
     return spaces.Box(0.0, 1.0, (1,), np.float32) if levels is None else spaces.Discrete(len(levels))
 
 
+def threshold_of(action: Any, levels: tuple[float, ...] | None, space: Space[Any]) -> float:
+    """Return the threshold that one action sets.
+
+    Raises:
+        InvalidAction: If it is not in the space.
+    """
+    if levels is None:
+        return float(continuous_thresholds(action, space)[0])
+    if not space.contains(action):
+        raise InvalidAction(f"action {action!r} is outside {space}")
+    return levels[int(action)]
+
+
 def continuous_thresholds(actions: Any, space: Space[Any]) -> NDArray[np.float32]:
     """Return the thresholds that actions of a Box are, as float32, flat; other number types are taken as well.
 

@@ -10,7 +10,7 @@ from adt_gym.envs.memory import Array, Envs
 from adt_gym.mdp.mdp import PASSIVE, ThresholdingMDP
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Costs:
     """What is added to the MDP's reward, per window judged.
 
@@ -26,11 +26,11 @@ class Costs:
         InputError: If a cost or the bonus is negative or not finite, ``early_windows`` below 1 or the budget negative.
     """
 
-    change_cost: float
-    early_bonus: float
-    early_windows: int
-    alarm_budget: int | None
-    alarm_cost: float
+    change_cost: float = 0.0
+    early_bonus: float = 0.0
+    early_windows: int = 10
+    alarm_budget: int | None = None
+    alarm_cost: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("change_cost", "early_bonus", "alarm_cost"):
@@ -39,7 +39,9 @@ class Costs:
         if self.alarm_budget is not None:
             object.__setattr__(self, "alarm_budget", whole("alarm_budget", self.alarm_budget, least=0))
 
-    def __bool__(self) -> bool:
+    @property
+    def charged(self) -> bool:
+        """Whether any of the terms is on."""
         return bool(self.change_cost or self.early_bonus or self.alarm_budget is not None)
 
 

@@ -4,27 +4,21 @@ Rewards, mu and sigma follow the truth, so they come from a memory that knows it
 Both stand here for one episode in plain numbers and for N episodes in arrays, and agree bit by bit.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym.checks import InputError, shown
 from adt_gym.envs.memory import Array, Envs, Memories, Memory
+from adt_gym.envs.native import many
 from adt_gym.mdp.mdp import ThresholdingMDP
-from adt_gym.stream.feedback import OUTCOME_OF, OUTCOMES, Feedback
+from adt_gym.stream.feedback import OUTCOME_NUMBERS, OUTCOMES, Feedback, Waiting, flips
 
 UNTOLD = len(OUTCOMES)
 """Stands for the outcome of a window whose label is never told: the column after those of the four outcomes."""
-
-SEEN = (1, 0, 0, 1, -1)
-"""The label that a told outcome (TP, TN, FP or FN) gives away, -1 for ``UNTOLD``."""
-
-
-def outcomes_of(feedback: Feedback) -> list[list[int]]:
-    """Return ``[label told][decision]``: the outcome's place in ``OUTCOMES``, or ``UNTOLD``."""
-    told = [feedback.told_at(0, decision) is not None for decision in (False, True)]
-    return [[OUTCOMES.index(row[d]) if told[d] else UNTOLD for d in (False, True)] for row in OUTCOME_OF]
 
 
 class ToldEpisode:
@@ -35,74 +29,95 @@ class ToldEpisode:
     """
 
     def __init__(self, truth: Memory, mdp: ThresholdingMDP, feedback: Feedback):
-        self._truth, self._feedback, self._outcomes = truth, feedback, outcomes_of(feedback)
-        self._k, self._labels = mdp.k, mdp.label_list
+        self._truth, self._mdp, self._feedback = truth, mdp, feedback
 
     def restart(self, position: int, random: np.random.Generator) -> None:
         """Begin at ``position``, the k windows before it judged in passive mode; ``random`` flips labels."""
         self._truth.restart(position, random)
-        self._random = random
+        self._random, self._offset = random, self._mdp.begin_of(position)
+        self._waiting = Waiting(self._feedback)
         self.seen: list[int] = []
-        self._told: list[int] = []
+        self._outcomes: list[int] = []  # per window judged
+        self._last: deque[int] = deque()  # the outcomes of the k windows whose feedback came last
         self._counts = [0] * (UNTOLD + 1)
-        for window in range(position - self._k, position):
-            self._tell(self._labels[window], False)
+        for after in range(position - self._mdp.k + 1, position + 1):
+            self._tell(after, False)
 
     def push(self, position: int, decision: bool) -> float:
         """Come to ``position`` by a decision on the window before it; return the reward."""
-        self._tell(self._labels[position - 1], decision)
+        self._tell(position, decision)
         return self._truth.push(position, decision)
 
     def observe(self) -> NDArray[np.float32]:
         """Return the observation, a fresh array."""
         observation = self._truth.observe()
-        observation[2:] = [count / self._k for count in self._counts[:UNTOLD]]
+        observation[2:] = [count / self._mdp.k for count in self._counts[:UNTOLD]]
         return observation
 
-    def _tell(self, label: bool, decision: bool) -> None:
+    def _tell(self, position: int, decision: bool) -> None:
+        label, t, k = self._mdp.label_list[position - 1], position - self._offset, self._mdp.k
         if self._feedback.noise:
-            label ^= self._random.random() < self._feedback.noise
-        outcome = self._outcomes[label][decision]
-        self.seen.append(SEEN[outcome])
-        self._told.append(outcome)
-        newest = len(self._told) - (self._feedback.delay or 1)
-        if newest >= 0:
-            self._counts[self._told[newest]] += 1
-        if newest >= self._k:
-            self._counts[self._told[newest - self._k]] -= 1
+            label ^= bool(flips(self._random, self._feedback.noise))
+        is_told = self._waiting.judged(t - 1, decision)
+        self.seen.append(int(label) if is_told else -1)
+        self._outcomes.append(OUTCOME_NUMBERS[label][decision] if is_told else UNTOLD)
+        for window, _ in self._waiting.come(t):
+            self._last.append(self._outcomes[window - t])  # counted from the newest, window t - 1
+            self._counts[self._last[-1]] += 1
+            if len(self._last) > k:
+                self._counts[self._last.popleft()] -= 1
 
 
 class ToldEpisodes:
-    """N episodes under any feedback: running counts, and a ring of the outcomes that are told or will be.
+    """N episodes under a rule that comes as a schedule: running counts, and a ring of what is told or will be.
 
     Push only episodes that are not over: each draws from its generator where labels are noisy.
+
+    Raises:
+        InputError: If the rule does not come as a schedule, or the ring would not fit into memory.
     """
 
     def __init__(self, truth: Memories, mdp: ThresholdingMDP, feedback: Feedback, num_envs: int):
         self._truth, self._mdp, self._feedback = truth, mdp, feedback
-        self._outcomes = np.array(outcomes_of(feedback), dtype=np.int8)
-        self._ring = np.full((num_envs, mdp.k + (feedback.delay or 1)), UNTOLD, dtype=np.int8)
+        schedules = [feedback.schedule(len(one)) for one in mdp.series]
+        if None in schedules:
+            raise InputError(
+                f"feedback {shown(feedback.kind)} does not tell windows in their order, or when depends on decisions; "
+                'the native vector environment cannot: gym.make_vec(..., vectorization_mode="sync") takes any rule'
+            )
+        parts = list(zip(mdp.offsets.tolist(), mdp.lengths.tolist(), schedules, strict=False))
+        first = np.cumsum([0, *(len(one.windows) for one in schedules)])
+        # Per place in the order of coming in: the position of the window.
+        self._window = np.concatenate([offset + one.windows for offset, _, one in parts])
+        # Per position: what comes of a decision on the window there, and how many places are in before it.
+        never = [[False, False]]
+        self._told = np.concatenate([table for *_, one in parts for table in (one.told, never)])
+        self._in = np.concatenate(
+            [n + one.released(np.arange(length + 1)) for n, (_, length, one) in zip(first, parts, strict=False)]
+        )
+        begin = np.repeat(first[:-1], mdp.lengths + 1)
+        leaving = np.maximum(np.concatenate(([0], self._in[:-1])) - mdp.k, begin)
+        oldest = np.append(self._window, len(self._in))[leaving]
+        self._size = max(int((np.arange(len(oldest)) - oldest).max()), 1)
+        self._ring = np.full((many(num_envs, self._size), self._size), UNTOLD, dtype=np.int8)
         self._counts = np.zeros((num_envs, UNTOLD + 1), dtype=np.int64)
+        self._first, self._next = np.zeros((2, num_envs), dtype=np.int64)
 
     def restart(self, envs: Array, position: Array, randoms: Sequence[Any]) -> None:
         """Begin at ``position``, the k windows before it judged in passive mode; ``randoms`` flip labels."""
         self._truth.restart(envs, position, randoms)
         self._randoms = randoms
-        k, size = self._mdp.k, self._ring.shape[1]
-        windows = position[:, None] + np.arange(-k, 0)
-        told = self._outcomes[self._labels(envs, windows), 0]
-        self._ring[envs] = UNTOLD
-        self._ring[envs[:, None], windows % size] = told
-        released = told[:, : max(k - (self._feedback.delay or 1) + 1, 0), None]
-        self._counts[envs] = (released == np.arange(UNTOLD + 1)).sum(axis=1)
+        begin = position - self._mdp.k
+        self._first[envs] = self._next[envs] = np.searchsorted(self._window, begin)
+        self._counts[envs] = 0
+        flipped = self._flips(envs, self._mdp.k)
+        for i in range(self._mdp.k):
+            self._tell(envs, begin + i, np.zeros(len(envs), dtype=np.int64), flipped[..., i])
 
     def push(self, envs: Envs, position: Array, flag: Array) -> Array:
         """Come to ``position`` by the decisions, 0 or 1, on the windows before it; return the rewards."""
-        env, size = np.arange(len(self._ring))[envs], self._ring.shape[1]
-        newest = position - (self._feedback.delay or 1)
-        self._ring[env, (position - 1) % size] = self._outcomes[self._labels(env, position - 1), flag]
-        self._counts[env, self._ring[env, newest % size]] += 1
-        self._counts[env, self._ring[env, (newest - self._mdp.k) % size]] -= 1
+        env = np.arange(len(self._ring))[envs]
+        self._tell(env, position - 1, flag, self._flips(env))
         return self._truth.push(envs, position, flag)
 
     def observe(self, position: Array) -> NDArray[np.float32]:
@@ -111,11 +126,25 @@ class ToldEpisodes:
         observations[:, 2:] = self._counts[:, :UNTOLD] / self._mdp.k
         return observations
 
-    def _labels(self, envs: Array, windows: Array) -> NDArray[np.int64]:
-        """Return the labels that are told of some windows of each of the given episodes, 0 or 1."""
-        labels = self._mdp.labels[windows]
-        if self._feedback.noise:
-            size = labels.shape[1:] or None  # None: plain numbers, many times faster than arrays of one
-            uniform = [self._randoms[i].random(size) for i in envs.tolist()]
-            labels = labels ^ (np.array(uniform) < self._feedback.noise)
-        return labels.astype(np.int64)
+    def _flips(self, envs: Array, windows: int | None = None) -> NDArray[np.bool_]:
+        """Return which labels of the next windows of some episodes are told wrongly, shape ``(n,)`` or (n, windows)."""
+        if not self._feedback.noise:
+            return np.zeros((len(envs), windows) if windows else len(envs), dtype=bool)
+        return np.array([flips(self._randoms[i], self._feedback.noise, windows) for i in envs.tolist()], dtype=bool)
+
+    def _tell(self, env: Array, judged: Array, flag: Array, flipped: Array) -> None:
+        label = (self._mdp.labels[judged] ^ flipped).astype(np.int64)
+        outcome = np.where(self._told[judged, flag], _NUMBERS[label, flag], UNTOLD)
+        self._ring[env, judged % self._size] = outcome
+        place, end = self._next[env], self._in[judged + 1]
+        while np.count_nonzero(coming := place < end):
+            env, place, end = env[coming], place[coming], end[coming]
+            self._counts[env, self._ring[env, self._window[place] % self._size]] += 1
+            leaving = place - self._mdp.k
+            left = np.where(leaving >= self._first[env], self._ring[env, self._window[leaving] % self._size], UNTOLD)
+            self._counts[env, left] -= 1
+            place = place + 1
+            self._next[env] = place
+
+
+_NUMBERS = np.array(OUTCOME_NUMBERS, dtype=np.int8)

@@ -5,20 +5,20 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from gymnasium.error import InvalidAction, ResetNeeded
+from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from adt_gym.checks import one_of
-from adt_gym.envs.actions import THRESHOLDS, Thresholds, action_space_of, continuous_thresholds
+from adt_gym.envs.actions import action_space_of, threshold_of
 from adt_gym.envs.costs import Ledger
 from adt_gym.envs.feedback import ToldEpisode
 from adt_gym.envs.memory import CountedEpisode, TabulatedEpisode
 from adt_gym.envs.rendering import WINDOWS, Frame, Screen, ansi
-from adt_gym.envs.settings import Settings
+from adt_gym.envs.settings import settings_of, takes_settings
 from adt_gym.envs.sources import Source, draw_episode, resolve
 from adt_gym.mdp.mdp import PASSIVE, mdp_of
 from adt_gym.mdp.plan import View
-from adt_gym.stream.feedback import OUTCOME_OF
+from adt_gym.stream.feedback import OUTCOME_OF, flips
 
 _FIRST = np.array([0])
 
@@ -100,7 +100,8 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
     - `alpha` (0.9), `beta` (0.1): the weights of the reward; they add up to 1.
     - `hold` (1): for how many windows a step keeps its threshold (l).
     - `thresholds` ((0, 1)): the levels in [0, 1] that actions set, or "continuous".
-    - `feedback` ("full"): whose labels are told: those of all windows, of flagged ones ("alerts") or of none ("none").
+    - `feedback` ("full"): whose labels are told: those of all windows, of flagged ones ("alerts") or of none ("none");
+      or a rule of your own, an `adt_gym.stream.feedback.Feedback`, with its own delay and noise.
     - `feedback_delay` (1): d, how many windows after its own a label is told.
     - `label_noise` (0): with what probability the label that is told is the wrong one. It is drawn once per window,
       when the window is judged; rewards and infos keep the truth.
@@ -124,40 +125,17 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
 
     metadata = {"render_modes": ["ansi", "rgb_array", "human"], "render_fps": 30}  # noqa: RUF012
 
-    def __init__(
-        self,
-        series: Source = None,
-        k: int = 2,
-        alpha: float = 0.9,
-        beta: float = 0.1,
-        hold: int = 1,
-        thresholds: Thresholds = THRESHOLDS,
-        feedback: str = "full",
-        feedback_delay: int = 1,
-        label_noise: float = 0.0,
-        observe_score: bool = False,
-        episode_windows: int | None = None,
-        render_mode: str | None = None,
-        *,
-        change_cost: float = 0.0,
-        early_bonus: float = 0.0,
-        early_windows: int = 10,
-        alarm_budget: int | None = None,
-        alarm_cost: float = 1.0,
-    ):
-        given = Settings(
-            k, alpha, beta, hold, thresholds, feedback, feedback_delay, label_noise, observe_score, episode_windows,
-            change_cost, early_bonus, early_windows, alarm_budget, alarm_cost,
-        )  # fmt: skip
+    @takes_settings
+    def __init__(self, series: Source = None, render_mode: str | None = None, **settings: Any):
+        self.settings = given = settings_of(settings)
         if render_mode is not None:
             one_of("render_mode", render_mode, self.metadata["render_modes"])
         self.mdp = mdp_of(resolve(series), given.k, given.alpha, given.beta)
-        self.hold, self.episode_windows, self.render_mode = given.hold, given.episode_windows, render_mode
-        self.feedback, self.observe_score = given.told, given.observe_score
-        self.levels, self.costs = given.levels, given.costs
+        self.render_mode, self.hold, self.feedback = render_mode, given.hold, given.told
+        self.levels, self.observe_score = given.levels, given.observe_score
         self.action_space = action_space_of(self.levels)
         self.observation_space = observation_space_of(self.observe_score)
-        self._ledger = Ledger(self.costs, self.mdp, 1) if self.costs else None
+        self._ledger = Ledger(given, self.mdp, 1) if given.charged else None
         self._threshold_of: dict[Any, float] = dict(enumerate(self.levels or ()))
         self._scores, self._labels = self.mdp.score_list, self.mdp.label_list
         truth = (TabulatedEpisode if self.mdp.table else CountedEpisode)(self.mdp)
@@ -171,7 +149,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         """Start an episode; see "Starting State" in the class docstring."""
         super().reset(seed=seed)
         mdp = self.mdp
-        episode = draw_episode(self.np_random, mdp.series, mdp.k, self.episode_windows, options)
+        episode = draw_episode(self.np_random, mdp.series, mdp.k, self.settings.episode_windows, options)
         self.episode = episode
         self._offset = int(mdp.offsets[episode.series])
         self._end = self._offset + int(mdp.lengths[episode.series])
@@ -194,7 +172,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         # The space's own check takes as long as the rest of the step, so ask it only about unusual types.
         threshold = self._threshold_of.get(action) if type(action) in (np.int64, int) else None
         if threshold is None:
-            threshold = self._read(action)
+            threshold = threshold_of(action, self.levels, self.action_space)
         if self._position >= self._stop:
             raise ResetNeeded("the episode is over or was never begun: call reset() before step()")
         earned, info = self._judge(threshold) if self.hold == 1 else self._judge_held(threshold)
@@ -238,8 +216,8 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         labels = None
         if self.feedback.noise:
             start, stop = self.span
-            flips = self.np_random.random(stop - start) < self.feedback.noise
-            labels = np.concatenate((np.array(self.seen) == 1, self.mdp.labels[start:stop] ^ flips))
+            flipped = flips(self.np_random, self.feedback.noise, stop - start)
+            labels = np.concatenate((np.array(self.seen) == 1, self.mdp.labels[start:stop] ^ flipped))
         return View(self.feedback, self.observe_score, labels)
 
     def render(self) -> Any:
@@ -261,13 +239,6 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         if self._screen is not None:
             self._screen.close()
             self._screen = None
-
-    def _read(self, action: Any) -> float:
-        if self.levels is None:
-            return float(continuous_thresholds(action, self.action_space)[0])
-        if not self.action_space.contains(action):
-            raise InvalidAction(f"action {action!r} is outside {self.action_space}")
-        return self.levels[int(action)]
 
     def _with_score(self, observation: NDArray[np.float32]) -> NDArray[np.float32]:
         scored = np.empty(7, dtype=np.float32)

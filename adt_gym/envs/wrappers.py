@@ -7,15 +7,25 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from adt_gym.checks import InputError, shown
+from adt_gym.envs.memory import Envs
+from adt_gym.envs.settings import takes_settings
+from adt_gym.envs.sources import Source
 from adt_gym.envs.thresholding import ThresholdingEnv
+from adt_gym.envs.vector import ThresholdingVectorEnv
 from adt_gym.series import ScoredSeries
 from adt_gym.stream.context import HISTORY, LABEL_CONTEXT, SCORE_CONTEXT, label_context, score_context
 from adt_gym.stream.feedback import OUTCOME_OF, OUTCOMES, Full
 
 Vector = NDArray[np.float32]
+
+
+def reward_space_of(k: int, hold: int) -> Box:
+    """Return the space of how many of k windows had each outcome, summed over ``hold`` windows."""
+    return Box(0.0, k * hold, (len(OUTCOMES),), np.float32)
 
 
 class OutcomeCounts:
@@ -28,7 +38,7 @@ class OutcomeCounts:
     def __init__(self, env: ThresholdingEnv):
         self._env = env
         self._recent: deque[str] = deque(maxlen=env.mdp.k)
-        self.space = Box(0.0, env.mdp.k * env.hold, (len(OUTCOMES),), np.float32)
+        self.space = reward_space_of(env.mdp.k, env.hold)
 
     def restart(self) -> None:
         """Begin with the outcomes of the episode's first k windows, which are judged in passive mode."""
@@ -87,10 +97,13 @@ class OutcomesEnv(ThresholdingEnv):
     Takes the arguments of `ThresholdingEnv`. The unwrapped environment has ``reward_space``, a Box of shape ``(4,)``,
     and ``reward_dim``, 4; ``mo_gymnasium.wrappers.LinearReward`` with the weights (alpha, beta, -alpha, -alpha) makes
     it ADT-v0 again.
+
+    ``gym.make_vec("mo-adt-v0", num_envs=1024)`` is native: see `OutcomesVectorEnv`.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+    @takes_settings
+    def __init__(self, series: Source = None, render_mode: str | None = None, **settings: Any):
+        super().__init__(series, render_mode, **settings)
         self._counts = OutcomeCounts(self)
         self.reward_space, self.reward_dim = self._counts.space, len(OUTCOMES)
 
@@ -104,6 +117,32 @@ class OutcomesEnv(ThresholdingEnv):
         """Judge the next windows; the reward is the vector of counts."""
         observation, _, terminated, truncated, info = super().step(action)
         return observation, self._counts.after(info), terminated, truncated, info
+
+
+class OutcomesVectorEnv(ThresholdingVectorEnv):
+    """N episodes of ``mo-adt-v0`` stepped at once; rewards have the shape ``(num_envs, 4)`` and are float32.
+
+    Takes the arguments of `ThresholdingVectorEnv`; ``reward_space`` and ``reward_dim`` are those of one environment.
+    """
+
+    @takes_settings
+    def __init__(
+        self,
+        num_envs: int = 1,
+        series: Source = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        render_mode: None = None,
+        **settings: Any,
+    ):
+        super().__init__(num_envs, series, autoreset_mode, render_mode, **settings)
+        self.reward_space, self.reward_dim = reward_space_of(self.mdp.k, self.hold), len(OUTCOMES)
+
+    def _earned(self, envs: Envs, rewards: NDArray[Any]) -> NDArray[Any]:
+        shares = self._truth.observe(self._position)[envs, 2:]
+        return np.rint(shares * self.mdp.k)
+
+    def _nothing(self) -> NDArray[Any]:
+        return np.zeros((self.num_envs, len(OUTCOMES)), dtype=np.float32)
 
 
 class ContextObservation(gym.ObservationWrapper[Any, Any, Any], gym.utils.RecordConstructorArgs):

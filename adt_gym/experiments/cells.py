@@ -23,19 +23,17 @@ key is a digest of the cell's settings, of its data, and of the source files tha
 code are never taken for new ones. Whatever ends the process, Ctrl-C or kill -9, no more is lost than the running cells.
 """
 
-import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 
-import numpy as np
-
 from adt_gym.checks import InputError
 from adt_gym.experiments.dependencies import code_digest
+from adt_gym.experiments.keys import key_of
 from adt_gym.experiments.workers import Finished, finish, processes, ray_tasks
 from adt_gym.folders import Folder
 from adt_gym.reading import as_dataclass, read_json
@@ -175,48 +173,6 @@ def results(outcomes: Sequence[Outcome[R]]) -> list[R]:
         if one.error is not None:
             raise ChildProcessError(f"{one.name} failed: {one.error}")
     return [cast(R, one.result) for one in outcomes]
-
-
-# The key
-
-
-def key_of(cell: Any, code: str) -> str:
-    """Return 16 hexadecimal digits that stand for a cell and the code that it is done with."""
-    content = hashlib.sha256(code.encode())
-    _add(content, cell)
-    return content.hexdigest()[:16]
-
-
-def digest_of_data(data: Any) -> str:
-    """Return the SHA-256 of values and arrays, however deep they lie in dataclasses, as hexadecimal digits.
-
-    A cell that only names its data holds this of them.
-    """
-    content = hashlib.sha256()
-    _add(content, data)
-    return content.hexdigest()
-
-
-def _add(content: "hashlib._Hash", value: Any) -> None:
-    """Add a value so that no two different ones add the same bytes."""
-    if isinstance(value, np.ndarray):
-        _add(content, f"{value.dtype.str}{value.shape}")
-        content.update(value.tobytes())
-    elif is_dataclass(value) and not isinstance(value, type):
-        _add(content, type(value).__qualname__)
-        _add(content, {one.name: getattr(value, one.name) for one in fields(value)})
-    elif isinstance(value, Mapping):
-        _add(content, [[key, value[key]] for key in sorted(value, key=repr)])
-    elif isinstance(value, list | tuple):
-        _add(content, len(value))
-        for one in value:
-            _add(content, one)
-    elif not isinstance(value, type) and getattr(value, "__dict__", None):  # such as a feedback rule of the user's own
-        _add(content, type(value).__qualname__)
-        _add(content, vars(value))
-    else:
-        text = repr(value).encode()
-        content.update(f"{len(text)}:".encode() + text)
 
 
 # The folder

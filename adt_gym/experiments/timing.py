@@ -67,6 +67,14 @@ class Measurement:
         return Spread.of([a / b for a, b in zip(self.rates[name], self.rates[over], strict=True)])
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """The measurement at one setting; its first candidate is ours."""
+
+    setting: str
+    measurement: Measurement
+
+
 def measure(
     candidates: Mapping[str, Callable[[], int]], rounds: int, clock: Callable[[], float] = perf_counter
 ) -> Measurement:

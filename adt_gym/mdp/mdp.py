@@ -134,6 +134,10 @@ class ThresholdingMDP:
         """Pickle the arguments only: the arrays follow from them."""
         return mdp_of, (self.series, self.k, self.alpha, self.beta)
 
+    def begin_of(self, position: int) -> int:
+        """Return the first position of the series that a position lies in."""
+        return int(self.offsets[np.searchsorted(self.offsets, position, side="right") - 1])
+
     def observe(self, position: Counts, tp: Counts, fp: Counts) -> NDArray[np.float32]:
         """Return the observations at n states, shape ``(n, 6)``: mu, sigma and the shares of TP, TN, FP and FN."""
         positives = self.positives[position]

@@ -55,7 +55,9 @@ def states_per_decision(mdp: ThresholdingMDP, feedback: Feedback = IMMEDIATE) ->
     if not feedback.tells:
         return 1
     if not feedback.immediate:
-        return 1 << mdp.k if 1 << mdp.k <= MAX_HISTORIES else math.inf
+        schedules = [feedback.schedule(length) for length in set(mdp.lengths.tolist())]
+        planned = 1 << mdp.k <= MAX_HISTORIES and all(one is not None and one.complete for one in schedules)
+        return 1 << mdp.k if planned else math.inf
     return float(np.mean((mdp.positives + 1) * (mdp.k - mdp.positives + 1)))
 
 
@@ -191,26 +193,35 @@ class _Told:
 
     Attributes:
         bits: How many decisions a state consists of: k, or 0 where nothing is ever told.
+        most_pending: How many decisions at most wait before they become part of one.
     """
 
     def __init__(self, mdp: ThresholdingMDP, start: int, stop: int, view: View):
         self.mdp, self.view = mdp, view
         self.bits = mdp.k if view.feedback.tells else 0
-        self._first = start - mdp.k
+        self._first, self._begin = start - mdp.k, mdp.begin_of(start)
+        windows = slice(self._first - self._begin, stop - self._begin)
+        schedule = view.feedback.schedule(windows.stop)
+        assert schedule is not None
+        self._schedule = schedule
         labels = mdp.labels[self._first : stop] if view.labels is None else view.labels
         self._positive = trailing_bits(labels, self.bits)
-        self._judged = trailing_bits(np.ones_like(labels), self.bits)
+        self.most_pending = int(self.pending(np.arange(start, stop)).max()) if self.bits else 0
+        self._told_passed, self._told_flagged = (trailing_bits(one, self.bits) for one in schedule.told[windows].T)
 
     def released(self, position: Counts) -> Counts:
-        """Return how many of the episode's windows have had their time to be told."""
-        return np.maximum(position - self._first - self.view.feedback.delay + 1, 0)
+        """Return of how many of the episode's windows the feedback is in."""
+        return np.maximum(self._schedule.released(position - self._begin) - (self._first - self._begin), 0)
+
+    def pending(self, position: Counts) -> Counts:
+        """Return of how many windows that are judged it is not."""
+        return position - self._first - self.released(position)
 
     def observe(self, position: Counts, history: Counts) -> NDArray[np.float32]:
         """Return the observations by position and, as bits, the decisions on the newest windows released."""
         released = self.released(position)
-        positive, told = self._positive[released], self._judged[released]
-        if self.view.feedback.kind == "alerts":
-            told = told & history
+        positive = self._positive[released]
+        told = self._told_flagged[released] & history | self._told_passed[released] & ~history
         shape = np.broadcast_shapes(position.shape, history.shape)
         observations = np.empty((*shape, 6), dtype=np.float32)
         observations[..., :2] = self.mdp.statistics[position]
@@ -230,7 +241,7 @@ def _by_told(
     forced: NDArray[np.integer],
     history: int,
 ) -> tuple[list[int], int]:
-    """Any feedback, small k: an action for each history of the k windows whose labels came last before each decision.
+    """Small k, any complete schedule: an action for each history of the k windows whose labels came last.
 
     ``history`` also holds the decisions that are made already but not released yet.
     """
@@ -240,11 +251,11 @@ def _by_told(
         actions[:, asked] = choose(told.observe(deciding[asked], histories)).reshape(len(histories), -1)
 
     taken: list[int] = []
-    pending = told.view.feedback.delay - 1
-    full, kept = (1 << told.bits) - 1, (1 << told.bits + pending) - 1
+    pending = told.pending(deciding).tolist()
+    full, kept = (1 << told.bits) - 1, (1 << told.bits + told.most_pending) - 1
     table, scores, thresholds = actions.tolist(), told.mdp.score_list, levels.tolist()
     for i, position in enumerate(deciding.tolist()):
-        action = table[history >> pending & full][i]
+        action = table[history >> pending[i] & full][i]
         taken.append(action)
         threshold = thresholds[action]
         for score in scores[position : position + hold]:  # past the last window they matter to no decision

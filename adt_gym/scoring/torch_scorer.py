@@ -14,6 +14,7 @@ from torch import nn
 from adt_gym.scoring.base import CHUNK, ScaledInput, ScorerSettings, WindowScorer, chunks, normal_windows
 from adt_gym.scoring.training import Epoch, Floats, Objective, Parts, Windows, device, seeded, train
 from adt_gym.series import InputError, Series
+from adt_gym.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,6 @@ class TorchScorer(WindowScorer):
         self.curve: list[Epoch] = []
         self._dtype = torch.float32
         self._device = device(self.settings.device)
-        torch.set_num_threads(1)  # more threads than cores make these small networks many times slower
 
     def fit(
         self,
@@ -99,6 +99,7 @@ class TorchScorer(WindowScorer):
         """Networks started; after a tenth of the epochs only the one with the lowest training error goes on."""
         return 1
 
+    @one_thread()
     def _learn(
         self,
         normal: Sequence[Series],
@@ -168,6 +169,7 @@ class TorchScorer(WindowScorer):
     def _windows(self, values: Floats, starts: NDArray[np.int64]) -> Windows:
         return Windows(values, starts, self._length, self._device, self._dtype)
 
+    @one_thread()
     def _errors(self, series: Series, past: Series | None) -> NDArray[np.float64]:
         """Return shape ``(n - length + 1,)``, the network's error at each place of the series."""
         errors, scale = np.empty(max(len(series) - self._length + 1, 0)), self._inputs.of(past)

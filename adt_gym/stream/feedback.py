@@ -1,6 +1,7 @@
 """Feedback: which labels become known of the windows that were judged, and when."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -16,6 +17,9 @@ OUTCOMES = ("TP", "TN", "FP", "FN")
 
 OUTCOME_OF = (("TN", "FP"), ("FN", "TP"))
 """``OUTCOME_OF[label][decision]`` names the outcome."""
+
+OUTCOME_NUMBERS = [[OUTCOMES.index(outcome) for outcome in row] for row in OUTCOME_OF]
+"""``[label][decision]``: the outcome's place in ``OUTCOMES``."""
 
 MAX_DELAY = 10**6
 """Windows that a label may be late."""
@@ -62,7 +66,8 @@ class Feedback(ABC):
 
     def schedule(self, windows: int) -> "Schedule | None":
         """Return the rule in arrays over that many windows, None where it does not come as a `Schedule`."""
-        return _schedule(self, windows)
+        cached = _schedule if isinstance(self, Hashable) else _schedule.__wrapped__  # a dataclass may be neither
+        return cached(self, windows)
 
 
 @dataclass(frozen=True)
@@ -277,8 +282,8 @@ class DueLabels:
         self._due: dict[int, list[int]] = {}
         self._labels: dict[int, int] = {}
 
-    def judged(self, t: int, decision: bool) -> None:
-        """Note a decision on window t, the newest."""
+    def judged(self, t: int, decision: bool) -> bool:
+        """Note a decision on window t, the newest; return whether its feedback will ever be in."""
         self._next = t + 1
         at, _ = in_at(self._feedback, t, decision)
         if at is None:
@@ -286,6 +291,7 @@ class DueLabels:
         else:
             self._due.setdefault(at, []).append(t)
             self._labels.setdefault(t, -1)
+        return at is not None
 
     def tell(self, t: int, label: bool) -> bool:
         """Keep the label of window t until its time; return True, and keep nothing, where that has passed."""
@@ -303,8 +309,11 @@ class DueLabels:
         return [(window, self._labels.pop(window)) for window in self._due.pop(t, ())]
 
 
-def flips(random: np.random.Generator, noise: float, windows: int) -> NDArray[np.bool_]:
-    """Return shape ``(windows,)``: which labels are told wrongly; the one place where that is drawn, one a window."""
+def flips(random: np.random.Generator, noise: float, windows: int | None = None) -> Any:
+    """Return shape ``(windows,)``: which labels are told wrongly; the one place where that is drawn, one a window.
+
+    Without ``windows`` it is drawn for one, and the answer is a single bool.
+    """
     return random.random(windows) < noise
 
 

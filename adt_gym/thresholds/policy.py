@@ -1,19 +1,21 @@
-"""A trained agent as a thresholder."""
+"""A trained agent as a method."""
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.checks import InputError, flag, shown, whole
-from adt_gym.envs.settings import Settings
-from adt_gym.envs.thresholding import ThresholdingEnv
+from adt_gym.envs.actions import action_space_of, threshold_of
+from adt_gym.envs.settings import settings_of
 from adt_gym.mdp.mdp import PASSIVE, ThresholdingMDP
 from adt_gym.mdp.plan import MAX_STATES_PER_DECISION, View, roll_out, states_per_decision
+from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, ScoredSeries
-from adt_gym.stream.feedback import told_labels
-from adt_gym.stream.stream import Method
+from adt_gym.stream.feedback import OUTCOME_NUMBERS, OUTCOMES, DueLabels, told_labels
+from adt_gym.stream.stream import Method, Scores, Session
 
 
 class Policy(Method):
@@ -47,46 +49,110 @@ class Policy(Method):
             raise InputError(f"a policy's model needs predict(observation, deterministic=True), got {shown(model)}")
         self.model, self.name, self.hold, self.seed = model, name, whole("hold", hold), whole("seed", seed, least=0)
         self.memoryless = flag("memoryless", memoryless)
-        self.env_kwargs = {**env_kwargs, "episode_windows": None}
-        self.env_kwargs.pop("render_mode", None)
-        try:
-            self.settings = Settings(**self.env_kwargs)
-        except TypeError as error:
-            raise InputError(f"a policy takes the arguments of ADT-v0, but for series: {error}") from error
+        self.env_kwargs = {
+            name: env_kwargs[name] for name in env_kwargs if name not in ("episode_windows", "render_mode")
+        }
+        self.settings = settings_of(self.env_kwargs)
+        self.feedback = self.settings.told
 
     @property
     def sees_labels(self) -> bool:  # type: ignore[override]
         """Whether labels of earlier windows are in the observation."""
-        return self.settings.told.tells
+        return self.feedback.tells
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Do nothing: the policy comes trained."""
         return self
 
+    def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> "PolicySession":
+        """Begin with the first k windows, which are judged in passive mode; the past does not matter."""
+        return PolicySession(self)
+
     def detect(self, series: ScoredSeries) -> Detection:
         """Run the greedy policy over the whole series; its first k windows are judged in passive mode."""
-        env, feedback, levels = self.settings, self.settings.told, self.settings.levels
-        mdp = ThresholdingMDP([series], env.k, env.alpha, env.beta)
-        states = states_per_decision(mdp, feedback)
-        if self.memoryless and levels is not None and states <= MAX_STATES_PER_DECISION * self.hold:
-            view = View(feedback, env.observe_score, told_labels(series, feedback, self.seed))
-            actions = roll_out(mdp, mdp.k, len(series), self._choose, levels, self.hold, view=view)
-            thresholds = np.array(levels)[actions]
-        else:
-            thresholds = np.array(list(self._step_through(ThresholdingEnv(series, **self.env_kwargs))))
-        return Detection.at(np.append(np.full(mdp.k, PASSIVE), thresholds), series)
+        given, levels = self.settings, self.settings.levels
+        mdp = ThresholdingMDP([series], given.k, given.alpha, given.beta)
+        states = states_per_decision(mdp, self.feedback)
+        if not self.memoryless or levels is None or states > MAX_STATES_PER_DECISION * self.hold:
+            return super().detect(series)
+        view = View(self.feedback, given.observe_score, told_labels(series, self.feedback, self.seed))
+        actions = roll_out(mdp, mdp.k, len(series), self._choose, levels, self.hold, view=view)
+        return Detection.at(np.append(np.full(mdp.k, PASSIVE), np.array(levels)[actions]), series)
 
     def _choose(self, observations: NDArray[np.float32]) -> NDArray[np.integer]:
         actions: NDArray[np.integer] = self.model.predict(observations, deterministic=True)[0]
         return actions
 
-    def _step_through(self, env: ThresholdingEnv) -> Iterator[float]:
-        observation, _ = env.reset(seed=self.seed)
-        state, over, steps = None, False, 0
-        while not over:
-            if steps % self.hold == 0:
-                first = np.array([steps == 0])
-                action, state = self.model.predict(observation, state=state, episode_start=first, deterministic=True)
-            observation, _, over, _, info = env.step(action)
-            yield info["threshold"]
-            steps += 1
+
+class PolicySession(Session):
+    """What ADT-v0 would observe of one series, window by window, and what the policy makes of it.
+
+    The shares are counted among the k windows whose feedback came last by the policy's own rule. A label that is told
+    early waits until then; one that is told late counts from then on, if its window is still among the k.
+    """
+
+    def __init__(self, policy: Policy):
+        self._policy, self._memory = policy, None
+        given = policy.settings
+        self._k, self._levels, self._space = given.k, given.levels, action_space_of(given.levels)
+        self._t, self._threshold = 0, PASSIVE
+        self._scores: deque[float] = deque(maxlen=self._k)
+        self._due = DueLabels(given.told)
+        self._waiting: dict[int, bool] = {}  # the decisions on windows whose feedback is still to come
+        self._last: dict[int, list[int]] = {}  # of the k whose came last, in order: decision and label, -1 for none
+
+    @property
+    def state(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The names of what changes while it runs.
+
+        Raises:
+            InputError: If the model has a memory of its own.
+        """
+        if not self._policy.memoryless:
+            raise InputError(
+                f"policy {self._policy.name!r} is not memoryless: what its model remembers cannot be written to a file"
+            )
+        return ("_t", "_threshold", "_scores", "_due", "_waiting", "_last")
+
+    def threshold(self, score: float) -> float:
+        """Return what the policy sets, or goes on to hold."""
+        begun = self._t - self._k
+        if begun >= 0 and begun % self._policy.hold == 0:
+            action, self._memory = self._policy.model.predict(
+                self._observe(score), state=self._memory, episode_start=np.array([begun == 0]), deterministic=True
+            )
+            self._threshold = threshold_of(action, self._levels, self._space)
+        return self._threshold
+
+    def judged(self, score: float, decision: bool) -> None:
+        """Take in the decision, and what is due before the next window."""
+        if self._due.judged(self._t, decision):
+            self._waiting[self._t] = decision
+        self._scores.append(score)
+        self._t += 1
+        for window, label in self._due.come(self._t):
+            self._last[window] = [int(self._waiting.pop(window)), label]
+            if len(self._last) > self._k:
+                del self._last[next(iter(self._last))]
+
+    def tell(self, t: int, label: bool) -> None:
+        """Take in the label of window t."""
+        if self._due.tell(t, label) and t in self._last:
+            self._last[t][1] = int(label)
+
+    def _observe(self, score: float) -> NDArray[np.float32]:
+        # One after the other, oldest first, as mdp.trailing_statistics does: only so are the sums equal bit by bit.
+        k, total, squares = self._k, 0.0, 0.0
+        for one in self._scores:
+            total += one
+        mean = total / k
+        for one in self._scores:
+            squares += (one - mean) * (one - mean)
+        counts = [0] * len(OUTCOMES)
+        for decision, label in self._last.values():
+            if label >= 0:
+                counts[OUTCOME_NUMBERS[label][decision]] += 1
+        observation = [mean, squares / max(k - 1, 1), *(count / k for count in counts)]
+        if self._policy.settings.observe_score:
+            observation.append(score)
+        return np.array(observation, dtype=np.float32)

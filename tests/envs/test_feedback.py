@@ -17,6 +17,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mondays import Mondays, Urgent
 from naive import NaiveMDP
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 from vectors import assert_equal_outputs, run, sync
@@ -39,6 +40,8 @@ ARGUMENTS: list[dict[str, Any]] = [
     {"label_noise": 0.2, "episode_windows": 9},
     {"label_noise": 0.2, "hold": 4},
     {"label_noise": 1.0, "feedback_delay": 2, "k": 30, "series": None},
+    {"feedback": Mondays(4), "k": 3},
+    {"feedback": Mondays(7, alerts=True, noise=0.3), "episode_windows": 9, "hold": 2},
     {"thresholds": [0.0, 0.3, 0.9]},
     {"thresholds": [0.1, 0.5], "observe_score": True, "episode_windows": 9},
     {"thresholds": "continuous"},
@@ -54,8 +57,22 @@ def flips(seed: int, noise: float, windows: int) -> list[bool]:
     return (seeding.np_random(seed)[0].random(windows) < noise).tolist() if noise else []
 
 
+def draw_rule(draw: st.DrawFn, k: int, in_order: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Draw feedback, as the arguments of the environment and as those of the naive MDP."""
+    noise, delay = draw(st.sampled_from((0.0, 0.0, 0.3, 1.0))), draw(st.sampled_from((1, 2, 5, k + 1, 100)))
+    if draw(st.booleans()):
+        kind = draw(st.sampled_from(KINDS))
+        naive = {"feedback": kind, "delay": delay}
+        return {"feedback": kind, "feedback_delay": delay, "label_noise": noise}, naive
+    week, alerts = draw(st.sampled_from((1, 3, 7, 50))), draw(st.booleans())
+    own = {"feedback": "alerts" if alerts else "full", "delay": delay, "week": week}
+    if in_order or draw(st.booleans()):
+        return {"feedback": Mondays(week, alerts, noise)}, own
+    return {"feedback": Urgent(week, False, noise, delay)}, {**own, "feedback": "full", "urgent": True}
+
+
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[ScoredSeries, dict[str, Any], Callable[[int], NaiveMDP]]:
+def cases(draw: st.DrawFn, in_order: bool = False) -> tuple[ScoredSeries, dict[str, Any], Callable[[int], NaiveMDP]]:
     """Draw a series, the environment's arguments, and how to make the naive MDP of the episode with some seed."""
     k, hold = draw(st.integers(1, 12)), draw(st.sampled_from((1, 1, 2, 7)))
     windows = draw(st.integers(k + 2, k + 60))
@@ -67,20 +84,21 @@ def cases(draw: st.DrawFn) -> tuple[ScoredSeries, dict[str, Any], Callable[[int]
     cropped, start = draw(st.none() | st.integers(k + 2, windows)), draw(st.integers(0, windows - k - 1))
     stop = None if cropped is None else min(start + cropped, windows)
     levels = draw(st.sampled_from(((0.0, 1.0), (0.0, 0.25, 0.5, 1.0), (1 / 3, 0.7), None)))
-    noise, delay = draw(st.sampled_from((0.0, 0.0, 0.3, 1.0))), draw(st.sampled_from((1, 2, 5, k + 1, 100)))
-    shared: dict[str, Any] = {"feedback": draw(st.sampled_from(KINDS)), "observe_score": draw(st.booleans())}
+    rule, own = draw_rule(draw, k, in_order)
+    noise = rule.get("label_noise", getattr(rule["feedback"], "noise", 0.0))
+    shared: dict[str, Any] = {"observe_score": draw(st.booleans())}
     if draw(st.booleans()):
         shared |= {"change_cost": 0.5, "early_bonus": 3.0, "early_windows": draw(st.integers(1, 6))}
         shared |= {"alarm_budget": draw(st.none() | st.integers(0, 9)), "alarm_cost": 2.0}
-    arguments = {"k": k, "hold": hold, "episode_windows": cropped, "feedback_delay": delay, "label_noise": noise}
+    arguments = {"k": k, "hold": hold, "episode_windows": cropped, **rule}
     arguments |= {"thresholds": "continuous" if levels is None else levels, **shared}
 
     def naive(seed: int) -> NaiveMDP:
         rounded = None if levels is None else [float(np.float32(level)) for level in levels]
         scores, labels = series.scores.tolist(), series.labels.tolist()
         return NaiveMDP(
-            scores, labels, k, 0.9, 0.1, hold, start, stop, rounded, delay=delay,
-            flipped=flips(seed, noise, windows), **shared,
+            scores, labels, k, 0.9, 0.1, hold, start, stop, rounded,
+            flipped=flips(seed, noise, windows), **own, **shared,
         )  # fmt: skip
 
     return series, arguments, naive
@@ -113,7 +131,7 @@ def test_the_scalar_env_equals_the_naive_mdp(case: Any, seed: int) -> None:
 
 
 @settings(deadline=None, max_examples=100)
-@given(case=cases(), seed=st.integers(0, 2**32 - 4))
+@given(case=cases(in_order=True), seed=st.integers(0, 2**32 - 4))
 def test_the_vector_env_equals_the_naive_mdp(case: Any, seed: int) -> None:
     series, arguments, make = case
     episodes, random, over = [make(seed + i) for i in range(3)], Random(seed), False
@@ -147,6 +165,13 @@ def test_native_equals_sync_through_episode_ends(
     assert sum(int((step[2] | step[3]).sum()) for step in outputs if len(step) == 5) >= 10
 
 
+def test_the_vector_env_names_the_remedy_for_a_rule_it_cannot_follow(make_series: MakeSeries) -> None:
+    arguments = {"series": make_series(), "feedback": Urgent(7)}
+    with pytest.raises(InputError, match=r"feedback 'urgent'.*vectorization_mode=.sync"):
+        gym.make_vec("ADT-v0", 2, **arguments)
+    assert len(run(sync(2, AutoresetMode.NEXT_STEP, **arguments), 60)) == 61
+
+
 # By hand
 
 
@@ -167,6 +192,8 @@ BRIEF = ScoredSeries(np.full(6, 0.5), [0, 1, 1, 0, 1, 1])
         ({"feedback": "alerts"}, [[0, 0, 0, 0], [1, 0, 0, 0], [1, 0, 1, 0], [0, 0, 1, 0], [1, 0, 0, 0]]),
         ({"feedback": "none"}, [[0, 0, 0, 0]] * 5),
         ({"label_noise": 1.0}, [[0, 1, 0, 1], [0, 1, 1, 0], [1, 0, 1, 0], [1, 1, 0, 0], [0, 1, 1, 0]]),
+        ({"feedback": Mondays(3)}, [[0, 0, 0, 0], [1, 0, 0, 1], [1, 0, 0, 1], [1, 0, 0, 1], [1, 0, 0, 1]]),
+        ({"feedback": Urgent(6)}, [[0, 0, 0, 0], [1, 0, 0, 0], [1, 0, 1, 0], [1, 0, 1, 0], [1, 0, 0, 1]]),
     ],
     ids=str,
 )

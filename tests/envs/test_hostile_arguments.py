@@ -1,5 +1,6 @@
 """Every argument of every environment and wrapper, given what it cannot be."""
 
+import inspect
 import math
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +15,7 @@ from adt_gym.envs.wrappers import ContextObservation, OutcomeRewards
 from adt_gym.mdp.mdp import ThresholdingMDP
 from adt_gym.series import ScoredSeries
 from adt_gym.stream.feedback import feedback_of
+from adt_gym.thresholds import Policy
 
 MakeSeries = Callable[..., ScoredSeries]
 
@@ -61,6 +63,27 @@ def test_an_argument_of_adt_v0_is_named(make: Any, make_series: MakeSeries, name
     assert_named(name, lambda: make("ADT-v0", **{"series": make_series(40), name: bad}))
 
 
+@pytest.mark.parametrize("make", [gym.make, gym.make_vec, lambda _, **given: Policy(Says(), **given)])
+def test_an_unknown_argument_of_adt_v0_is_named_and_the_known_are_listed(make: Any) -> None:
+    with pytest.raises(InputError, match=r"unknown argument of ADT-v0 'label_nois'; known: .*label_noise"):
+        make("ADT-v0", label_nois=0.1)
+
+
+class Says:
+    def predict(self) -> None: ...
+
+
+@pytest.mark.parametrize("id", ["ADT-v0", "mo-adt-v0"])
+def test_a_constructor_shows_its_arguments(id: str) -> None:
+    for entry in (gym.spec(id).entry_point, gym.spec(id).vector_entry_point):
+        parameters = inspect.signature(gym.envs.registration.load_env_creator(entry)).parameters  # type: ignore[arg-type]
+        assert parameters["series"].default is None
+        assert (parameters["k"].default, parameters["feedback"].default) == (2, "full")
+        assert parameters["alarm_cost"].default == 1.0
+        assert "settings" not in parameters
+        assert "told" not in parameters
+
+
 @pytest.mark.parametrize("bad", COUNTS, ids=repr)
 def test_k_of_the_mdp_is_named(make_series: MakeSeries, bad: Any) -> None:
     assert_named("k", lambda: ThresholdingMDP([make_series(40)], k=bad))
@@ -88,7 +111,8 @@ def native(name: str, **arguments: Any) -> object:
 
 @pytest.mark.parametrize("arguments", [{"hold": 10**5}, {"feedback_delay": 10**6}, {"feedback": "none", "hold": 10**5}])
 def test_what_would_not_fit_into_memory_is_refused(make_series: MakeSeries, arguments: dict[str, Any]) -> None:
-    assert_named("num_envs", lambda: gym.make_vec("ADT-v0", 10**4, series=make_series(), **arguments))
+    series = make_series(10**4 + 1)
+    assert_named("num_envs", lambda: gym.make_vec("ADT-v0", 10**4, series=series, **arguments))
 
 
 def test_numpys_numbers_are_as_good_as_pythons(make_series: MakeSeries) -> None:

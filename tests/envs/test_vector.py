@@ -162,6 +162,22 @@ def test_env_equals_the_naive_mdp(case: tuple[ScoredSeries, list[NaiveMDP], dict
         over = expected[0].terminated or expected[0].truncated
 
 
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
+@pytest.mark.parametrize("arguments", [*ARGUMENTS, {"label_noise": 0.2, "episode_windows": 9}], ids=str)
+def test_outcomes_are_adts_and_weighed_they_are_its_rewards(
+    several: list[ScoredSeries], mode: AutoresetMode, arguments: dict[str, Any]
+) -> None:
+    arguments = {"series": several, "autoreset_mode": mode, **arguments}
+    outcomes = run(gym.make_vec("mo-adt-v0", 5, **arguments), 100)
+    alpha, beta = arguments.get("alpha", 0.9), arguments.get("beta", 0.1)
+    for one, other in zip(outcomes, run(native(5, **arguments), 100), strict=True):
+        if len(one) == 5:
+            assert one[1].shape == (5, 4)
+            assert one[1].dtype == np.float32
+            one = (one[0], one[1] @ np.array([alpha, beta, -alpha, -alpha]), *one[2:])
+        assert_equal_outputs(one, other)
+
+
 # What users build on
 
 

@@ -64,7 +64,7 @@ def test_the_environment_comes_back_from_the_data_set(example: Callable[[str], A
     dataset = offline.collect([SERIES], steps=offline.EPISODE_WINDOWS)
     env = minari.load_dataset(offline.DATASET).recover_environment()
     assert env.spec.id == "ADT-v0"
-    assert env.unwrapped.episode_windows == offline.EPISODE_WINDOWS
+    assert env.unwrapped.settings.episode_windows == offline.EPISODE_WINDOWS
     assert (dataset.observation_space, dataset.action_space) == (env.observation_space, env.action_space)
 
 

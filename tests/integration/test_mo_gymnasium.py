@@ -8,6 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.utils.env_match import check_environments_match
 from gymnasium.wrappers import TransformReward
+from vectors import assert_equal_outputs, run
 
 from adt_gym import ScoredSeries
 
@@ -96,3 +97,15 @@ def test_in_its_vector_env_rewards_are_rows(easy: ScoredSeries) -> None:
         rewards = envs.step(np.array([t % 2, 0]))[1]
         np.testing.assert_array_equal(rewards[0], plain.step(t % 2)[1])
         assert rewards.shape == (2, 4)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"hold": 3}, {"k": 5, "episode_windows": 12, "label_noise": 0.2}], ids=str)
+def test_our_vector_env_equals_its_own(easy: ScoredSeries, arguments: dict[str, Any]) -> None:
+    theirs = MOSyncVectorEnv([lambda: mo_gym.make("mo-adt-v0", series=easy[:40], **arguments)] * 3)
+    ours = gym.make_vec("mo-adt-v0", 3, series=easy[:40], **arguments)
+    assert type(ours.unwrapped).__name__ == "OutcomesVectorEnv"
+    assert ours.unwrapped.reward_space == theirs.reward_space  # type: ignore[attr-defined]
+    outputs, expected = (run(env, 120) for env in (ours, theirs))
+    assert sum(int((step[2] | step[3]).sum()) for step in outputs[1:]) >= 6
+    for one, other in zip(outputs, expected, strict=True):
+        assert_equal_outputs(one, other)

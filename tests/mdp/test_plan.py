@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mondays import Mondays, Urgent
 from naive import NaiveMDP
 from numpy.typing import NDArray
 
@@ -84,7 +85,8 @@ def choose_among(n: int, seed: int) -> Choose:
     case=cases(),
     feedback=st.builds(
         feedback_of, st.sampled_from(("full", "alerts", "none")), st.sampled_from((1, 2, 6, 99)), st.just(0.5)
-    ),
+    )
+    | st.builds(Mondays, st.sampled_from((1, 3, 7, 50)), st.booleans(), st.just(0.5)),
     flipped=st.booleans(),
     observe_score=st.booleans(),
     levels=st.sampled_from(((0.0, 1.0), (0.25, 0.5, 0.75))),
@@ -105,7 +107,9 @@ def test_planning_equals_stepping_whatever_is_told(
     flips = (random.random(stop - start) < 0.5) & flipped
     forced = np.where(random.random(stop) < epsilon, random.integers(len(levels), size=stop), -1)
     scores, labels = series.scores.tolist(), series.labels.tolist()
-    told = (feedback.kind, feedback.delay, flips.tolist(), observe_score)
+    own = isinstance(feedback, Mondays)
+    kind = ("alerts" if feedback.alerts else "full") if own else feedback.kind  # type: ignore[attr-defined]
+    told = (kind, feedback.delay or 1, feedback.week if own else None, False, flips.tolist(), observe_score)  # type: ignore[attr-defined]
     naive = NaiveMDP(scores, labels, k, 0.9, 0.1, 1, start, stop, levels, *told)
     observations, actions, rewards = [naive.reset()], [], []
     for i in range(stop - start - k):
@@ -130,6 +134,11 @@ def test_planning_equals_stepping_whatever_is_told(
     np.testing.assert_allclose(planned_rewards, rewards, atol=1e-12)
 
 
+class Sundays(Mondays):
+    def told_at(self, t: int, decision: bool) -> int | None:
+        return t + 1 if t % self.week == 6 else None
+
+
 @pytest.mark.parametrize(
     ("feedback", "states"),
     [
@@ -137,6 +146,9 @@ def test_planning_equals_stepping_whatever_is_told(
         (feedback_of("alerts"), 8),
         (feedback_of(noise=0.1), 8),
         (feedback_of("none", 9, 0.5), 1),
+        (Mondays(7), 8),
+        (Urgent(7), np.inf),  # when depends on the decision: nothing to plan
+        (Sundays(7), np.inf),  # some windows never come in
     ],
     ids=str,
 )
@@ -144,7 +156,7 @@ def test_states_per_decision_where_labels_are_not_told_at_once(
     make_series: Callable[..., ScoredSeries], feedback: Feedback, states: int
 ) -> None:
     assert states_per_decision(ThresholdingMDP([make_series()], 3), feedback) == states
-    many = 1 if feedback.kind == "none" else np.inf
+    many = 1 if not feedback.tells else np.inf
     assert states_per_decision(ThresholdingMDP([make_series()], 30), feedback) == many
 
 

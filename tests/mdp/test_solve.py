@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adt_gym import InputError, ScoredSeries
-from adt_gym.envs.thresholding import THRESHOLDS
+from adt_gym.envs.actions import THRESHOLDS
 from adt_gym.mdp import mdp
 from adt_gym.mdp.mdp import ThresholdingMDP
 from adt_gym.mdp.solve import solve

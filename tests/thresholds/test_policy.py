@@ -1,12 +1,17 @@
+import json
 from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from mondays import Mondays, Urgent
 from numpy.typing import NDArray
 
 from adt_gym import InputError, ScoredSeries
+from adt_gym.stream.feedback import Waiting
+from adt_gym.stream.replay import replay
+from adt_gym.stream.state import restore, state_of
 from adt_gym.thresholds import Method, Policy, make
 
 MakeSeries = Callable[..., ScoredSeries]
@@ -197,3 +202,105 @@ def test_bad_policies(make_series: MakeSeries, memoryless: bool) -> None:
         Policy(LastLabel(), memoryless=memoryless, k=39).detect(make_series(40))
     with pytest.raises(InputError, match="hold must be at least 1, got 0"):
         Policy(LastLabel(), memoryless=memoryless, hold=0).detect(make_series(40))
+
+
+# Live
+
+RULES: list[dict[str, Any]] = [
+    *ENV_KWARGS,
+    {"feedback": Mondays(5, noise=0.2), "k": 3},
+    {"feedback": Mondays(3, alerts=True), "observe_score": True, "hold": 2},
+    {"feedback": Urgent(7), "k": 4},
+]
+
+
+class Recorder(Model):
+    """A model that acts by all it observes, and keeps what that was."""
+
+    def __init__(self) -> None:
+        weights = np.random.default_rng(5).random(7)
+        super().__init__(lambda seen: (seen @ weights[: seen.shape[1]] * 7).astype(np.int64) % 2)
+        self.observed: list[list[float]] = []
+
+    def predict(self, observation: NDArray[np.float32], *args: Any, **kwargs: Any) -> tuple[NDArray[np.integer], Any]:
+        self.observed.append(observation.tolist())
+        return super().predict(observation, *args, **kwargs)
+
+
+@pytest.mark.parametrize("env_kwargs", RULES, ids=str)
+@pytest.mark.parametrize("k", [1, 2, 30])
+def test_a_session_observes_bit_for_bit_what_the_environment_does(
+    make_series: MakeSeries, env_kwargs: dict[str, Any], k: int
+) -> None:
+    series, model = make_series(80, 4), Recorder()
+    env_kwargs = {"k": k, **env_kwargs}
+    hold = env_kwargs.get("hold", 1)
+    policy = Policy(model, seed=9, **env_kwargs)
+    thresholds = replay(policy, series, policy.feedback, 9).thresholds.tolist()
+    env: Any = gym.make("ADT-v0", series=series, **policy.env_kwargs)
+    observation, _ = env.reset(seed=9)
+    expected = [observation.tolist()]
+    levels = policy.settings.levels or ()
+    for threshold in thresholds[env_kwargs["k"] :]:
+        observation, *_ = env.step(levels.index(threshold))
+        expected.append(observation.tolist())
+    assert model.observed == expected[:-1:hold]
+    assert set(thresholds[env_kwargs["k"] :]) == set(levels)
+    assert policy.detect(series).thresholds.tolist() == thresholds
+
+
+@pytest.mark.parametrize("env_kwargs", RULES[:2] + RULES[-3:], ids=str)
+def test_a_session_goes_on_from_its_state(make_series: MakeSeries, env_kwargs: dict[str, Any]) -> None:
+    series = make_series(80, 4)
+    policy = Policy(Recorder(), **env_kwargs)
+    sessions, waiting = [policy.start()], Waiting(policy.feedback)
+    for t, score in enumerate(series.scores.tolist()):
+        if t in (1, 20, 43):
+            sessions.append(policy.start())
+            restore(sessions[-1], json.loads(json.dumps(state_of(sessions[0]))))
+        for window, is_told in waiting.come(t):
+            for session in sessions:
+                if is_told:
+                    session.tell(window, bool(series.labels[window]))
+        (threshold,) = {session.threshold(score) for session in sessions}
+        for session in sessions:
+            session.judged(score, score > threshold)
+        waiting.judged(t, score > threshold)
+
+
+def test_labels_count_from_when_they_are_due_and_there() -> None:
+    model = Recorder()
+    session = Policy(model, k=2, feedback_delay=3).start()
+
+    def shares(*told: tuple[int, bool]) -> list[float]:
+        """Tell labels, judge a window by passing it, and return what was observed of it, TP TN FP FN."""
+        for window, label in told:
+            session.tell(window, label)
+        session.threshold(0.5)
+        session.judged(0.5, False)
+        return (np.array(model.observed[-1][2:]) * 2).tolist() if model.observed else []
+
+    assert shares() == shares() == []  # the first k windows
+    assert shares((0, True), (1, False)) == [0, 0, 0, 0]  # early: they wait
+    assert shares() == [0, 0, 0, 1]
+    assert shares((1, True)) == [0, 0, 0, 2]  # the last word counts
+    assert shares((0, False)) == [0, 0, 0, 1]  # window 2 is due and not told, window 0 no longer counts
+    assert shares((2, False)) == [0, 1, 0, 0]  # late, but among the two, as is window 3, which nobody tells
+    assert shares() == [0, 0, 0, 0]
+
+
+def test_two_sessions_of_a_policy_do_not_touch_each_other(make_series: MakeSeries) -> None:
+    one, other = make_series(40, 1), make_series(40, 2)
+    policy = Policy(Alternating(), memoryless=False)
+    sessions = [policy.start(), policy.start()]
+    for session, series in zip(sessions, (one, other), strict=True):
+        thresholds = []
+        for score in series.scores.tolist():
+            thresholds.append(session.threshold(score))
+            session.judged(score, score > thresholds[-1])
+        assert thresholds == policy.detect(series).thresholds.tolist()
+
+
+def test_a_memory_of_the_models_own_is_in_no_state() -> None:
+    with pytest.raises(InputError, match="'adt' is not memoryless"):
+        state_of(Policy(Alternating(), memoryless=False).start())
