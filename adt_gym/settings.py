@@ -9,7 +9,6 @@ dataclass is made.
         coats: int = count(2, "of paint")
 """
 
-from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -28,7 +27,6 @@ class Option:
         help: One line.
         names: On the command line, as typer writes them; by default the field's.
         least, most: The range of a number; with ``within`` neither of the two.
-        parse: Makes the value of one word.
         positional: Whether it is an argument instead of an option.
     """
 
@@ -37,7 +35,6 @@ class Option:
     least: float | None = None
     most: float | None = None
     within: bool = False
-    parse: Callable[[str], Any] | None = None
     positional: bool = False
 
 
@@ -52,10 +49,9 @@ def option(
     min: float | None = None,
     max: float | None = None,
     within: bool = False,
-    parse: Callable[[str], Any] | None = None,
 ) -> Any:
     """Return a field that is an option; see `Option`."""
-    return field(default=default, metadata={OPTION: Option(help, names, min, max, within, parse)})
+    return field(default=default, metadata={OPTION: Option(help, names, min, max, within)})
 
 
 def argument(help: str) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import partial, wraps
 from pathlib import Path
+from types import UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
@@ -90,13 +91,15 @@ def _parameters(settings: type[Any], without: tuple[str, ...] = ()) -> list[insp
 def _parameter(one: "Field[Any]", kind: Any) -> inspect.Parameter:
     about: Option = one.metadata[OPTION]
     default: Any = inspect.Parameter.empty if one.default is MISSING else one.default
-    more: dict[str, Any] = {"min": about.least, "max": about.most, "parser": about.parse}
+    more: dict[str, Any] = {"min": about.least, "max": about.most}
     names = about.names
     if get_origin(kind) is tuple:
         kind = list[get_args(kind)[0]]  # type: ignore[misc]
         if one.default is not MISSING:
             shown = " ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in one.default)
             kind, default, more["show_default"] = kind | None, None, shown or False
+    elif isinstance(kind, UnionType) and len(get_args(kind)) > 2:
+        kind = get_args(kind)[0] | None  # what words can be; the dataclass makes the rest of them
     elif kind is bool and not names:
         names = (as_option(one.name),)  # without its opposite
     if about.within:

@@ -64,7 +64,7 @@ def draw_frame(path: Path, results: RunResults, agent: ReferenceDQN, shown: int)
     from matplotlib.image import imsave
 
     series, settings = results.test[shown], results.settings
-    starts, _ = runs(series.labels)
+    starts, _ = runs(series.truth)
     k, hold = (whole(name, settings.get(name)) for name in ("k", "hold"))
     alpha = share("alpha", settings.get("alpha"))
     options: dict[str, Any] = {"k": k, "alpha": alpha, "beta": 1 - alpha, "hold": hold, "render_mode": "rgb_array"}

@@ -115,7 +115,7 @@ def run(settings: RunSettings, folder: Folder, cache: Path, every: bool = False)
         cache: Where scores are kept.
         every: Whether all tables are printed.
     """
-    (scorer,) = settings.make(settings.scorer)  # refuses what cannot be before anything is read
+    settings.make(settings.scorer)  # refuses what cannot be before anything is read
     done: list[tuple[Outcome[Measured], Measured]] = []
     source = read(settings.source, settings.seed)
     summary = source.summary
@@ -213,7 +213,7 @@ def kinds_found(rows: Sequence[Row], settings: RunSettings, first: int) -> dict[
 def show(settings: RunSettings, measured: Measured, files: Path, every: bool) -> None:
     """Print the leading table of one seed; if all are asked for, or the VUS, the others too."""
     detections = load_detections(files / "detections.npz")
-    windows = sum(len(one.labels) for one in next(iter(detections.values())))
+    windows = sum(len(one.decisions) for one in next(iter(detections.values())))
     title = f"{settings.source.name}: {windows:,} windows that no training saw"
     console.print(table(measured.rows, title, settings.deadline))
     if every or settings.vus:

@@ -10,7 +10,7 @@ import numpy as np
 
 from adt_gym import scoring
 from adt_gym.evaluation.scorers import ScorerReport, ScorerRow, evaluate_baselines, evaluate_scorer
-from adt_gym.evaluation.split import cut, parts
+from adt_gym.evaluation.split import cut, cut_unlabelled, parts
 from adt_gym.experiments.scores import ScoringSettings, cached_parts, fit, fit_and_score, read
 from adt_gym.folders import Folder, own_file
 from adt_gym.report.curves import training_curves
@@ -79,6 +79,8 @@ def compare_scorers(settings: CompareScorersSettings, folder: Folder, every: boo
 def score(settings: ScoreSettings, out: Path, cache: Path, every: bool = False) -> None:
     """Train a scorer on the normal windows of the training part; write the scores of the whole series.
 
+    Where labels are known, print what one static threshold makes of them on the rest.
+
     Args:
         settings: What is scored.
         out: The file, and beside it, of a network, the picture of its training.
@@ -87,35 +89,39 @@ def score(settings: ScoreSettings, out: Path, cache: Path, every: bool = False) 
     """
     window = settings.source.window
     (scorer,) = settings.make(settings.scorer, **{"double": True} if settings.scorer == "autoencoder" else {})
-    series = read(settings.source, settings.seed).series
-    split = cut(settings.source, series)
+    source = read(settings.source, settings.seed, labelled=False)
+    labelled = source.summary.anomalous is not None
+    split = (cut if labelled else cut_unlabelled)(settings.source, source.series)
     started = time.perf_counter()
-    whole = list(zip(parts(series)[1], split.pasts, strict=True))
+    whole = list(zip(parts(source.series)[1], split.pasts, strict=True))
     kept, found = cached_scores(
         cache, scorer, split.for_scorer, whole, lambda: fit(scorer, split.for_scorer, split.tested)
     )
     seconds = time.perf_counter() - started
     # Windows that cross the cut are in neither part; where there are gaps in time, there are fewer windows than points.
-    cuts = [
+    ends = [
         int(np.searchsorted(one.window_starts(window), len(first) - window, side="right")) + window - 1
         for (one, _), first in zip(whole, split.train, strict=True)
     ]
     scored = [
         replace(one, meta={**one.meta, "trained_on_points": end}, past=one.past if past is not first else NO_PAST)
-        for one, end, (first, past) in zip(kept, cuts, split.learned, strict=True)
+        for one, end, (first, past) in zip(kept, ends, split.learned, strict=True)
     ]  # a first part that has no history is no past of itself
     with own_file(out, "score") as temporary:
         save_scored(temporary, scored)
-    train = [one[: end - window + 1] for one, end in zip(scored, cuts, strict=True)]
-    test = [one[end:] for one, end in zip(scored, cuts, strict=True)]
     curve = getattr(scorer, "curve", [])
-    rows = [ScorerRow(evaluate_scorer(scorer.label, train, test), seconds, curve)]
-    for simple in simple_scorers(settings, [settings.scorer]):
-        started = time.perf_counter()
-        report = evaluate_scorer(simple.label, *cached_parts(simple, split, cache))
-        rows.append(ScorerRow(report, time.perf_counter() - started))
-    rows += map(ScorerRow, evaluate_baselines(train, test, seed=settings.seed))
-    console.print(*scorer_tables(rows, _title(settings, test), every), sep="")
+    if labelled:
+        train = [one[: end - window + 1] for one, end in zip(scored, ends, strict=True)]
+        test = [one[end:] for one, end in zip(scored, ends, strict=True)]
+        rows = [ScorerRow(evaluate_scorer(scorer.label, train, test), seconds, curve)]
+        for simple in simple_scorers(settings, [settings.scorer]):
+            started = time.perf_counter()
+            report = evaluate_scorer(simple.label, *cached_parts(simple, split, cache))
+            rows.append(ScorerRow(report, time.perf_counter() - started))
+        rows += map(ScorerRow, evaluate_baselines(train, test, seed=settings.seed))
+        console.print(*scorer_tables(rows, _title(settings, test), every), sep="")
+    else:
+        console.print("no labels are known, so nothing says what the scores are worth", soft_wrap=True)
     if curve:
         with own_file(curves_beside(out), "score") as temporary:
             training_curves(temporary, {scorer.label: curve})

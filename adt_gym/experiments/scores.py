@@ -72,18 +72,20 @@ def make_scorers(
     return made
 
 
-def read(settings: SourceSettings, seed: int = 0) -> Source:
+def read(settings: SourceSettings, seed: int = 0, labelled: bool = True) -> Source:
     """Return a source, after printing what it was taken for.
 
     Args:
         settings, seed: See `adt_gym.data.sources.load`.
+        labelled: Whether a source without labels is refused.
 
     Raises:
-        InputError: If it cannot be read, or nobody knows its labels.
+        InputError: If it cannot be read, or has no labels and must have some.
     """
     source = load(settings, seed)
     show(source.summary)
-    source.require_labels()
+    if labelled:
+        source.require_labels()
     return source
 
 

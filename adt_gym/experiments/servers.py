@@ -46,13 +46,9 @@ def read_servers(words: Sequence[str], options: SourceSettings) -> list[Server]:
 
     Raises:
         FileNotFoundError: If a path leads nowhere.
-        InputError: If a source cannot be read or has no labels, or two servers have one name.
+        InputError: If a source cannot be read or has no labels.
     """
-    servers = [server for word in words for server in _read(replace(options, source=word))]
-    names = [server.name for server in servers]
-    if doubled := [name for i, name in enumerate(names) if name in names[:i]]:
-        raise InputError(f"two series are called {doubled[0]!r}: name each series once, and give files their own names")
-    return servers
+    return [server for word in words for server in _read(replace(options, source=word))]
 
 
 def _read(settings: SourceSettings) -> list[Server]:

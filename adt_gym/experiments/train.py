@@ -80,7 +80,7 @@ class TrainSettings(AgentSettings):
         return {**preset, **told, **self.mdp}
 
     @property
-    def learning(self) -> dict[str, float]:
+    def learning(self) -> dict[str, Any]:
         """The hyper-parameters that are not the agent's defaults."""
         return {"learning_rate": self.learning_rate, "gamma": self.gamma}
 

@@ -23,7 +23,7 @@ MAX_WINDOWS = 1500
 
 def most_eventful(series: Sequence[ScoredSeries]) -> int:
     """Return which series has the most events: the one to draw."""
-    return int(np.argmax([len(runs(one.labels)[0]) for one in series]))
+    return int(np.argmax([len(runs(one.truth)[0]) for one in series]))
 
 
 def detection_panels(path: str | Path, series: ScoredSeries, detections: dict[str, Detection]) -> None:

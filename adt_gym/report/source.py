@@ -5,26 +5,12 @@ from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
 
-from adt_gym.data.sources import Source, SourceSettings, Summary, load
+from adt_gym.data.sources import SourceSettings, Summary
 from adt_gym.report.progress import console
 from adt_gym.settings import as_option
 
 SHOWN = 30
 """Columns of one kind that are printed; config.json has all."""
-
-
-def read(settings: SourceSettings, seed: int = 0, labelled: bool = True) -> Source:
-    """Return a source, after printing what it was taken for.
-
-    Args:
-        settings, seed: See `adt_gym.data.sources.load`.
-        labelled: Whether a source without labels is refused.
-    """
-    source = load(settings, seed)
-    show(source.summary)
-    if labelled:
-        source.require_labels()
-    return source
 
 
 def show(summary: Summary) -> None:

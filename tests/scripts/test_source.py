@@ -13,9 +13,9 @@ from typer.testing import CliRunner, Result
 
 from adt_gym.data.sources import SourceSettings, load
 from adt_gym.evaluation.split import cut as split
+from adt_gym.report.source import in_options
 from adt_gym.scripts.__main__ import app
 from adt_gym.scripts.frontier_series import Scoring, read_servers, score
-from adt_gym.scripts.source import in_options
 from adt_gym.series import InputError, ScoredSeries
 
 READERS = ("run", "score", "compare-scorers", "frontier")
