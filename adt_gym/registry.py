@@ -123,10 +123,14 @@ class Registry:
             InputError: If none is registered.
         """
         for entry in self._entries.values():
-            found = entry.where
-            if where == (found if isinstance(found, str) else f"{found.__module__}:{found.__qualname__}"):
+            if where == (entry.where if isinstance(entry.where, str) else class_of(entry.where)):
                 return entry.load()
         raise InputError(f"no {self.kind} is registered as {where!r}: register it before it is loaded")
+
+
+def class_of(kind: Any) -> str:
+    """Return a class or function as the registries write it, "module:name"."""
+    return f"{kind.__module__}:{kind.__qualname__}"
 
 
 def load(kind: str, path: str | Path) -> Any:

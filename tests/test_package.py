@@ -15,6 +15,7 @@ LAYERS = (
         "compiling",
         "reading",
         "series",
+        "saved",
         "scaling",
         "scored_files",
         "files",

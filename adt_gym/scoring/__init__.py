@@ -1,12 +1,15 @@
 """Scorers: what turns a series into one anomaly score per window."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
 from adt_gym.registry import Entry, Registry
+from adt_gym.registry import load as load_as
+from adt_gym.scoring.stream import ScoreStream
 from adt_gym.series import ScoredSeries, Series
 
-__all__ = ["Scorer", "make", "names", "register", "registry"]
+__all__ = ["ScoreStream", "Scorer", "load", "make", "names", "register", "registry"]
 
 
 @runtime_checkable
@@ -22,6 +25,12 @@ class Scorer(Protocol):
 
     def score(self, series: Series, past: Series | None = None) -> ScoredSeries:
         """Return a score per window, in (0, 1), scaled by ``past``, the points before; else by what was learned on."""
+
+    def start(self, past: Series | None = None) -> ScoreStream:
+        """Begin to score a series whose points come one by one; the same scores."""
+
+    def save(self, path: str | Path) -> None:
+        """Write what was learned to an ``.npz`` file, without pickle; `load` reads it."""
 
     def describe(self) -> dict[str, Any]:
         """Return what the scores depend on beside the data: values that JSON can hold."""
@@ -62,4 +71,15 @@ def make(name: str, **options: Any) -> Scorer:
         InputError: If there is no such name or it does not take such an option.
     """
     scorer: Scorer = registry.make(name, **options)
+    return scorer
+
+
+def load(path: str | Path) -> Scorer:
+    """Read any registered scorer that its ``save`` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        InputError: If the file is not one that ``save`` wrote, or of a scorer that is not registered.
+    """
+    scorer: Scorer = load_as("scorer", path)
     return scorer

@@ -1,5 +1,6 @@
 """What all scorers share: which windows are normal, the scaling of the scores, the checks of the input."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -8,9 +9,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.scaling import MinMax, Scaling
+from adt_gym.saved import Saved
+from adt_gym.scaling import Scaling
 from adt_gym.scoring.scaling import SCALINGS
+from adt_gym.scoring.stream import Newest, ScoreStream, Tracker
 from adt_gym.series import NO_PAST, InputError, ScoredSeries, Series
+
+Floats = NDArray[np.float64]
 
 CHUNK = 4096
 """Windows scored at once: all windows of a long series together would not fit into memory."""
@@ -37,13 +42,14 @@ class ScorerSettings:
             raise InputError(f"unknown scaling {self.scaling!r}; known: {', '.join(SCALINGS)}")
 
 
-class BaseScorer(ABC):
+class BaseScorer(Saved, ABC):
     """A scorer's settings, its names and the checks of its input.
 
     Args:
         settings: Fields of the class's ``Settings``.
     """
 
+    kind = "scorer"
     name: ClassVar[str]
     Settings: ClassVar[type[ScorerSettings]] = ScorerSettings
     settings: Any
@@ -79,6 +85,13 @@ class BaseScorer(ABC):
         self._columns = len(normal[0].columns)
         return windows
 
+    def _options(self) -> dict[str, Any]:
+        options = asdict(self.settings)
+        return options | {"device": None} if "device" in options else options  # the next machine may lack it
+
+    def _fitted(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.fitted}
+
     def _meta(self, series: Series) -> dict[str, Any]:
         """Return where the scores of a series come from."""
         return {"scorer": self.label, "window": self.settings.window}
@@ -104,6 +117,8 @@ class WindowScorer(BaseScorer):
         settings: Fields of the class's ``Settings``.
     """
 
+    fitted: ClassVar[tuple[str, ...]] = ("_scaling", "_columns")
+
     def fit(self, normal: Sequence[Series]) -> Self:
         """Learn from the windows without an anomaly.
 
@@ -125,15 +140,9 @@ class WindowScorer(BaseScorer):
         Raises:
             InputError: If the scorer is not fitted, a series has other columns or fewer points than one window.
         """
-        if not hasattr(self, "_scaling"):
-            raise InputError(f"{self.name}: fit() or load() before score()")
-        for one in (series, past or series):
-            self._require_columns(one)
-            one.window_starts(self.settings.window)  # raises where there is none
-        scaling, earlier = self._scaling, np.empty(0)
-        if past is not None:
-            earlier = self._past_scores(past)
-            scaling = SCALINGS[self.settings.scaling](earlier)
+        self._require_columns(series)
+        series.window_starts(self.settings.window)  # raises where there is none, before models are fitted
+        earlier, scaling = self._calibration(past)
         own = past is series
         return ScoredSeries.scaled(
             earlier if own else self._scores(series, past),
@@ -145,23 +154,45 @@ class WindowScorer(BaseScorer):
             past=NO_PAST if own else earlier,
         )
 
+    def start(self, past: Series | None = None) -> ScoreStream:
+        """Begin to score a series point by point; for ``past`` see `score`.
+
+        Raises:
+            InputError: If the scorer is not fitted, or the past has other columns or fewer points than one window.
+        """
+        earlier, scaling = self._calibration(past)
+        return ScoreStream(self._columns, self._tracker(past), earlier, scaling)
+
     @abstractmethod
     def _learn(self, normal: Sequence[Series]) -> None:
         """Learn what is normal; the series have been checked."""
 
     @abstractmethod
-    def _raw(self, series: Series, past: Series | None) -> NDArray[np.float64]:
+    def _raw(self, series: Series, past: Series | None) -> Floats:
         """Return shape ``(n - tau + 1,)``: the higher, the stranger; what windows over a gap have does not count."""
+
+    def _tracker(self, past: Series | None) -> Tracker:
+        """Return what finds the scores of `_raw` point by point; this one, where each depends on its window alone."""
+        return Newest(lambda points: self._raw(Series(points), past)[0], self.settings.window, self._columns)
+
+    def _calibration(self, past: Series | None) -> tuple[Floats, Scaling]:
+        """Return the raw scores of the past, and the scaling by them."""
+        if past is None:
+            return np.empty(0), self._scaling
+        self._require_columns(past)
+        past.window_starts(self.settings.window)
+        raw = self._past_scores(past)
+        return raw, SCALINGS[self.settings.scaling](raw)
 
     def _fit_scaling(self, normal: Sequence[Series]) -> Self:
         pooled = np.concatenate([self._past_scores(one) for one in normal])
         self._scaling: Scaling = SCALINGS[self.settings.scaling](pooled)
         return self
 
-    def _scores(self, series: Series, past: Series | None) -> NDArray[np.float64]:
+    def _scores(self, series: Series, past: Series | None) -> Floats:
         return self._raw(series, past)[series.window_starts(self.settings.window)]
 
-    def _past_scores(self, past: Series) -> NDArray[np.float64]:
+    def _past_scores(self, past: Series) -> Floats:
         raw = self._scores(past, past)
         if not np.isfinite(raw).all():
             raise InputError(f"{self.label}: the scores of series {past.name!r} are not finite; use another scorer")
@@ -172,27 +203,6 @@ class WindowScorer(BaseScorer):
             raise InputError(
                 f"series {series.name!r} has {series.values.shape[1]} columns, the scorer knows {self._columns}"
             )
-
-
-@dataclass(frozen=True)
-class ScaledInput:
-    """The scaling of a series to [0, 1] by the points of its past without an anomaly.
-
-    Args:
-        pooled: By all training series: for a series without a past, or without anything normal in it.
-    """
-
-    pooled: MinMax
-
-    @classmethod
-    def fit(cls, normal: Sequence[Series]) -> Self:
-        """Learn the pooled scaling."""
-        return cls(MinMax.fit(*(points for one in normal if len(points := normal_points(one)))))
-
-    def of(self, past: Series | None) -> MinMax:
-        """Return the scaling by ``past``."""
-        points = np.empty(0) if past is None else normal_points(past)
-        return MinMax.fit(points) if len(points) else self.pooled
 
 
 def normal_windows(series: Series, window: int) -> NDArray[np.int64]:
@@ -210,3 +220,13 @@ def chunks(count: int, size: int = CHUNK) -> Iterator[slice]:
     """Yield slices that cover ``count`` items, ``size`` at a time."""
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))
+
+
+def digest(series: Series) -> str:
+    """Return the SHA-256 of what was measured, whatever its name."""
+    found = hashlib.sha256()
+    for array in (series.values, series.labels, series.index, series.breaks):
+        found.update(f"{None if array is None else (array.dtype.str, array.shape)}".encode())
+        if array is not None:
+            found.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return found.hexdigest()

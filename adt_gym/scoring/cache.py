@@ -8,22 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import adt_gym
 from adt_gym.scored_files import load_scored, save_scored
 from adt_gym.scoring import Scorer
+from adt_gym.scoring.base import digest
 from adt_gym.series import InputError, ScoredSeries, Series
 
 KEY = "cache_key"
 """Where the ``meta`` of kept scores holds the hash."""
 
-
-Judged = tuple[Series, Series | None]
+WithPast = tuple[Series, Series | None]
 """A series to score, and its past."""
 
 
-def cache_key(scorer: Scorer, normal: Sequence[Series], series: Sequence[Judged]) -> str:
+def cache_key(scorer: Scorer, normal: Sequence[Series], series: Sequence[WithPast]) -> str:
     """Return the SHA-256 of the data, the scorer's name and settings, and the version of this package.
 
     Args:
@@ -31,25 +29,21 @@ def cache_key(scorer: Scorer, normal: Sequence[Series], series: Sequence[Judged]
         normal: What it learns from.
         series: What it scores, with the past of each.
     """
-    digest = hashlib.sha256()
-    _add(digest, json.dumps([adt_gym.__version__, scorer.describe(), len(normal)], sort_keys=True))
+    found = hashlib.sha256()
+    _add(found, json.dumps([adt_gym.__version__, scorer.describe(), len(normal)], sort_keys=True))
     for one in (*normal, *(part for pair in series for part in pair)):
         if one is None:
-            _add(digest, "no past")
+            _add(found, "no past")
             continue
-        _add(digest, json.dumps([one.name, one.columns, one.values.shape]))
-        for array in (one.values, one.labels, one.index, one.breaks):
-            _add(digest, "none" if array is None else str(array.dtype))
-            if array is not None:
-                digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-    return digest.hexdigest()
+        _add(found, json.dumps([one.name, one.columns, digest(one)]))
+    return found.hexdigest()
 
 
 def cached_scores(
     folder: str | Path,
     scorer: Scorer,
     normal: Sequence[Series],
-    series: Sequence[Judged],
+    series: Sequence[WithPast],
     fit: Callable[[], object] | None = None,
 ) -> tuple[list[ScoredSeries], bool]:
     """Return the scores of ``series`` from the folder, or fit the scorer, score them and keep them there.
@@ -87,8 +81,8 @@ _PLAIN = str.maketrans(dict.fromkeys(": /()", "-"))
 """What a file name should not hold."""
 
 
-def _add(digest: Any, text: str) -> None:
-    digest.update(f"{len(text)}:{text}".encode())
+def _add(found: Any, text: str) -> None:
+    found.update(f"{len(text)}:{text}".encode())
 
 
 def _read(path: Path, key: str, names: list[str]) -> list[ScoredSeries] | None:

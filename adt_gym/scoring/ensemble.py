@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from adt_gym import scoring
 from adt_gym.scoring.base import BaseScorer, ScorerSettings
+from adt_gym.scoring.stream import ScoreStream, Tracker
 from adt_gym.scoring.torch_scorer import TorchScorer
-from adt_gym.scoring.votes import COUNTING, Floats, Verdicts, f1_weights, followed_weights, votes_needed
-from adt_gym.series import Detection, InputError, ScoredSeries, Series, varies
+from adt_gym.scoring.votes import COUNTING, Floats, Verdicts, f1_weights, votes_needed
+from adt_gym.series import NO_PAST, Detection, InputError, ScoredSeries, Series, varies
 from adt_gym.thresholds.static import best_f1_threshold
 
 RULES = (*COUNTING, "weighted", "soft", "stacking")
@@ -89,11 +90,10 @@ class Ensemble(BaseScorer):
 
     name = "ensemble"
     Settings: ClassVar[type[ScorerSettings]] = EnsembleSettings
+    fitted = ("_members", "_columns", "weights", "_thresholds", "_soft_threshold", "_stack", "_stack_threshold")
 
     def __init__(self, **settings: Any):
         super().__init__(**settings)
-        self.weights: Floats
-        self._stack: Any = None
         self._names = tuple(member.label for member in self._new_members())
 
     @property
@@ -130,9 +130,21 @@ class Ensemble(BaseScorer):
                 stacklevel=2,
             )
         scored = self._scored(series, self.combine(verdicts, self.settings.rule))
-        if past is None or past is series:
-            return scored
-        return replace(scored, past=self.combine(self.judge(past, past), self.settings.rule).astype(np.float32))
+        return scored if past is series else replace(scored, past=self._past_scores(past))
+
+    def start(self, past: Series | None = None) -> ScoreStream:
+        """Begin to score a series point by point; for ``past`` see `WindowScorer.score`.
+
+        Raises:
+            InputError: If the ensemble is not fitted or a member cannot begin with this past.
+        """
+        streams = [member.start(past) for member in self._members]
+        return ScoreStream(self._columns, Votes(self, streams), self._past_scores(past))
+
+    def _past_scores(self, past: Series | None) -> NDArray[np.float32]:
+        if past is None:
+            return NO_PAST
+        return self.combine(self.judge(past, past), self.settings.rule).astype(np.float32)
 
     def judge(self, series: Series, past: Series | None = None) -> Verdicts:
         """Return what every member says about every window.
@@ -140,9 +152,9 @@ class Ensemble(BaseScorer):
         Raises:
             InputError: If the ensemble is not fitted or a member cannot score the series.
         """
-        if not hasattr(self, "_members"):
-            raise InputError("ensemble: fit() before score()")
-        scores = np.stack([member.score(series, past).scores for member in self._members], axis=1)
+        return self._verdicts(np.stack([member.score(series, past).scores for member in self._members], axis=1))
+
+    def _verdicts(self, scores: NDArray[np.float32]) -> Verdicts:
         return Verdicts(self._names, scores, self._thresholds, self.weights)
 
     def combine(self, verdicts: Verdicts, rule: str) -> Floats:
@@ -189,10 +201,6 @@ class Ensemble(BaseScorer):
             found[rule] = Detection.at(self.threshold(rule), self._scored(series, self.combine(verdicts, rule)))
         return found
 
-    def update_weights(self, verdicts: Verdicts, labels: NDArray[np.bool_], rate: float = 0.1) -> None:
-        """Let the weights follow the F1 on windows whose labels have become known (see `followed_weights`)."""
-        self.weights = followed_weights(self.weights, verdicts.flags, labels, rate)
-
     def out_of_fold(self, normal: Sequence[Series]) -> OutOfFold:
         """Score each fold of the training windows by members that are fitted without any of its points."""
         window, folds = self.settings.window, self.settings.folds
@@ -215,7 +223,7 @@ class Ensemble(BaseScorer):
         meta = self._meta(series)
         return ScoredSeries(scores.astype(np.float32), self._labels(series), series.name, self._index(series), meta)
 
-    def _new_members(self) -> Iterator[scoring.Scorer]:
+    def _new_members(self) -> Iterator[Any]:
         settings = self.settings
         for name in settings.members:
             options = settings.options.get(name, {})
@@ -234,7 +242,8 @@ class Ensemble(BaseScorer):
         if labels.any():
             self.weights = f1_weights(verdicts.flags, labels)
         self._soft_threshold = _threshold(verdicts.soft(), labels)
-        self._stack = None
+        self._stack: Floats | None = None
+        self._stack_threshold = 1.0
         if _learnable(held_out):
             self._fit_stack(held_out)
         elif self.settings.rule == "stacking":
@@ -248,18 +257,56 @@ class Ensemble(BaseScorer):
         folds = PredefinedSplit(held_out.folds)
         unseen = cross_val_predict(regression, held_out.scores, held_out.labels, cv=folds, method="decision_function")
         self._stack_threshold = _threshold(_squashed(unseen), held_out.labels)
-        self._stack = regression.fit(held_out.scores, held_out.labels)
+        found = regression.fit(held_out.scores, held_out.labels)
+        self._stack = np.append(found.coef_[0], found.intercept_).astype(np.float64)
 
     def _stacked(self, scores: NDArray[np.float32]) -> Floats:
-        self._require_stack()
-        return _squashed(self._stack.decision_function(scores))
+        stack = self._require_stack()
+        return _squashed(scores @ stack[:-1] + stack[-1])
 
-    def _require_stack(self) -> None:
+    def _require_stack(self) -> Floats:
+        """Return the factors of the members' log-odds, and their intercept."""
         if self._stack is None:
             raise InputError(
                 "ensemble: stacking needs anomalous and normal windows in the training part outside of every fold; "
                 "give a longer labelled part, or take the rule 'soft'"
             )
+        return self._stack
+
+    def _fitted(self) -> dict[str, Any]:
+        values = super()._fitted()
+        return values | {"_members": [member.kept() for member in self._members]}
+
+    def _restore(self, values: Mapping[str, Any]) -> None:
+        pairs = zip(self._new_members(), values["_members"], strict=True)
+        super()._restore({**values, "_members": [type(member).anew(kept) for member, kept in pairs]})
+
+
+class Votes(Tracker):
+    """What the members of an ensemble say about the newest window, together."""
+
+    state = ("_streams",)
+
+    def __init__(self, ensemble: Ensemble, streams: Sequence[ScoreStream]):
+        self._ensemble, self._streams = ensemble, list(streams)
+        needs = [stream.needs for stream in streams]
+        self.needs = None if None in needs else max(one for one in needs if one is not None)
+
+    def step(self, values: Floats, time: Any) -> float | None:
+        """Return the score of the ensemble's rule; ``why`` is an `Explanation` of it."""
+        found = [(stream, stream.push(values, time)) for stream in self._streams]
+        scores = [stream.scaled(raw) for stream, raw in found if raw is not None]
+        if len(scores) < len(found):
+            self.why = None
+            return None
+        verdicts = self._ensemble._verdicts(np.array([scores], dtype=np.float32))
+        self.why = verdicts.explain(0)
+        return float(self._ensemble.combine(verdicts, self._ensemble.settings.rule)[0])
+
+    def forget(self) -> None:
+        """Forget the points."""
+        for stream in self._streams:
+            stream.gap()
 
 
 def _inside(shares: Floats) -> Floats:

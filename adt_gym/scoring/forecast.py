@@ -6,6 +6,7 @@ from torch import nn
 
 from adt_gym.scoring.networks import LSTMForecaster
 from adt_gym.scoring.residuals import window_max
+from adt_gym.scoring.stream import Largest, Tracker
 from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.scoring.training import Objective
 from adt_gym.series import Series
@@ -37,7 +38,10 @@ class Forecast(TorchScorer):
 
     def _raw(self, series: Series, past: Series | None) -> NDArray[np.float64]:
         window = self.settings.window
-        errors = np.append(np.zeros(min(window, len(series))), self._errors(series, past))
+        errors = np.append(np.zeros(min(window, len(series))), super()._raw(series, past))
         for start in series.breaks:
             errors[start : start + window] = 0.0
         return window_max(errors, window)
+
+    def _tracker(self, past: Series | None) -> Tracker:
+        return Largest(super()._tracker(past), self.settings.window)

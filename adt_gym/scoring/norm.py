@@ -1,11 +1,9 @@
 """The size of the input: a window's score is the norm of its values, and nothing is learned."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from adt_gym.scoring.detector import DetectorScorer, Floats
+from adt_gym.scoring.detector import DetectorScorer
+from adt_gym.scoring.rows import Floats, Rows
 
 
 class InputNorm(DetectorScorer):
@@ -20,8 +18,8 @@ class InputNorm(DetectorScorer):
 
     name = "range"
 
-    def _fitted(self, rows: NDArray[np.float32]) -> Any:
-        return None
+    def _fit_rows(self, rows: Rows) -> None:
+        pass
 
-    def _judge(self, rows: NDArray[np.float32]) -> Floats:
+    def _judge(self, rows: Rows) -> Floats:
         return np.linalg.norm(rows.astype(np.float64), axis=1)

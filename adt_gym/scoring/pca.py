@@ -1,13 +1,13 @@
 """Principal components: a window's score is what they cannot rebuild of it."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adt_gym.scoring.base import ScorerSettings
-from adt_gym.scoring.detector import DetectorScorer, DetectorSettings, Floats
+from adt_gym.scoring.detector import DetectorScorer, DetectorSettings
+from adt_gym.scoring.rows import Floats, Rows
 from adt_gym.series import InputError
 
 
@@ -39,12 +39,15 @@ class PrincipalComponents(DetectorScorer):
 
     name = "pca"
     Settings: ClassVar[type[ScorerSettings]] = PCASettings
+    fitted = (*DetectorScorer.fitted, "_mean", "_axes")
 
-    def _fitted(self, rows: NDArray[np.float32]) -> Any:
+    def _fit_rows(self, rows: Rows) -> None:
         from sklearn.decomposition import PCA
 
-        return PCA(n_components=self.settings.variance, svd_solver="full").fit(rows)
+        found = PCA(n_components=self.settings.variance, svd_solver="full").fit(rows)
+        self._mean, self._axes = found.mean_.astype(np.float64), found.components_.astype(np.float64)
 
-    def _judge(self, rows: NDArray[np.float32]) -> Floats:
-        rebuilt = self._detector.inverse_transform(self._detector.transform(rows))
-        return np.square(rows - rebuilt, dtype=np.float64).mean(axis=1)
+    def _judge(self, rows: Rows) -> Floats:
+        centred = rows - self._mean
+        found: Floats = np.square(centred - centred @ self._axes.T @ self._axes).mean(axis=1)
+        return found

@@ -1,13 +1,15 @@
 """Prophet: a window's score is its largest distance from trend and season."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.scoring.residuals import Floats, ResidualScorer, ResidualSettings, ScorerSettings
+from adt_gym.scoring.base import Floats, ScorerSettings
+from adt_gym.scoring.residuals import Forecaster, ResidualScorer, ResidualSettings
 from adt_gym.series import InputError, Series
 
 
@@ -43,31 +45,72 @@ class Prophet(ResidualScorer):
     name = "prophet"
     Settings: ClassVar[type[ScorerSettings]] = ProphetSettings
 
-    def _fit_metric(self, series: Series, column: int) -> Any:
+    def _fit_models(self, past: Series, normal: NDArray[np.bool_]) -> dict[str, Any]:
         import pandas as pd
         from cmdstanpy.utils import get_logger
         from prophet import Prophet as Model
 
         get_logger().setLevel(logging.WARNING)
         logging.getLogger("prophet").setLevel(logging.WARNING)
-        _require_times(series)
-        kept = np.arange(len(series)) if series.labels is None else np.flatnonzero(~series.labels)
+        times, kept = _times(past.index, past.name), np.flatnonzero(normal)
         kept = kept[:: max(len(kept) // self.settings.fit_points, 1)]
         if len(kept) < 2:
-            raise InputError(f"prophet: series {series.name!r} has fewer than two points without an anomaly")
-        assert series.index is not None
-        frame = pd.DataFrame({"ds": series.index[kept], "y": series.values[kept, column].astype(np.float64)})
-        model = Model(uncertainty_samples=0, changepoint_prior_scale=self.settings.flexibility)
-        return model.fit(frame, seed=0)
+            raise InputError(f"prophet: series {past.name!r} has fewer than two points without an anomaly")
+        models = []
+        for column in past.values[kept].astype(np.float64).T:
+            model = Model(uncertainty_samples=0, changepoint_prior_scale=self.settings.flexibility)
+            models.append(model.fit(pd.DataFrame({"ds": times[kept], "y": column}), seed=0))
+        first: Any = models[0]  # all metrics have the times in common
+        return {
+            "start": first.start.as_unit("ns").value,
+            "span": first.t_scale.as_unit("ns").value,
+            "changes": first.changepoints_t,
+            "periods": [[one["period"], one["fourier_order"]] for one in first.seasonalities.values()],
+            "scale": np.array([model.y_scale for model in models]),
+            **{name: np.concatenate([model.params[name] for model in models]) for name in ("k", "m", "delta", "beta")},
+        }
 
-    def _residuals(self, model: Any, series: Series, column: int, believed: NDArray[np.bool_]) -> Floats:
-        import pandas as pd
+    def _residuals(self, models: Mapping[str, Any], series: Series, believed: NDArray[np.bool_]) -> Floats:
+        return series.values - forecast(models, _times(series.index, series.name))
 
-        _require_times(series)
-        forecast = model.predict(pd.DataFrame({"ds": series.index}))["yhat"].to_numpy()
-        return series.values[:, column].astype(np.float64) - forecast
+    def _forecaster(self, models: Mapping[str, Any]) -> "Calendar":
+        return Calendar(models)
 
 
-def _require_times(series: Series) -> None:
-    if series.index is None:
-        raise InputError(f"prophet: series {series.name!r} has no times; name their column, or leave prophet out")
+class Calendar(Forecaster):
+    """Forecasts by the time alone.
+
+    Args:
+        models: What `Prophet` fitted.
+    """
+
+    def __init__(self, models: Mapping[str, Any]):
+        self._models = models
+
+    def residual(self, values: Floats, time: Any) -> Floats:
+        """Return the next point minus its forecast."""
+        try:
+            times = None if time is None else np.array([np.datetime64(time)])
+        except ValueError as error:
+            raise InputError(f"prophet: {time!r} is no time: {error}") from error
+        found: Floats = values - forecast(self._models, _times(times, "a point"))[0]
+        return found
+
+
+def forecast(models: Mapping[str, Any], times: NDArray[np.datetime64]) -> Floats:
+    """Return shape ``(n, m)``: trend and seasons at the times, Prophet's equations 4 and 5."""
+    elapsed = times.astype(np.int64)
+    t, days = (elapsed - models["start"]) / models["span"], elapsed / 86_400e9
+    changed = (models["changes"] <= t[:, None]) * 1.0
+    slope = changed @ models["delta"].T + models["k"].ravel()
+    level = changed @ (models["delta"] * -models["changes"]).T + models["m"].ravel()
+    waves = [2 * np.pi * days * i / period for period, order in models["periods"] for i in range(1, order + 1)]
+    features = [wave(x) for x in waves for wave in (np.sin, np.cos)] or [np.zeros(len(times))]
+    found: Floats = (slope * t[:, None] + level + np.stack(features, axis=1) @ models["beta"].T) * models["scale"]
+    return found
+
+
+def _times(index: NDArray[np.datetime64] | None, name: str) -> NDArray[np.datetime64]:
+    if index is None:
+        raise InputError(f"prophet: {name!r} has no times; name their column, or leave prophet out")
+    return index.astype("datetime64[ns]")

@@ -1,7 +1,7 @@
 """Any detector of PyOD by name."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -9,11 +9,24 @@ from pkgutil import iter_modules
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adt_gym.scoring.base import ScorerSettings
-from adt_gym.scoring.detector import DetectorScorer, DetectorSettings, Floats
+from adt_gym.scoring.detector import DetectorScorer, DetectorSettings
+from adt_gym.scoring.rows import Floats, Rows
 from adt_gym.series import InputError
+
+SOME = 32
+"""So many training windows tell whether a detector does what is asked of it."""
+
+RANKING: dict[str, Callable[[Floats, Floats, Floats], Floats]] = {
+    "ECOD": lambda left, right, skewed: np.maximum(left, right),
+    "COPOD": lambda left, right, skewed: np.maximum(skewed, (left + right) / 2),
+}
+"""Of detectors that rank: what -log of a column's left and right tail probabilities, and of its longer tail's, make.
+
+Reference: Z. Li et al., "COPOD: Copula-Based Outlier Detection", ICDM 2020; "ECOD: Unsupervised Outlier Detection Using
+Empirical Cumulative Distribution Functions", TKDE 35(12), 2022.
+"""
 
 
 @dataclass(frozen=True)
@@ -33,8 +46,9 @@ class PyODSettings(DetectorSettings):
 class PyOD(DetectorScorer):
     """A PyOD detector over flattened windows.
 
-    Some detectors (ECOD, COPOD) rank a window among the training windows and those that are scored with it, at most
-    4,096 at a time, so that its score depends a little on its neighbours, later ones too.
+    ECOD and COPOD rank a window among the training windows and itself alone; in PyOD also among those that are scored
+    with it, later ones too. Other detectors whose scores depend on those are refused. A file keeps the training
+    windows, on which the detector is fitted anew.
 
     Reference: Y. Zhao, Z. Nasrullah and Z. Li, "PyOD: A Python Toolbox for Scalable Outlier Detection", JMLR 20, 2019;
     each detector cites its own.
@@ -46,8 +60,9 @@ class PyOD(DetectorScorer):
         InputError: If PyOD has no such detector or it does not take such options.
     """
 
-    Settings: ClassVar[type[ScorerSettings]] = PyODSettings
     name = "pyod"
+    Settings: ClassVar[type[ScorerSettings]] = PyODSettings
+    fitted = (*DetectorScorer.fitted, "_learned")
 
     def __init__(self, **settings: Any):
         super().__init__(**settings)
@@ -68,14 +83,54 @@ class PyOD(DetectorScorer):
         except (TypeError, ValueError) as error:
             raise InputError(f"pyod:{method}: {error}") from error
 
-    def _fitted(self, rows: NDArray[np.float32]) -> Any:
+    def _fit_rows(self, rows: Rows) -> None:
+        self._learned = rows
+        if self.settings.method in RANKING:
+            self._sorted, self._mean = np.sort(rows, axis=0), rows.mean(axis=0, dtype=np.float64)
+            self._moments = [np.power(rows - self._mean, power).sum(axis=0) for power in (2, 3)]
+            return
+        some = rows[:SOME]
         try:
-            return self._new().fit(rows)
+            self._detector = self._new().fit(rows)
+            alone = np.concatenate([self._judge(row[None]) for row in some])
+            steady = bool((np.abs(self._judge(some) - alone) <= 1e-6 * (np.abs(alone) + np.ptp(alone))).all())
         except Exception as error:  # fifty detectors, and each fails in its own way on rows that do not suit it
             raise InputError(f"{self.label} fails on {len(rows)} training windows: {error!r}") from error
+        if not steady:
+            raise InputError(
+                f"{self.label} scores a window by those that are scored with it, later ones too; take another detector"
+            )
 
-    def _judge(self, rows: NDArray[np.float32]) -> Floats:
+    def _judge(self, rows: Rows) -> Floats:
+        if self.settings.method in RANKING:
+            return self._ranks(rows)
         return np.asarray(self._detector.decision_function(rows), dtype=np.float64)
+
+    def _ranks(self, rows: Rows) -> Floats:
+        """Return the sum over the columns of what -log of each row's two tail probabilities makes, ``RANKING``."""
+        n, (second, third), far = len(self._sorted) + 1, self._moments, rows - self._mean
+        skew = (
+            third + far**3 * (n - 1) * (n - 2) / n**2 - 3 * far * second / n
+        )  # of the learned rows and the row itself
+        upto, below = (
+            np.stack([np.searchsorted(c, x, side) for c, x in zip(self._sorted.T, rows.T, strict=True)], axis=1)
+            for side in ("right", "left")
+        )
+        left, right = -np.log((upto + 1) / n), -np.log((n - below) / n)
+        found: Floats = RANKING[self.settings.method](left, right, np.where(skew > 0, right, left)).sum(axis=1)
+        return found
+
+    def _fitted(self) -> dict[str, Any]:
+        values, some = super()._fitted(), self._learned[:SOME]
+        if not np.array_equal(
+            self.anew({"options": self._options(), "values": values})._judge(some), self._judge(some)
+        ):
+            raise InputError(f"{self.label} scores otherwise when it is fitted anew, so that no file can hold it")
+        return values
+
+    def _restore(self, values: Mapping[str, Any]) -> None:
+        super()._restore(values)
+        self._fit_rows(self._learned)
 
 
 def _detector(method: str) -> Any:

@@ -1,8 +1,8 @@
 """What the scorers with a network share: training on scaled windows, errors of a long series in little memory."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from typing import Any, ClassVar, Self
 
@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from adt_gym.scoring.base import CHUNK, ScaledInput, ScorerSettings, WindowScorer, chunks, normal_windows
+from adt_gym.scoring.base import ScorerSettings, chunks, normal_windows
+from adt_gym.scoring.rows import Rows, RowScorer
 from adt_gym.scoring.training import Epoch, Floats, Objective, Parts, Windows, device, seeded, train
 from adt_gym.series import InputError, Series
 from adt_gym.threads import one_thread
@@ -41,11 +42,8 @@ class TorchSettings(ScorerSettings):
             raise InputError(f"epochs and batch_size must be at least 1, validation in [0, 1): {self}")
 
 
-class TorchScorer(WindowScorer):
+class TorchScorer(RowScorer):
     """A scorer whose network comes near to a part of each window; its error is what the score is made of.
-
-    One network serves all series; each is scaled to [0, 1] by the points of its past without an anomaly, one that
-    comes without a past by those of all training series.
 
     Args:
         settings: Fields of the class's ``Settings``.
@@ -89,12 +87,6 @@ class TorchScorer(WindowScorer):
         """Return a new network for series of ``self._columns`` columns."""
 
     @property
-    def _length(self) -> int:
-        """Points that the network is shown at once."""
-        length: int = self.settings.window
-        return length
-
-    @property
     def _candidates(self) -> int:
         """Networks started; after a tenth of the epochs only the one with the lowest training error goes on."""
         return 1
@@ -107,7 +99,7 @@ class TorchScorer(WindowScorer):
         test: Sequence[tuple[Series, Series | None]] = (),
     ) -> None:
         settings = self.settings
-        self._inputs = ScaledInput.fit(normal)
+        self._pool(normal)
         parts = self._parts(normal, test)
         if not len(parts.training):
             raise InputError(
@@ -129,13 +121,12 @@ class TorchScorer(WindowScorer):
         ]
         curves = [list(islice(run, max(settings.epochs // 10, 1))) for run in runs]
         best = int(np.argmin([curve[-1].training for curve in curves]))
-        self._trained = networks[best].eval()
         self.curve = []
         for epoch in chain(curves[best], runs[best]):
             self.curve.append(epoch)
             if on_epoch is not None:
                 on_epoch(epoch)
-        self._trained.eval()
+        self._use(networks[best])
 
     def _parts(self, normal: Sequence[Series], test: Sequence[tuple[Series, Series | None]]) -> Parts:
         """Return normal windows to train on, the last ones of each series for validation, all windows of the test."""
@@ -161,7 +152,7 @@ class TorchScorer(WindowScorer):
         firsts = np.cumsum([0] + [len(one) for one, _ in series])
         values = np.empty((firsts[-1], self._columns), dtype=np.float32)
         for (one, past), first in zip(series, firsts[:-1], strict=True):
-            scale = self._inputs.of(past)
+            scale = self._scale(past)
             for rows in chunks(len(one)):
                 values[first + rows.start : first + rows.stop] = scale(one.values[rows])
         return values, firsts[:-1]
@@ -170,12 +161,26 @@ class TorchScorer(WindowScorer):
         return Windows(values, starts, self._length, self._device, self._dtype)
 
     @one_thread()
-    def _errors(self, series: Series, past: Series | None) -> NDArray[np.float64]:
-        """Return shape ``(n - length + 1,)``, the network's error at each place of the series."""
-        errors, scale = np.empty(max(len(series) - self._length + 1, 0)), self._inputs.of(past)
+    def _judge(self, rows: Rows) -> NDArray[np.float64]:
         with torch.inference_mode():
-            for places in chunks(len(errors)):
-                values = scale(series.values[places.start : places.stop + self._length - 1]).astype(np.float32)
-                (batch,) = self._windows(values, np.arange(places.stop - places.start)).batches(CHUNK)
-                errors[places] = self.objective.errors(self._trained, batch).cpu().numpy()
-        return errors
+            batch = torch.from_numpy(rows).to(self._device, torch.float64)
+            found: NDArray[np.float64] = self.objective.errors(self._trained, batch).cpu().numpy()
+        return found
+
+    def _use(self, network: nn.Module) -> None:
+        """Let a network judge: in float64, or an error would depend on how many windows are judged at once."""
+        self._trained = network.to(self._device, torch.float64).eval()
+
+    def _fitted(self) -> dict[str, Any]:
+        values = super()._fitted()
+        weights = {name: tensor.to(self._dtype).cpu().numpy() for name, tensor in self._trained.state_dict().items()}
+        return {**values, "weights": weights, "curve": [asdict(epoch) for epoch in self.curve]}
+
+    def _restore(self, values: Mapping[str, Any]) -> None:
+        weights = {name: torch.from_numpy(array) for name, array in values["weights"].items()}
+        self.curve = [Epoch(**epoch) for epoch in values["curve"]]
+        super()._restore({name: value for name, value in values.items() if name not in ("weights", "curve")})
+        with torch.device("meta"):  # what the settings claim takes no memory before it is held against the weights
+            network = self._network()
+        network.load_state_dict(weights, assign=True)
+        self._use(network)

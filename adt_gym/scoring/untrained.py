@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from adt_gym.scoring.autoencoder import AutoEncoder
-from adt_gym.scoring.base import ScaledInput
 from adt_gym.scoring.training import seeded
 from adt_gym.series import Series
 
@@ -22,6 +21,6 @@ class Untrained(AutoEncoder):
     name = "untrained"
 
     def _learn(self, normal: Sequence[Series], *_: Any, **__: Any) -> None:
-        self._inputs = ScaledInput.fit(normal)
+        self._pool(normal)
         with seeded(self.settings.seed):
-            self._trained = self._network().to(self._device, self._dtype).eval()
+            self._use(self._network().to(self._dtype))

@@ -43,6 +43,25 @@ class Verdict:
     weight: float
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """Why a window has its score: what to do about it, and what each member says.
+
+    Example:
+        >>> said = Verdict("pca", 0.9, 0.8, True, 0.6), Verdict("arima", 0.2, 0.7, False, 0.4)
+        >>> print(Explanation(Action.ALERT, said))
+        ALERT: pca 0.900 > 0.800
+    """
+
+    action: Action
+    verdicts: tuple[Verdict, ...]
+
+    def __str__(self) -> str:
+        """Return the action and the members that flag the window."""
+        flagged = [f"{one.member} {one.score:.3f} > {one.threshold:.3f}" for one in self.verdicts if one.flagged]
+        return f"{self.action.name}: {', '.join(flagged) or 'no member flags it'}"
+
+
 @dataclass(frozen=True, eq=False)
 class Verdicts:
     """What all members say about all windows of a series.
@@ -89,10 +108,11 @@ class Verdicts:
         noes = members - ayes
         return float(np.mean(ayes * (ayes - 1) + noes * (noes - 1)) / (members * (members - 1)))
 
-    def explain(self, t: int) -> list[Verdict]:
-        """Return every member's verdict on window ``t``."""
+    def explain(self, t: int) -> Explanation:
+        """Return what to do about window ``t``, and every member's verdict on it."""
         rows = zip(self.members, self.scores[t], self.thresholds, self.flags[t], self.weights, strict=True)
-        return [Verdict(name, float(s), float(d), bool(f), float(w)) for name, s, d, f, w in rows]
+        verdicts = tuple(Verdict(name, float(s), float(d), bool(f), float(w)) for name, s, d, f, w in rows)
+        return Explanation(Action(self.actions()[t]), verdicts)
 
     def actions(self) -> NDArray[np.int8]:
         """Return shape ``(T,)``, an `Action` for every window; its confidence is the weighted share of votes."""
@@ -135,27 +155,6 @@ def votes_needed(rule: str, members: int) -> int:
 def f1_weights(flags: Flags, labels: Flags) -> Floats:
     """Return shape ``(M,)``, each member's F1 divided by their sum; equal weights where all are 0."""
     return _normalised(_f1(flags, labels))
-
-
-def followed_weights(weights: Floats, flags: Flags, labels: Flags, rate: float = 0.1) -> Floats:
-    """Move the weights towards the F1 of the latest labelled windows: w <- (1 - rate) w + rate F1 / sum of F1.
-
-    Windows among which none is anomalous tell nothing about recall and leave the weights as they are.
-
-    Args:
-        weights: Shape ``(M,)``, of sum 1.
-        flags: Shape ``(T, M)``.
-        labels: Shape ``(T,)``.
-        rate: In [0, 1]; the exponential average forgets a batch by half in about 0.7 / rate batches.
-
-    Raises:
-        InputError: If the rate is outside [0, 1].
-    """
-    if not 0 <= rate <= 1:
-        raise InputError(f"the rate of the weights must lie in [0, 1], got {rate}")
-    if not labels.any():
-        return weights
-    return (1 - rate) * weights + rate * f1_weights(flags, labels)
 
 
 def _f1(flags: Flags, labels: Flags) -> Floats:

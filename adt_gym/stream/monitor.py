@@ -79,7 +79,9 @@ class Monitor:
         if scorer is not None:
             self._stream = scorer.start(past)
             self._scaling = self._stream.scaling
-            scores = self._stream.past if method.raw else self._scaling(self._stream.past).astype(np.float32)
+            scores = self._stream.past
+            if self._scaling is not None and not method.raw:
+                scores = self._scaling(scores).astype(np.float32)
         self._session = method.start(scores, None, self._scaling)
 
     def push(self, time: Any, values: Any) -> Judged | None:
@@ -125,6 +127,11 @@ class Monitor:
         if self._method.raw:
             threshold = float(self._scaling(threshold)) if self._scaling is not None else threshold
         return Judged(t, time, score, threshold, decision, raw, None if self._stream is None else self._stream.why)
+
+    def gap(self) -> None:
+        """Say that time is missing before the next point: no window spans a gap."""
+        if self._stream is not None:
+            self._stream.gap()
 
     def tell(self, when: Any, label: bool) -> None:
         """Take in a label: early or late, in any order; the last word counts.

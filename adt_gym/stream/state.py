@@ -2,7 +2,7 @@
 
 A class lists the names of such attributes in ``state``. They hold numbers, words, times, None, lists and tuples of
 such, deques, dictionaries with whole numbers or words as keys, arrays, random generators, or objects that have a
-``state`` themselves.
+``state`` themselves, and lists of those.
 """
 
 from collections import deque
@@ -65,6 +65,8 @@ def _back(kept: Any, now: Any) -> Any:
         return {_inner(key): _inner(one) for key, one in kept}
     if isinstance(now, tuple):
         return tuple(map(_inner, kept))
+    if isinstance(now, list) and any(hasattr(type(one), "state") for one in now):
+        return [_back(inner, one) for inner, one in zip(kept, now, strict=True)]
     return kept
 
 

@@ -1,17 +1,14 @@
 """Methods, and sessions: what sets the threshold of one series, one window at a time."""
 
 import inspect
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.checks import InputError
-from adt_gym.files import replacing, seal
-from adt_gym.reading import open_npz, parse_json
+from adt_gym.saved import Saved
 from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, ScoredSeries
 from adt_gym.stream.feedback import KINDS, Feedback, Untold, feedback_of
@@ -54,11 +51,7 @@ class Fixed(Session):
         return self._threshold
 
 
-class NotFitted(InputError, AttributeError):
-    """A method is used before `Method.fit`."""
-
-
-class Method:
+class Method(Saved):
     """What sets thresholds, rule or agent alike: `fit` learns, `start` begins to judge a series.
 
     A method is causal: its threshold of window t depends on the scores up to t and on labels already told, on nothing
@@ -76,9 +69,9 @@ class Method:
         feedback: What it expects to be told of the series that it judges; one that sees no labels needs none.
         seed: Of what label noise flips in `detect`.
         detail: What `fit` has chosen, for tables.
-        fitted: The names of the attributes that `fit` sets: numbers, words or arrays.
     """
 
+    kind = "method"
     name: str
     sees_labels: bool = False
     raw: bool = False
@@ -86,14 +79,6 @@ class Method:
     feedback: Feedback = Untold()
     seed: int = 0
     detail: str = ""
-    fitted: ClassVar[tuple[str, ...]] = ()
-
-    if not TYPE_CHECKING:  # or every name would be an attribute to type checkers
-
-        def __getattr__(self, name: str) -> Any:
-            if name in type(self).fitted:
-                raise NotFitted(f"{self.name} is not fitted: call fit() first, or load() one that is")
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Learn from labelled series of other machines, or nothing; return self."""
@@ -116,41 +101,6 @@ class Method:
 
         return replay(self, series, self.feedback, self.seed)
 
-    # Saving
-
-    def save(self, path: str | Path) -> None:
-        """Write the method to an ``.npz`` file, with a checksum and without pickle.
-
-        Raises:
-            InputError: If ``path`` has another ending, or the feedback of the method is a rule of your own.
-        """
-        if Path(path).suffix != ".npz":
-            raise InputError(f"{path}: methods are kept in .npz files; give the file that ending")
-        arrays: dict[str, Any] = {}
-        values: dict[str, Any] = {}
-        for key, value in self._fitted().items():
-            (arrays if isinstance(value, np.ndarray) else values)[key] = value
-        header = {"class": class_of(type(self)), "options": self._options(), "values": values}
-        with replacing(path) as temporary:
-            np.savez_compressed(temporary, header=np.array(json.dumps(header)), **arrays)
-            seal(temporary)
-
-    @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Read a method of this class that `save` wrote; `adt_gym.thresholds.load` reads one of any class.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            InputError: If the file is not one that `save` of this class wrote.
-        """
-        with open_npz(path, f"a {cls.__name__} that save() wrote", sealed=True) as arrays:
-            header = parse_json(str(arrays["header"]), "its header", nan=True)
-            if header["class"] != class_of(cls):
-                raise ValueError(f"it holds a {header['class']}")
-            method = cls(**header["options"])
-            method._restore({**header["values"], **{key: arrays[key] for key in arrays if key != "header"}})
-        return method
-
     def _options(self) -> dict[str, Any]:
         """Return the arguments it was made with, as JSON holds them."""
         names = list(inspect.signature(type(self)).parameters)
@@ -164,21 +114,6 @@ class Method:
                 )
             options |= {"feedback": rule.kind, "delay": rule.delay or 1, "noise": rule.noise}
         return options
-
-    def _fitted(self) -> dict[str, Any]:
-        """Return what `fit` set, by name: numbers, words or arrays."""
-        return {name: getattr(self, name) for name in self.fitted if hasattr(self, name)}
-
-    def _restore(self, values: Mapping[str, Any]) -> None:
-        """Take back what `_fitted` returned.
-
-        Raises:
-            KeyError, ValueError, TypeError: If it is something else.
-        """
-        for name in values:
-            if name not in self.fitted:
-                raise ValueError(f"it holds {name!r}, which a {type(self).__name__} does not")
-            setattr(self, name, values[name])
 
 
 class ToldMethod(Method):
@@ -202,8 +137,3 @@ class ToldMethod(Method):
     def sees_labels(self) -> bool:  # type: ignore[override]
         """Whether any labels are told."""
         return self.feedback.tells
-
-
-def class_of(kind: type) -> str:
-    """Return a class as the registries write it, "module:Class"."""
-    return f"{kind.__module__}:{kind.__qualname__}"

@@ -1,11 +1,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from adt_gym import Detection, ScoredSeries
+from adt_gym.evaluation.compare import measure
 from adt_gym.evaluation.frontier import FrontierRow, over_delays, panel, read_rows, settings_of, write_rows
 from adt_gym.series import InputError
+from adt_gym.stream.feedback import feedback_of
 
 
 def row(
@@ -28,6 +32,38 @@ def rows() -> list[FrontierRow]:
             found += [row("static", feedback, delay, 0.4, **here) for feedback in ("full", "alerts")]
         found += [row("ours", "none", "never", 0.3, **here), row("static", "none", "never", 0.4, **here)]
     return found
+
+
+def test_a_row_by_hand() -> None:
+    labels, decisions = np.zeros((2, 40), dtype=bool)
+    for start, stop in ((2, 5), (10, 16), (20, 32), (36, 38)):
+        labels[start:stop] = True
+    decisions[[2, 3, 7, 11, 29, 30, 33, 34]] = True  # found after 0, 1 and 9 windows; one missed; two false alarms
+    hours = np.datetime64("2020-01-01") + np.arange(40) * np.timedelta64(1, "h")
+    scored = ScoredSeries(np.full(40, 0.5), labels, "pump", hours)
+    detection = Detection(np.where(decisions, 0.0, 1.0).astype(np.float32), decisions, labels, "pump")
+    found = FrontierRow.of(
+        measure("ours", True, [detection], [scored], 1.5, deadline=5),
+        feedback_of("alerts", 7, 0.1),
+        "pump",
+        3,
+        "belief",
+    )
+    precision, recall, in_time = 5 / 8, 5 / 23, 2 / 4
+    assert found == FrontierRow(
+        "ours", "alerts", "7", 0.1, "pump", 3, True, "belief",
+        precision=precision,
+        recall=pytest.approx(recall),
+        f1=pytest.approx(2 * 5 / (8 + 23)),
+        composite_f1=pytest.approx(2 * precision * in_time / (precision + in_time)),
+        event_recall=3 / 4,
+        detection_delay=1,
+        missed_events=1,
+        false_alarms_per_day=pytest.approx(2 / (17 / 24)),
+        false_alarms_per_1000=pytest.approx(1000 * 3 / 40),
+        alarms_per_1000=pytest.approx(1000 * 8 / 40),
+        seconds=1.5,
+    )  # fmt: skip
 
 
 def test_what_is_written_is_read_again(tmp_path: Path, rows: list[FrontierRow]) -> None:

@@ -370,7 +370,7 @@ def test_no_series_at_all() -> None:
 
 
 def test_scoring_before_fitting() -> None:
-    with pytest.raises(InputError, match=r"fit\(\) or load\(\)"):
+    with pytest.raises(InputError, match="is not fitted: call fit"):
         quick().score(wave())
 
 

@@ -1,10 +1,13 @@
+import doctest
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from adt_gym.scoring.votes import Action, Verdicts, f1_weights, followed_weights, votes_needed
+from adt_gym.scoring import votes
+from adt_gym.scoring.votes import Action, Verdicts, f1_weights, votes_needed
 from adt_gym.series import InputError
 
 
@@ -80,13 +83,19 @@ def test_actions_by_hand() -> None:
     assert list(unsure.actions()[3:6]) == [Action.NOTIFY, Action.ACT, Action.NOTIFY]
 
 
-def test_explain_gives_every_members_verdict() -> None:
+def test_the_examples_in_the_docstrings_run() -> None:
+    assert doctest.testmod(votes).failed == 0
+
+
+def test_explain_gives_the_action_and_every_members_verdict() -> None:
     explained = verdicts(np.array([[False, False], [True, False]]), np.array([0.75, 0.25])).explain(1)
-    assert [(one.member, one.flagged, one.weight, one.threshold) for one in explained] == [
+    assert explained.action == Action.ALERT
+    assert str(explained) == "ALERT: m0 0.900 > 0.500"
+    assert [(one.member, one.flagged, one.weight, one.threshold) for one in explained.verdicts] == [
         ("m0", True, 0.75, 0.5),
         ("m1", False, 0.25, 0.5),
     ]
-    assert [one.score for one in explained] == pytest.approx([0.9, 0.1])
+    assert [one.score for one in explained.verdicts] == pytest.approx([0.9, 0.1])
 
 
 def test_f1_weights_by_hand() -> None:
@@ -94,25 +103,3 @@ def test_f1_weights_by_hand() -> None:
     flags = np.array([[True, True, False], [True, False, False], [False, False, True], [False, False, False]])
     np.testing.assert_allclose(f1_weights(flags, labels), [1 / (1 + 2 / 3), (2 / 3) / (1 + 2 / 3), 0])
     np.testing.assert_allclose(f1_weights(~labels[:, None].repeat(2, axis=1), labels), [0.5, 0.5])
-
-
-def test_weights_follow_recent_f1_by_an_exponential_average() -> None:
-    rng = np.random.default_rng(0)
-    weights = expected = np.array([0.2, 0.3, 0.5])
-    for _ in range(5):
-        labels, flags = rng.random(20) < 0.3, rng.random((20, 3)) < 0.4
-        f1 = []
-        for m in range(3):
-            right = sum(1 for t in range(20) if flags[t, m] and labels[t])
-            f1.append(2 * right / (flags[:, m].sum() + labels.sum()))
-        expected = np.array([0.75 * w + 0.25 * f / sum(f1) for w, f in zip(expected, f1, strict=True)])
-        weights = followed_weights(weights, flags, labels, rate=0.25)
-        assert weights.sum() == pytest.approx(1)
-    np.testing.assert_allclose(weights, expected)
-
-
-def test_windows_without_an_anomaly_leave_the_weights_as_they_are() -> None:
-    weights = np.array([0.2, 0.8])
-    assert followed_weights(weights, np.ones((4, 2), dtype=bool), np.zeros(4, dtype=bool)) is weights
-    with pytest.raises(InputError, match="rate of the weights"):
-        followed_weights(weights, np.ones((4, 2), dtype=bool), np.ones(4, dtype=bool), rate=1.5)

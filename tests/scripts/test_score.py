@@ -1,7 +1,10 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix, f1_score
 from typer.testing import CliRunner, Result
 
 import adt_gym
@@ -113,6 +116,44 @@ def test_the_table_holds_what_every_scorer_must_be_held_against(here: Path) -> N
         if len(line.split()) == 11 and line[0] == " " != line[1]
     }
     assert saw == {"persistence(1)": "yes"} | dict.fromkeys(("autoencoder", *SIMPLE, "random", "always", "never"), "no")
+
+
+@pytest.mark.parametrize("gap", [False, True], ids=["no gap", "a gap"])
+def test_windows_that_cross_the_cut_neither_teach_nor_count(here: Path, gap: bool) -> None:
+    window, cut, row = 8, 60, np.arange(120)
+    labels = np.isin(row, (30, 31, 60, 61, 90))
+    values = np.sin(row / 5) + np.select([row < 50, labels], [3 * labels, -1])
+    times = pd.date_range("2020-01-01", periods=120, freq="h") + pd.Timedelta(days=3) * (gap & (row >= 45))
+    table = pd.DataFrame({"when": times, "load": values, "label": labels.astype(int)})
+    table.to_csv("pump.csv", index=False)
+    result = score(
+        "pump.csv", "--scorer", "isolation", "--window", window, "--train-until", cut, "--time-column", "when",
+        "--all", "--out", "one.npz",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    (scored,) = load_scored("one.npz")
+    last = np.searchsorted(times, scored.index)  # the row of each window's last point
+    train, test, crossing = last < cut, last - window + 1 >= cut, (last >= cut) & (last - window + 1 < cut)
+    assert (train.sum(), test.sum(), crossing.sum()) == (53 - 7 * gap, 53, 7)
+
+    def best_threshold(some: NDArray[np.bool_]) -> float:
+        """Return the middle between the lowest score flagged at the best F1 and the next lower one."""
+        scores, truth = scored.scores[some], scored.labels[some]
+        *_, lowest = max((f1_score(truth, scores >= cut), cut) for cut in scores)
+        return float(lowest + max(scores[scores < lowest])) / 2
+
+    threshold, truth = best_threshold(train), scored.labels[test]
+    assert f"{threshold:.3f}" != f"{best_threshold(train | crossing):.3f}", "they would have taught something else"
+    flagged = scored.scores[test] > threshold
+    rows = [line.split() for line in result.output.splitlines()]
+    leading, counts = ({row[0]: row[1:] for row in rows if len(row) == cells} for cells in (11, 9))
+    assert f"pump: {len(truth)} windows that no training saw" in result.output
+    assert leading["isolation"][-2] == f"{threshold:.3f}"
+    before = np.append(False, truth[:-1])
+    for method, decisions in (("isolation", flagged), ("persistence(1)", before), ("always", np.ones(53, dtype=bool))):
+        tn, fp, fn, tp = confusion_matrix(truth, decisions).ravel().tolist()
+        assert counts[method][:4] == [str(count) for count in (tp, fp, fn, tn)]
+        assert leading[method][2] == f"{f1_score(truth, decisions):.3f}"
 
 
 @pytest.mark.parametrize("scorer", ["autoencoder", "isolation"])
