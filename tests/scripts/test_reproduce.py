@@ -1,8 +1,7 @@
 import csv
 import json
+import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -365,27 +364,29 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_ctrl_c_leaves_what_is_finished_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    def start(out: str) -> subprocess.Popen[str]:
-        words = ["table2", "--seeds", "3", "--episodes", "50", "--jobs", "1", "--out", out]
-        command = [sys.executable, "-m", "adt_gym.scripts", "reproduce", *words]
-        return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+def test_ctrl_c_leaves_what_is_finished_and_the_next_run_goes_on(
+    here: Path, monkeypatch: pytest.MonkeyPatch, trained: list[str]
+) -> None:
+    perform = runner._Task.perform
 
-    with start("one") as first:
-        while not (kept := list(tmp_path.glob("one/cells/*.json"))):
-            assert first.poll() is None, first.communicate()[0]
-            time.sleep(0.01)
-        first.send_signal(signal.SIGINT)
-        first.communicate(timeout=60)
-    assert first.returncode == 130
-    times = {path: path.stat().st_mtime_ns for path in kept}
-    with start("one") as again, start("other") as other:
-        assert "of 3 cells were finished before" in again.communicate()[0]
-        other.communicate()
-    assert {path: path.stat().st_mtime_ns for path in kept} == times
+    def stopped(task: Any) -> Any:
+        if task.cell.seed == 2:
+            while len(list(here.glob("one/cells/*.json"))) < 2:
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+            raise InputError("not finished")
+        return perform(task)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner._Task, "perform", stopped)
+        assert adt_reproduce("table2", "--seeds", 4, "--out", "one").exit_code == 130
+    assert trained[:2] == ["k2-l1-alpha0.9-seed0", "k2-l1-alpha0.9-seed1"]
+    trained.clear()
+    assert "2 of 4 cells were finished before" in succeed("table2", "--seeds", 4, "--out", "one").output
+    assert trained == ["k2-l1-alpha0.9-seed2", "k2-l1-alpha0.9-seed3"]
+    succeed("table2", "--seeds", 4, "--out", "other")
     without_times = [
-        {method: {**row, "seconds": ""} for method, row in rows_of(tmp_path / name).items()}
-        for name in ("one", "other")
+        {method: {**row, "seconds": ""} for method, row in rows_of(here / name).items()} for name in ("one", "other")
     ]
     assert without_times[0] == without_times[1]
 
