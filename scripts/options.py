@@ -12,10 +12,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 from typer.core import TyperCommand
 
-from adt_gym.checks import MAX_SEED, MOST
-from adt_gym.settings import MAX_SEEDS, OPTION, WITHOUT, Option, as_option
-
-__all__ = ["MAX_SEEDS"]
+from adt_gym.settings import OPTION, WITHOUT, Option, as_option
 
 Command = Callable[..., Any]
 
@@ -25,28 +22,9 @@ MAX_JOBS = 1024
 Jobs = Annotated[int, typer.Option(min=1, max=MAX_JOBS, help="cells at a time")]
 Cache = Annotated[Path, typer.Option(help="where scores are kept for the next time")]
 Every = Annotated[bool, typer.Option("--all", help="print all tables, not only the leading ones")]
-"""Options that say how a command works, not what comes out."""
+"""Options that say how a command works or what it shows, not what is measured."""
 
 CACHE, CORES = Path("runs/cache"), os.cpu_count() or 1
-
-
-def whole(help: str | None = None, least: int = 1, most: int = MOST) -> Any:
-    """Return an option that takes a whole number from ``least`` to ``most``."""
-    return typer.Option(min=least, max=most, help=help)
-
-
-Deadline = Annotated[int, whole("windows in which an event must be flagged to count as found (composite F1)")]
-
-
-def seed(help: str | None = None) -> Any:
-    """Return an option that takes a seed."""
-    return whole(help, 0, MAX_SEED)
-
-
-def number(help: str | None = None, least: float = 0.0, most: float = 1.0, within: bool = False) -> Any:
-    """Return an option that takes a number from ``least`` to ``most``; with ``within`` neither of the two."""
-    about = Option(help, least=least, most=most, within=within)
-    return typer.Option(min=least, max=most, help=help, callback=_within(about) if within else None)
 
 
 def takes(command: Command) -> Command:

@@ -1,5 +1,6 @@
 """A saved policy on any scored series, beside the rows it must be held against: `adt evaluate`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,33 @@ from adt_gym.evaluation.compare import baselines, compare, write_table
 from adt_gym.experiments.train import TrainSettings, read_settings
 from adt_gym.files import unsealed
 from adt_gym.folders import check_file, own_file
+from adt_gym.metrics.composite import DEADLINE
 from adt_gym.report.progress import console
 from adt_gym.report.tables import copying, further_tables, table
 from adt_gym.series import ScoredSeries
+from adt_gym.settings import Settings, deadline, option
 
 
-def evaluate(run: Path, series: str, path: Path, deadline: int, every: bool = False) -> None:
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSettings(Settings):
+    """What a policy is evaluated on.
+
+    Args:
+        series: What ADT-v0 takes: a packaged name, an ``.npz`` file of scored series or a folder of them.
+        deadline: Of the composite F1, in windows.
+    """
+
+    series: str = option(help="a packaged name, an .npz file of scored series, or a folder")
+    deadline: int = deadline(DEADLINE)
+
+
+def evaluate(run: Path, on: EvaluateSettings, path: Path, every: bool = False) -> None:
     """Evaluate the policy of a training, print the table and write it.
 
     Args:
         run: The folder of the training; the static threshold is fitted on its series.
-        series: What ADT-v0 takes: a packaged name, an ``.npz`` file of scored series or a folder of them.
+        on: What it is evaluated on.
         path: The table.
-        deadline: Of the composite F1, in windows.
         every: Whether all tables are printed.
 
     Raises:
@@ -37,17 +52,17 @@ def evaluate(run: Path, series: str, path: Path, deadline: int, every: bool = Fa
     settings = read_settings(run)
     check_file(path, "evaluate")
     policy = thresholds.Policy(load(run, settings), hold=settings.hold, **settings.env_kwargs)
-    test = resolve(series)
+    test = resolve(on.series)
     check_fits(policy, test[0])
     methods = [policy, *baselines(settings.feedback_delay, settings.seed)]
-    rows = compare(methods, resolve(settings.series), test, deadline=deadline)
-    console.print(table(rows, f"{settings.agent} on {series}: {sum(map(len, test)):,} windows", deadline))
+    rows = compare(methods, resolve(settings.series), test, deadline=on.deadline)
+    console.print(table(rows, f"{settings.agent} on {on.series}: {sum(map(len, test)):,} windows", on.deadline))
     if every:
         console.print(*further_tables(rows), sep="")
     if policy.sees_labels:
         detections = {row.method: row.detections for row in rows}
         console.print(copying(detections, settings.feedback_delay), soft_wrap=True)
-    if series == settings.series:
+    if on.series == settings.series:
         console.print("these are the series that the policy was trained on", soft_wrap=True)
     with own_file(path, "evaluate") as temporary:
         write_table(temporary, rows)

@@ -131,7 +131,7 @@ def read_settings(folder: Path) -> TrainSettings:
     if not path.is_file():
         raise FileNotFoundError(f"no run in {folder}: it has no config.json")
     what = "the config.json of a training"
-    return as_dataclass(TrainSettings, read_json(path, what), f"{path} is not {what}")
+    return as_dataclass(TrainSettings, read_json(path, what), f"{path} is not {what}", every=True)
 
 
 def _prepare(folder: Folder, settings: TrainSettings, resume: bool) -> bool:

@@ -12,13 +12,14 @@ from rich.table import Table
 from adt_gym import Detection, ScoredSeries
 from adt_gym.evaluation.compare import Row, measure
 from adt_gym.evaluation.frontier import METHODS, FrontierRow, panel
-from adt_gym.evaluation.scorers import evaluate_baselines
+from adt_gym.evaluation.scorers import ScorerRow, evaluate_baselines
 from adt_gym.experiments import paper
 from adt_gym.experiments.paper import Setting
 from adt_gym.experiments.paper_results import ReproduceSettings, Result
 from adt_gym.metrics.bootstrap import Interval
 from adt_gym.report import frontier_tables, paper_tables
 from adt_gym.report.progress import console
+from adt_gym.report.scorer_tables import scorer_tables
 from adt_gym.report.sweep import METRICS, summary_table
 from adt_gym.report.tables import (
     clipped,
@@ -30,7 +31,6 @@ from adt_gym.report.tables import (
     table,
 )
 from adt_gym.scoring.training import Epoch
-from adt_gym.scripts.compare_scorers import ScorerRow, scorer_tables
 
 LABELS = np.array([False, True, True, False])
 TEST = ScoredSeries(np.full(4, 0.5), LABELS, "s")

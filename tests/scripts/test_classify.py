@@ -146,7 +146,7 @@ def test_sb3_has_its_row(tmp_path: Path) -> None:
         (["blobs", "--reward", "generous"], InputError, "'generous'"),
         (["blobs", "--reward", "1,2,3"], InputError, "four finite numbers"),
         (["blobs", "--reward", "1,2,3,four"], InputError, "'1,2,3,four'"),
-        (["blobs", "--split", "random"], InputError, "'random'"),
+        (["blobs", "--split", "random"], AssertionError, "'random' is not one of"),
         (["blobs", "--label-column", "y"], InputError, "blobs has its own columns"),
         (["blobs", "--resume"], FileNotFoundError, "no run to resume"),
     ],

@@ -18,12 +18,11 @@ from adt_gym.evaluation.compare import COLUMNS
 from adt_gym.evaluation.detections import load_detections, save_detections
 from adt_gym.experiments.cells import run_cells
 from adt_gym.experiments.sweep import Measured
+from adt_gym.experiments.train import TrainSettings
 from adt_gym.folders import own_folder
 from adt_gym.reading import as_dataclass
 from adt_gym.scored_files import save_scored
-from adt_gym.scripts import frontier
 from adt_gym.scripts.__main__ import app
-from adt_gym.scripts.train import TrainSettings
 from adt_gym.series import Detection, InputError, ScoredSeries
 
 HUGE = 10**12
@@ -62,7 +61,7 @@ def trained(tmp_path: Path, scored: Path) -> Path:
 
 
 def settings(scored: Path) -> TrainSettings:
-    return TrainSettings("reference", str(scored), "ADT-v0", None, 1, 0.0, 2, 1, 0.9, 5, 1e-3, 0.9, 64, 0)
+    return TrainSettings(series=str(scored), episodes=5, learning_rate=1e-3, gamma=0.9)
 
 
 def test_the_folder_is_as_it_should_be(trained: Path, scored: Path) -> None:
@@ -165,16 +164,6 @@ def test_a_cell_of_a_sweep_with_a_row_of_other_types_is_none(name: str) -> None:
     for bad in ([], {}, None, "x" if name != "method" else 5):
         with pytest.raises(InputError, match=rf"rows\[0\]\.{name} must be"):
             as_dataclass(Measured, {"rows": [{**row, name: bad}], "training_seconds": 1.0}, "it")
-
-
-@pytest.mark.parametrize("content", [one for one in CELLS if one != "{}"], ids=lambda content: repr(content[:20]))
-def test_a_cell_of_a_frontier_that_cannot_be_is_none(tmp_path: Path, content: str) -> None:
-    series = ScoredSeries(np.full(9, 0.5), np.arange(9) < 3, "one")
-    cell = frontier.Cell([series], series, [], 0, 5)
-    (tmp_path / "cells").mkdir()
-    (tmp_path / "cells" / f"{cell.key}.json").write_text(content)
-    with pytest.warns(UserWarning, match=r"^a cell is measured again: [^\n]*\.json is [^\n]*$"):
-        assert frontier.read(tmp_path, cell) is None
 
 
 @pytest.mark.parametrize("content", DAMAGED, ids=lambda content: repr(content[:20]))
