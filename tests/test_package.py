@@ -23,6 +23,7 @@ LAYERS = (
         "folders",
         "spreadsheet",
         "registry",
+        "settings",
         "threads",
     },
     {"stream", "metrics"},

@@ -1,7 +1,8 @@
 """What a scorer is worth with the plainest of thresholds, one fixed number, beside what needs no scorer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from adt_gym.metrics.flags import as_flags
 from adt_gym.metrics.windows import confusion_counts, precision_recall_f1
 from adt_gym.series import Detection, InputError, ScoredSeries, varies
 from adt_gym.thresholds.static import best_f1_threshold
+
+if TYPE_CHECKING:
+    from adt_gym.scoring.training import Epoch
 
 UNLABELLED_QUANTILE = 0.99
 """Of the training scores: the threshold where no training window is anomalous."""
@@ -58,6 +62,15 @@ class ScorerReport:
     def alarms_per_1000(self) -> float:
         """Flagged windows per 1,000 windows."""
         return 1000 * (self.tp + self.fp) / (self.tp + self.fp + self.fn + self.tn)
+
+
+@dataclass(frozen=True)
+class ScorerRow:
+    """The report of a scorer, the time it took and the curves of its training, or that of a baseline."""
+
+    report: ScorerReport
+    seconds: float | None = None
+    curve: "list[Epoch]" = field(default_factory=list)
 
 
 def static_threshold(train: Sequence[ScoredSeries]) -> float:

@@ -68,6 +68,7 @@ class Method(Saved):
         hindsight: Whether it is defined by the labels of the very series that it judges, and so fitted on those.
         feedback: What it expects to be told of the series that it judges; one that sees no labels needs none.
         seed: Of what label noise flips in `detect`.
+        detail: What `fit` has chosen, for tables.
     """
 
     kind = "method"
@@ -77,6 +78,7 @@ class Method(Saved):
     hindsight: bool = False
     feedback: Feedback = Untold()
     seed: int = 0
+    detail: str = ""
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Learn from labelled series of other machines, or nothing; return self."""

@@ -8,12 +8,12 @@ import numpy as np
 from adt_gym import data
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.split import draw_labelled, split_by_share
+from adt_gym.experiments.paper import Dataset
+from adt_gym.experiments.scores import fit
 from adt_gym.folders import Folder
 from adt_gym.reading import read_json
 from adt_gym.scored_files import load_scored, save_scored
 from adt_gym.scoring.autoencoder import AutoEncoder
-from adt_gym.scripts.compare_scorers import fit_with_bar
-from adt_gym.scripts.paper import Dataset
 from adt_gym.series import NO_PAST, InputError, ScoredSeries, Series
 
 PLANTS = ("swat", "wadi")
@@ -117,7 +117,7 @@ def _packaged(settings: ScoreSettings) -> PaperScores:
 def _of_many(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings) -> PaperScores:
     """Learn on the first part of every series, evaluate the rest of each."""
     train = split_by_share(series, SCORER_SHARE, settings.window).train
-    fit_with_bar(scorer, train)
+    fit(scorer, train)
     whole = [replace(scorer.score(*pair), past=NO_PAST) for pair in zip(series, train, strict=True)]
     return _cut(whole, list(map(len, train)), settings.window)
 
@@ -131,7 +131,7 @@ def _cut(whole: list[ScoredSeries], rows: list[int], window: int) -> PaperScores
 def _of_plant(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings) -> PaperScores:
     """Learn normality on the normal operation; cut the windows around the first attack out of the evaluation."""
     normal, attacked = series
-    fit_with_bar(scorer, [normal])
+    fit(scorer, [normal])
     whole = scorer.score(attacked, normal)
     count = max(round(settings.train_share * len(whole)), 1)
     start = max(int(np.argmax(whole.truth)) - count // 2, 0)
