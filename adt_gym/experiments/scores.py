@@ -68,7 +68,7 @@ def make_scorers(
         made.append(scorer)
     if not used:
         given = " and ".join(f"{key}=" for key in network)
-        raise InputError(f"{given}: {', '.join(names)} has no network to train; leave it out")
+        raise InputError(f"scorer {', '.join(names)} has no network: leave {given} out")
     return made
 
 

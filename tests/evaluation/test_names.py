@@ -14,8 +14,8 @@ from adt_gym.evaluation.compare import Row, compare
 from adt_gym.evaluation.frontier import FrontierRow, over_delays, write_rows
 from adt_gym.evaluation.scorers import evaluate_baselines, evaluate_scorer
 from adt_gym.evaluation.split import cut
+from adt_gym.experiments.servers import check_apart, read_servers
 from adt_gym.report.frontier_tables import by_delay
-from adt_gym.scripts.frontier_series import check_apart, read_servers
 
 POINTS = 240
 SCORERS = ("isolation", "autoencoder", "range", "pca")
@@ -89,7 +89,7 @@ def test_servers_of_one_name_are_several(tmp_path: Path) -> None:
         (tmp_path / str(seed)).mkdir()
         test, labels = values(seed)
         np.savez(tmp_path / str(seed) / "web.npz", train=test[:50], test=test, test_label=labels)
-    first, second = read_servers([str(tmp_path / str(seed)) for seed in range(2)])
+    first, second = read_servers([str(tmp_path / str(seed)) for seed in range(2)], SourceSettings(""))
     assert first.name == second.name == "web"
     np.testing.assert_array_equal(second.normal.values[:, 0], values(1)[0][:50])
     check_apart([first], second)

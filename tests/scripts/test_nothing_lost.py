@@ -116,7 +116,7 @@ def test_a_file_of_the_users_is_refused() -> None:
             "feedback": None,
             "feedback_delay": 1,
         }
-        settings |= {"label_noise": 0, "k": 2, "hold": 1, "alpha": 0.9, "episodes": 1, "learning_rate": 1, "gamma": 1}
+        settings |= {"label_noise": 0, "k": 2, "hold": 1, "alpha": 0.9, "episodes": 1, "learning_rate": 0.1, "gamma": 1}
         temporary.write_text(json.dumps({**settings, "num_envs": 1, "seed": 0}))
     score = ("score", "pump.csv", "--label-column", "broken", "--out")
     commands = {

@@ -15,10 +15,14 @@ from adt_gym.data.kubernetes import kubernetes
 from adt_gym.evaluation.compare import baselines
 from adt_gym.metrics.composite import composite_f1
 from adt_gym.metrics.events import false_alarms_per_day
+from adt_gym.registry import Entry
+from adt_gym.report import plots
+from adt_gym.report.run import write_report
 from adt_gym.scored_files import load_scored
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts.__main__ import app
-from adt_gym.thresholds import Policy, make
+from adt_gym.series import Detection, ScoredSeries
+from adt_gym.thresholds import Method, Policy, make, registry
 from adt_gym.written import LOG
 
 SMALL = ("--episodes", 50, "--epochs", 2)
@@ -53,7 +57,8 @@ def adt_run(*arguments: object) -> Result:
 
 
 def succeed(*arguments: object) -> Result:
-    result = adt_run(*SMALL, *arguments)
+    small = SMALL if "isolation" not in arguments else SMALL[:2]  # a forest has no epochs
+    result = adt_run(*small, *arguments)
     assert result.exit_code == 0, result.output + repr(result.exception)
     return result
 
@@ -249,6 +254,31 @@ def test_one_seed_has_no_mean(here: Path) -> None:
     assert "mean over" not in succeed(*PUMP).output
 
 
+def test_a_method_of_ones_own_is_a_row_and_has_a_panel(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Half(Method):
+        name = "half"
+
+        def detect(self, series: ScoredSeries) -> Detection:
+            return Detection.at(0.5, series)
+
+    monkeypatch.setitem(registry._entries, "half", Entry(Half))
+    pictured: list[str] = []
+    draw = plots.detection_panels
+
+    def spy(path: Path, series: ScoredSeries, detections: dict[str, Detection]) -> None:
+        pictured.extend(detections)
+        draw(path, series, detections)
+
+    monkeypatch.setattr(plots, "detection_panels", spy)
+    assert "half" in succeed(*PUMP).output
+    rows, (test,) = rows_of(Path("runs/pump")), load_scored("runs/pump/scores-test.npz")
+    expected = precision_recall_fscore_support(test.labels, test.scores > 0.5, average="binary", zero_division=0)
+    assert [float(rows["half"][column]) for column in ("precision", "recall", "f1")] == pytest.approx(expected[:3])
+    assert pictured == list(rows)
+    write_report("page.html", ["runs/pump"])
+    assert ">half<" in Path("page.html").read_text(encoding="utf-8")
+
+
 # The cache
 
 
@@ -366,6 +396,11 @@ def fail(*arguments: object) -> str:
         ((*PUMP, "--train-until", "soon"), "'soon' is neither a row number nor a time"),
         ((*PUMP, "--window", 500), "'pump' has 400 points, fewer than one window of 500"),
         ((*PUMP, "--k", 1000), "with k=1000 at least 1002 are needed"),
+        ((*PUMP, "--scorer", "isolation"), "scorer isolation has no network: leave --epochs out"),
+        (
+            (*PUMP, "--scorer", "nearest", "--device", "cpu"),
+            "scorer nearest has no network: leave --epochs and --device out",
+        ),
     ],
     ids=lambda part: " ".join(map(str, part)) if isinstance(part, tuple) else "",
 )
