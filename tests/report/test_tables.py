@@ -9,9 +9,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from adt_gym import Detection, ScoredSeries
+from adt_gym import Detection, ScoredSeries, thresholds
 from adt_gym.evaluation.compare import Row, measure
-from adt_gym.evaluation.frontier import METHODS, FrontierRow, panel
+from adt_gym.evaluation.frontier import FrontierRow, panel
 from adt_gym.evaluation.scorers import ScorerRow, evaluate_baselines
 from adt_gym.experiments import paper
 from adt_gym.experiments.paper import Setting
@@ -79,7 +79,7 @@ def test_kinds_over_seeds_are_their_mean() -> None:
 
 def test_copying_counts_equal_decisions() -> None:
     rows = [row("adt", decisions=np.array([True, True, True, False])), row("persistence(1)")]
-    assert "75.00%" in copying(rows)
+    assert "75.00%" in copying({one.method: one.detections for one in rows})
 
 
 def test_the_leading_table_starts_with_the_composite_f1() -> None:
@@ -158,7 +158,7 @@ def every_table() -> Iterator[tuple[str, Table]]:
     numbers |= {"false_alarms_per_day": 43200.1, "false_alarms_per_1000": 999.9, "detection_delay": 12345.0}
     unseen = [
         FrontierRow(name, "full", delay, 0.1, "a", seed, True, **numbers)
-        for name, delay, seed in product(METHODS, delays, (0, 1))
+        for name, delay, seed in product(thresholds.names(), delays, (0, 1))
     ]
     some = panel(pd.DataFrame([vars(one) for one in unseen]), "full", 0.1)
     made = [*frontier_tables.leading_tables(some, "full", 0.1, 10), *frontier_tables.further_tables(some, "full", 0.1)]
