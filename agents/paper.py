@@ -8,6 +8,7 @@ import gymnasium as gym
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, ScoredSeries
+from adt_gym.stream.replay import begin
 from adt_gym.stream.stream import Scores, Session, ToldMethod
 from adt_gym.thresholds.policy import Policy
 
@@ -52,6 +53,7 @@ class PaperAgent(ToldMethod):
 
     def detect(self, series: ScoredSeries) -> Detection:
         """Run the greedy policy."""
+        begin(self, series)  # which says so where it is not fitted
         return self._policy().detect(series)
 
     def _policy(self) -> Policy:
