@@ -85,6 +85,8 @@ class Policy(Method):
 
     def detect(self, series: ScoredSeries) -> Detection:
         """Run the greedy policy over the whole series; its first k windows are judged in passive mode."""
+        if series.labels is None:
+            return super().detect(series)
         given, levels = self.settings, self.settings.levels
         mdp = ThresholdingMDP([series], given.k, given.alpha, given.beta)
         states = states_per_decision(mdp, self.feedback)
@@ -156,9 +158,10 @@ class PolicySession(Session):
         """Return what the policy sets, or goes on to hold."""
         begun = self._t - self._k
         if begun >= 0 and begun % self._policy.hold == 0:
-            action, self._memory = self._policy.model.predict(
-                self._observe(score), state=self._memory, episode_start=np.array([begun == 0]), deterministic=True
-            )
+            memory: dict[str, Any] = {}
+            if not self._policy.memoryless:
+                memory = {"state": self._memory, "episode_start": np.array([begun == 0])}
+            action, self._memory = self._policy.model.predict(self._observe(score), deterministic=True, **memory)
             self._threshold = threshold_of(action, self._levels, self._space)
         return self._threshold
 

@@ -91,6 +91,20 @@ def test_a_learner_that_is_told_nothing_judges_what_has_no_labels() -> None:
     assert found.labels is None
 
 
+def test_a_policy_that_is_told_nothing_judges_what_has_no_labels() -> None:
+    class Follows:
+        def predict(self, observation: np.ndarray, deterministic: bool) -> tuple[np.ndarray, None]:
+            return (observation[..., 0] > 0.5).astype(int), None
+
+    untold, told = (thresholds.Policy(Follows(), feedback=feedback) for feedback in ("none", "full"))
+    found, expected = untold.detect(UNKNOWN), untold.detect(KNOWN)
+    np.testing.assert_array_equal(found.thresholds, expected.thresholds)
+    assert found.labels is None
+    assert 0 < found.decisions.sum() < len(UNKNOWN)
+    with pytest.raises(InputError, match="series 'dark' has no labels"):
+        told.detect(UNKNOWN)
+
+
 def test_what_learned_from_labels_judges_what_has_none() -> None:
     static = thresholds.make("static").fit([KNOWN])
     found = replay(static, UNKNOWN, feedback_of("none"))
