@@ -27,12 +27,12 @@ class PaperAgent(ToldMethod):
         episodes: Of the training.
 
     Attributes:
-        agent: The reference DQN.
+        policy: What it learned.
     """
 
     name = "adt (paper)"
-    fitted: ClassVar = ("agent",)
-    agent: ReferenceDQN
+    fitted: ClassVar = ("policy",)
+    policy: Policy
 
     def __init__(
         self, feedback: Any = "full", delay: int = 1, noise: float = 0.0, seed: int = 0, episodes: int = 2000
@@ -44,27 +44,27 @@ class PaperAgent(ToldMethod):
         """Train on random stretches of all series."""
         windows = min(EPISODE_WINDOWS, *(len(one) for one in train))
         env = gym.make("ADT-v0", series=tuple(train), episode_windows=windows, feedback=self.feedback)
-        self.agent = ReferenceDQN(env, self.seed, **HYPERPARAMETERS).learn(self.episodes)
+        self._use(ReferenceDQN(env, self.seed, **HYPERPARAMETERS).learn(self.episodes))
         return self
 
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Session:
         """Begin as the greedy policy does."""
-        return self._policy.start(past, times, scaling)
+        return self.policy.start(past, times, scaling)
 
     def detect(self, series: ScoredSeries) -> Detection:
         """Run the greedy policy."""
-        return self._policy.detect(series)
+        return self.policy.detect(series) if hasattr(self, "policy") else super().detect(series)  # which refuses
 
-    @property
-    def _policy(self) -> Policy:
-        return Policy(self.agent, seed=self.seed, feedback=self.feedback)
+    def _use(self, agent: ReferenceDQN) -> None:
+        self.policy = Policy(agent, seed=self.seed, feedback=self.feedback)
 
     def _fitted(self) -> dict[str, Any]:
-        return {name: weight.numpy() for name, weight in self.agent.network.state_dict().items()}
+        return {name: weight.numpy() for name, weight in self.policy.model.network.state_dict().items()}
 
     def _restore(self, values: Mapping[str, Any]) -> None:
         weights = {name: torch.from_numpy(weight) for name, weight in values.items()}
         first, *_, last = weights.values()
-        self.agent = ReferenceDQN(None, self.seed, **HYPERPARAMETERS)
-        self.agent._build(first.shape[1], len(last))
-        self.agent.network.load_state_dict(weights)
+        agent = ReferenceDQN(None, self.seed, **HYPERPARAMETERS)
+        agent._build(first.shape[1], len(last))
+        agent.network.load_state_dict(weights)
+        self._use(agent)

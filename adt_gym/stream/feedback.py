@@ -300,10 +300,6 @@ class DueLabels:
             self._labels[t] = int(label)
         return not waits
 
-    def awaits(self, t: int) -> bool:
-        """Return whether window t was judged and its feedback is still to come."""
-        return t < self._next and t in self._labels
-
     def come(self, t: int) -> list[tuple[int, int]]:
         """Return the windows whose feedback comes in just before window t, and the label of each, -1 for silence."""
         return [(window, self._labels.pop(window)) for window in self._due.pop(t, ())]

@@ -319,8 +319,7 @@ class Believer(Session):
 
     def judged(self, score: float, decision: bool) -> None:
         """Wait for the feedback, where it ever comes in."""
-        self._due.judged(self._t, decision)
-        if self._due.awaits(self._t):
+        if self._due.judged(self._t, decision):
             self._open[self._t] = self._above, decision
             self._waiting += decision
         self._t += 1

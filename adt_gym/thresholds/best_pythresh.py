@@ -7,7 +7,7 @@ import numpy as np
 
 from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.scaling import Scaling
-from adt_gym.series import Detection, InputError, ScoredSeries
+from adt_gym.series import InputError, ScoredSeries
 from adt_gym.stream.stream import Method, Scores, Session
 from adt_gym.thresholds.pythresh import FAST_PYTHRESH, PyThresh
 
@@ -53,10 +53,6 @@ class BestPyThresh(Method):
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Session:
         """Begin as the chosen method does."""
         return self.chosen.start(past, times, scaling)
-
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Apply the chosen method."""
-        return self.chosen.detect(series)
 
     def _fitted(self) -> dict[str, Any]:
         return {"chosen": self.chosen.method, **self.chosen._fitted()}

@@ -10,7 +10,8 @@ from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, ScoredSeries
 from adt_gym.stream.context import LabelContext, ScoreContext, label_context, score_context
-from adt_gym.stream.feedback import in_at, told_labels
+from adt_gym.stream.feedback import Feedback, in_at, told_labels
+from adt_gym.stream.replay import begin
 from adt_gym.stream.stream import Scores, Session, ToldMethod
 from adt_gym.thresholds.evidence import logit, require_teachers
 from adt_gym.thresholds.trees import Trees
@@ -35,7 +36,7 @@ class Boosting(ToldMethod):
     """
 
     name = "gradient boosting"
-    fitted: ClassVar = ("forest", "cut", "held_out_f1")
+    fitted: ClassVar = ("cut", "held_out_f1", "forest")
 
     def __init__(
         self, feedback: Any = "full", delay: int = 1, noise: float = 0.0, seed: int = 0, trees: int = 60
@@ -76,19 +77,15 @@ class Boosting(ToldMethod):
 
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> "Booster":
         """Begin without any context."""
-        return Booster(self)
+        return Booster(self.forest, self.cut, self.feedback)
 
     def detect(self, series: ScoredSeries) -> Detection:
         """Use threshold 0 where the chance of an anomaly is above the cut, else 1."""
         schedule = self.feedback.schedule(len(series))
         if schedule is None or (schedule.told[:, 0] != schedule.told[:, 1]).any():
             return super().detect(series)  # what is told depends on what was decided
-        return Detection.at(np.where(self.flags(self._observe(series)), 0.0, 1.0), series)
-
-    def flags(self, observed: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return shape ``(n,)``: which windows are flagged, by what is observed before each."""
-        flagged: NDArray[np.bool_] = self.forest.predict(observed) > logit(self.cut)
-        return flagged
+        session: Any = begin(self, series)
+        return Detection.at(session.thresholds(self._observe(series)), series)
 
     def _observe(self, series: ScoredSeries) -> NDArray[np.float32]:
         """Return what is observed before each window if all are flagged."""
@@ -110,21 +107,27 @@ class Booster(Session):
     """One series, judged by boosting; a label that is told early or late, see `adt_gym.stream.context.LabelContext`.
 
     Args:
-        method: What is fitted.
+        forest: Says the logit of the chance of an anomaly.
+        cut: The chance above which a window is flagged.
+        feedback: When labels are in.
     """
 
     state: ClassVar = ("_t", "_scores", "_labels")
 
-    def __init__(self, method: Boosting):
-        self._method, self._t = method, 0
-        self._scores, self._labels = ScoreContext(), LabelContext(method.feedback)
+    def __init__(self, forest: Trees, cut: float, feedback: Feedback):
+        self._forest, self._cut, self._sees_labels, self._t = forest, logit(cut), feedback.tells, 0
+        self._scores, self._labels = ScoreContext(), LabelContext(feedback)
+
+    def thresholds(self, observed: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return shape ``(n,)``: 0 where, by what is observed before a window, it is flagged, else 1."""
+        return np.where(self._forest.predict(observed) > self._cut, 0.0, 1.0)
 
     def threshold(self, score: float) -> float:
         """Return 0 where the chance of an anomaly is above the cut, else 1."""
         observed = self._scores.push(score)
-        if self._method.sees_labels:
+        if self._sees_labels:
             observed = np.concatenate((observed, self._labels.push(self._t)))
-        return 0.0 if self._method.flags(observed[None])[0] else 1.0
+        return float(self.thresholds(observed[None])[0])
 
     def judged(self, score: float, decision: bool) -> None:
         """Go on to the next window."""

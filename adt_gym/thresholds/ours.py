@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from adt_gym.scaling import Scaling
-from adt_gym.series import Detection, ScoredSeries
+from adt_gym.series import ScoredSeries
 from adt_gym.stream.stream import Scores, Session, ToldMethod
 from adt_gym.thresholds.belief import Belief, gains
 from adt_gym.thresholds.boosting import Boosting
@@ -56,10 +56,6 @@ class Ours(ToldMethod):
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Session:
         """Begin as the chosen one does."""
         return self.chosen.start(past, times, scaling)
-
-    def detect(self, series: ScoredSeries) -> Detection:
-        """Use the chosen one."""
-        return self.chosen.detect(series)
 
     def _make(self, kind: Any) -> Any:
         return kind(self.feedback, seed=self.seed)

@@ -19,17 +19,19 @@ from adt_gym import ScoredSeries
 from adt_gym.evaluation.frontier import METHODS, PERSISTENCE, FrontierRow, read_rows
 from adt_gym.files import visible
 from adt_gym.mdp.plan import View
+from adt_gym.registry import Entry
 from adt_gym.scripts import frontier as module
 from adt_gym.scripts import frontier_methods as methods
 from adt_gym.scripts.frontier import frontier
-from adt_gym.scripts.frontier_methods import BestPyThresh, PaperAgent, measure_all, with_labels, without_labels
+from adt_gym.scripts.frontier_methods import measure_all, with_labels, without_labels
 from adt_gym.scripts.frontier_series import WINDOW, read_servers
 from adt_gym.scripts.report import report
 from adt_gym.scripts.words import SeveralWords
 from adt_gym.series import InputError
 from adt_gym.stream.feedback import Feedback, feedback_of, told_labels
-from adt_gym.thresholds import Method, make, policy
+from adt_gym.thresholds import make, policy, registry
 from adt_gym.thresholds.evidence import Evidence
+from adt_gym.thresholds.static import Static
 
 app = typer.Typer()
 app.command(cls=SeveralWords)(frontier)
@@ -41,6 +43,7 @@ COLUMNS = [
 ]  # fmt: skip
 FAST = ("IQR", "MAD")
 QUICK = ("--scorer", "isolation", "--episodes", 3, "--jobs", 1)
+LEARNERS = {"boosting": "gradient boosting", "ours": "ours"}
 SERVERS = ("web-1", "web-2", "web-3")
 
 
@@ -64,12 +67,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-class Quick(Method):
+class Quick(Static):
     """Stands for a learner where only the rows matter: the static threshold."""
 
-    def __init__(self, name: str, feedback: Feedback, *_: object):
-        self.name, self.sees_labels, self.rule = name, feedback.kind != "none", make("static")
-        self.fit, self.detect, self.chosen = self.rule.fit, self.rule.detect, self.rule
+    def __init__(self, name: str, feedback: Feedback, seed: int):
+        self.name, self.sees_labels = name, feedback.kind != "none"
 
 
 @pytest.fixture
@@ -77,13 +79,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells in this process, two PyThresh methods, learners that do not take time."""
     monkeypatch.setattr(module, "processes", in_this_process)
     monkeypatch.setattr(module, "measure_all", partial(measure_all, pythresh=FAST))
-    monkeypatch.setattr(methods, "Boosting", partial(Quick, "gradient boosting"))
-    monkeypatch.setattr(methods, "ChosenAgent", type("ChosenAgent", (Quick,), {"__init__": ours}))
+    quick = {one: Entry(Quick, options={"name": name}) for one, name in LEARNERS.items()}
+    monkeypatch.setattr(registry, "_entries", {**registry._entries, **quick})
     monkeypatch.setattr(Evidence, "fit", lambda self, train: self)
-
-
-def ours(self: Quick, *arguments: Any) -> None:
-    Quick.__init__(self, "ours", *arguments)
 
 
 def adt_frontier(*arguments: object) -> Result:
@@ -150,7 +148,16 @@ def test_there_is_one_row_per_combination() -> None:
     assert set(found) == expected
 
     measured = table.drop(columns=["feedback", "delay", "label_noise", "seconds"])
-    for method in ("static", "rolling_quantile", "dspot", "online_fdr", "random", BestPyThresh.name, "always", "never"):
+    for method in (
+        "static",
+        "rolling_quantile",
+        "dspot",
+        "online_fdr",
+        "random",
+        make("best_pythresh").name,
+        "always",
+        "never",
+    ):
         of_method = measured[measured["method"] == method]
         assert not of_method["saw_labels"].any()
         assert len(of_method.drop_duplicates()) == len(SERVERS) * 2, f"{method} depends on the delay"
@@ -361,12 +368,12 @@ def test_the_best_pythresh_method_is_chosen_by_the_mean_f1_on_the_training_serie
         name: np.mean([f1_score(one.labels, method.detect(one).decisions, zero_division=0) for one in train])
         for name, method in fitted.items()
     }
-    best = BestPyThresh(names).fit(train)
+    best: Any = make("best_pythresh", methods=names).fit(train)
     assert best.chosen.name == f"pythresh:{max(f1, key=f1.__getitem__)}"
     expected = fitted[best.chosen.method].detect(test)
     np.testing.assert_array_equal(best.detect(test).decisions, expected.decisions)
     with pytest.raises(InputError, match="NONE"):
-        BestPyThresh(["NONE"]).fit(train)
+        make("best_pythresh", methods=["NONE"]).fit(train)
 
 
 def test_what_cannot_be_fitted_costs_its_row_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -386,7 +393,7 @@ def test_the_papers_agent_is_told_the_same_wrong_labels_as_all(monkeypatch: pyte
         return np.zeros(len(scored(0)) - 2, dtype=np.int64)
 
     feedback, seed = feedback_of("full", 4, 0.2), 3
-    agent = PaperAgent(feedback, seed, episodes=1).fit([scored(1), scored(2)])
+    agent = make("paper", feedback=feedback, seed=seed, episodes=1).fit([scored(1), scored(2)])
     monkeypatch.setattr(policy, "roll_out", spy)
     agent.detect(scored(0))
     np.testing.assert_array_equal(told, [told_labels(scored(0), feedback, seed)])

@@ -20,7 +20,7 @@ from adt_gym.stream.context import (
     label_context,
     score_context,
 )
-from adt_gym.stream.feedback import Alerts, Feedback, Full, told_at
+from adt_gym.stream.feedback import Alerts, DueLabels, Feedback, Full, feedback_of, told_at
 from adt_gym.stream.state import restore, state_of
 
 Array = NDArray[np.float32]
@@ -303,6 +303,21 @@ def test_a_label_that_no_rule_would_tell_counts_where_silence_would_have_come() 
     context.judged(0, False)
     context.tell(0, True)
     assert context.push(1)[0] == 1
+
+
+def test_a_label_may_be_told_before_the_decision_and_of_no_use() -> None:
+    context = LabelContext(Backwards())
+    for t in range(3):
+        context.push(t)
+        context.tell(t, True)
+        context.judged(t, False)  # of window 0 the label would only come after an alarm, but it comes in
+    context.tell(1, False)
+    assert [context.push(t)[0] for t in (17, 18, 19, 20)] == [-1, 1, 0, 1]
+    silent = DueLabels(feedback_of("none"))
+    silent.tell(0, True)
+    silent.judged(0, True)
+    assert silent.tell(0, True)
+    assert state_of(silent) == state_of(DueLabels(feedback_of("none"))) | {"_next": 1}
 
 
 def test_contexts_go_on_from_their_state_bit_for_bit() -> None:

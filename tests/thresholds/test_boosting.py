@@ -132,6 +132,18 @@ def test_its_cut_is_the_best_for_models_that_have_not_seen_the_series(feedback: 
     np.testing.assert_array_equal(boosting.detect(unseen).decisions, flagged)
 
 
+class Passed(Feedback):
+    """Labels come only of what was not flagged."""
+
+    def told_at(self, t: int, decision: bool) -> int | None:
+        return None if decision else t + 2
+
+
+def test_labels_that_alarms_do_not_earn_are_not_learned_from() -> None:
+    boosting, unlabelled = (Boosting(one, seed=5, trees=10).fit(TRAIN) for one in (Passed(), "none"))
+    np.testing.assert_array_equal(boosting.held_out_f1, unlabelled.held_out_f1)
+
+
 def test_it_is_a_thresholder(boosting: Boosting) -> None:
     assert isinstance(boosting, Method)
     assert boosting.sees_labels == (boosting.feedback.kind != "none")
