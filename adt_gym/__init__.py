@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _LEVELS = [i / 20 for i in range(21)]
 
 _THRESHOLDING = ("adt_gym.envs.thresholding:ThresholdingEnv", "adt_gym.envs.vector:ThresholdingVectorEnv")
+_CONTEXT = ("adt_gym.envs.context:ContextEnv", "adt_gym.envs.context:ContextVectorEnv")
 _OUTCOMES = ("adt_gym.envs.wrappers:OutcomesEnv", "adt_gym.envs.wrappers:OutcomesVectorEnv")
 _SAMPLES = ("adt_gym.samples.env:SamplesEnv", "adt_gym.samples.vector:SamplesVectorEnv")
 
@@ -21,6 +22,7 @@ _ENVIRONMENTS: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
     "ADT-Levels-v0": (_THRESHOLDING, {"thresholds": _LEVELS, "observe_score": True}),
     "ADT-Continuous-v0": (_THRESHOLDING, {"thresholds": "continuous", "observe_score": True}),
     "ADT-Blind-v0": (_THRESHOLDING, {"thresholds": _LEVELS, "observe_score": True, "feedback": "none"}),
+    "ADT-Context-v0": (_CONTEXT, {"thresholds": _LEVELS, "observe_score": True}),
     "mo-adt-v0": (_OUTCOMES, {}),
     "ADT-Samples-v0": (_SAMPLES, {}),
 }

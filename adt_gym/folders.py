@@ -253,13 +253,13 @@ def check_folder(
         raise FileExistsError(
             f"{path} exists and adt {kind} did not make it (it holds no {LOG}, which a copy needs too); {REMEDY}"
         )
-    if log is not None and log.kind != kind:
-        what = "is not a folder of ours" if log.kind == FILES else f"is a folder of adt {log.kind}"
-        raise FileExistsError(f"{path} {what}, not of adt {kind}; {REMEDY}")
-    if log is not None and not given and log.about != about:
-        raise FileExistsError(f"{path} holds the results of {log.about}, not of {about}; {REMEDY}")
-    if log is not None and (path / WORK).is_dir():
-        for one in (path / WORK).iterdir():
+    if log is not None:
+        if log.kind != kind:
+            what = "is not a folder of ours" if log.kind == FILES else f"is a folder of adt {log.kind}"
+            raise FileExistsError(f"{path} {what}, not of adt {kind}; {REMEDY}")
+        if not given and log.about != about:
+            raise FileExistsError(f"{path} holds the results of {log.about}, not of {about}; {REMEDY}")
+        for one in (path / WORK).glob("*"):
             if one.name not in log.parts or one.is_symlink() or not one.is_dir():
                 raise FileExistsError(f"{one} exists and adt did not write it; {REMEDY}")
     for name in names:
@@ -325,9 +325,7 @@ def _check_place(folder: Path) -> None:
     for step in (folder, *folder.absolute().parents):
         try:
             step.lstat()
-        except FileNotFoundError:
-            continue
-        except NotADirectoryError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         if not step.is_dir():
             raise NotADirectoryError(f"{step} is not a folder; {REMEDY}")

@@ -102,7 +102,7 @@ def _check_depth(value: Any) -> None:
 # Settings
 
 
-def as_dataclass(kind: type[T], value: Any, complaint: str, others: bool = False) -> T:
+def as_dataclass(kind: type[T], value: Any, complaint: str, others: bool = False, every: bool = False) -> T:
     """Return a dataclass made of a JSON object, every field of the type that the class gives it.
 
     JSON's whole numbers do for floats, its lists for tuples.
@@ -113,6 +113,7 @@ def as_dataclass(kind: type[T], value: Any, complaint: str, others: bool = False
         value: What the JSON held.
         complaint: How the message of an error begins, such as "runs/a/config.json is not the config.json of a run".
         others: Whether the object may hold more than the class has fields.
+        every: Whether it must hold every field, also one that has a default.
 
     Raises:
         InputError: If it is no object, a field is missing, unknown or of another type, or the class refuses it.
@@ -120,6 +121,10 @@ def as_dataclass(kind: type[T], value: Any, complaint: str, others: bool = False
     try:
         if others and isinstance(value, dict):
             value = {name: value[name] for name in kind.__annotations__ if name in value}
+        if every and isinstance(value, dict):
+            for one in fields(kind):  # type: ignore[arg-type]
+                if one.name not in value:
+                    raise InputError(f"{one.name} is missing")
         made: T = _made(kind, value, "")
         return made
     except InputError as error:

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 from adt_gym.checks import MOST, InputError, flag, number, whole
 from adt_gym.reading import open_npz, parse_json
 
-ROOMS = {"method": "adt_gym.thresholds", "scorer": "adt_gym.scoring"}
+ROOMS = {"method": "adt_gym.thresholds", "scorer": "adt_gym.scoring", "policy": "adt_gym.thresholds.policy"}
 """Where the registry is of each kind of thing that a file may hold."""
 
 
@@ -70,9 +70,13 @@ class Registry:
             raise InputError(f"there is a {self.kind} {name!r} already; choose another name")
         self._entries[name] = Entry(where, frozenset(tags), dict(options or {}), member)
 
-    def names(self, *tags: str) -> list[str]:
-        """Return the names that have all these tags, in the order in which they were given; families left out."""
-        return [name for name, one in self._entries.items() if one.tags.issuperset(tags) and not one.member]
+    def names(self, *tags: str, without: Iterable[str] = ()) -> list[str]:
+        """Return the names that have all these tags and none of the others, in their order; families left out."""
+        return [
+            name
+            for name, one in self._entries.items()
+            if one.tags.issuperset(tags) and one.tags.isdisjoint(without) and not one.member
+        ]
 
     def __getitem__(self, name: str) -> Entry:
         """Return what a name, or a family's name with its member, stands for.
@@ -105,6 +109,12 @@ class Registry:
         for option, value in given.items():
             _check(f"{self.kind} {name!r}: {option}", _types(factory).get(option), value)
         return factory(**given)
+
+    def make_for(self, name: str, **options: Any) -> Any:
+        """Make what a name stands for with those of the options that it takes."""
+        entry = self[name]
+        taken = inspect.signature(entry.load()).parameters
+        return self.make(name, **{one: options[one] for one in options if one in taken and one not in entry.options})
 
     def find(self, where: str) -> Any:
         """Return the registered class or function of that "module:attribute"; only such may be named by a file.

@@ -33,7 +33,6 @@ class Saved:
     """
 
     kind: ClassVar[str]
-    name: Any
     fitted: ClassVar[tuple[str, ...]] = ()
 
     if not TYPE_CHECKING:  # or every name would be an attribute to type checkers

@@ -18,14 +18,6 @@ NO_LABELS = np.empty(0, dtype=bool)
 
 
 @dataclass(frozen=True)
-class Knots:
-    """What a scaling is made of; see `adt_gym.scaling.Scaling`."""
-
-    knots: list[float]
-    levels: list[float]
-
-
-@dataclass(frozen=True)
 class Entry:
     """What the file says of one series, beside its arrays.
 
@@ -44,7 +36,7 @@ class Entry:
     labelled: bool
     timed: bool
     past: int
-    scaling: Knots | None
+    scaling: Scaling | None
     meta: dict[str, Any]
 
 
@@ -60,22 +52,14 @@ def save_scored(path: str | Path, series: Sequence[ScoredSeries]) -> None:
     if not series:
         raise InputError(f"{path}: no series to write")
     header = [
-        Entry(
-            s.name,
-            len(s),
-            s.labels is not None,
-            s.index is not None,
-            len(s.past),
-            None if s.scaling is None else Knots(s.scaling.knots.tolist(), s.scaling.levels.tolist()),
-            s.meta,
-        )
+        asdict(Entry(s.name, len(s), s.labels is not None, s.index is not None, len(s.past), s.scaling, s.meta))
         for s in series
     ]
     timed = [s.index for s in series if s.index is not None]
     with replacing(path) as temporary:
         np.savez_compressed(
             temporary,
-            header=np.array(json.dumps([asdict(entry) for entry in header])),
+            header=np.array(json.dumps(header, default=np.ndarray.tolist)),
             raw=np.concatenate([s.raw for s in series]),
             labels=np.packbits(np.concatenate([NO_LABELS, *(s.labels for s in series if s.labels is not None)])),
             index=np.concatenate(timed) if timed else np.empty(0, "datetime64[s]"),
@@ -133,5 +117,4 @@ def _series(
     more: dict[str, Any] = {"index": index if entry.timed else None, "meta": entry.meta, "past": past}
     if entry.scaling is None:
         return ScoredSeries(raw, labels, entry.name, **more)
-    scaling = Scaling(np.array(entry.scaling.knots), np.array(entry.scaling.levels))
-    return ScoredSeries.scaled(raw, scaling, labels, entry.name, **more)
+    return ScoredSeries.scaled(raw, entry.scaling, labels, entry.name, **more)

@@ -1,10 +1,9 @@
 """The paper's agent as a method that trains itself: the reference DQN on ADT-v0 under some feedback."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import gymnasium as gym
-import torch
 
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.scaling import Scaling
@@ -27,12 +26,12 @@ class PaperAgent(ToldMethod):
         episodes: Of the training.
 
     Attributes:
-        policy: What it learned.
+        agent: The reference DQN.
     """
 
     name = "adt (paper)"
-    fitted: ClassVar = ("policy",)
-    policy: Policy
+    fitted = ("agent",)
+    agent: ReferenceDQN
 
     def __init__(
         self, feedback: Any = "full", delay: int = 1, noise: float = 0.0, seed: int = 0, episodes: int = 2000
@@ -44,27 +43,22 @@ class PaperAgent(ToldMethod):
         """Train on random stretches of all series."""
         windows = min(EPISODE_WINDOWS, *(len(one) for one in train))
         env = gym.make("ADT-v0", series=tuple(train), episode_windows=windows, feedback=self.feedback)
-        self._use(ReferenceDQN(env, self.seed, **HYPERPARAMETERS).learn(self.episodes))
+        self.agent = ReferenceDQN(env, self.seed, **HYPERPARAMETERS).learn(self.episodes)
         return self
 
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Session:
         """Begin as the greedy policy does."""
-        return self.policy.start(past, times, scaling)
+        return self._policy().start(past, times, scaling)
 
     def detect(self, series: ScoredSeries) -> Detection:
         """Run the greedy policy."""
-        return self.policy.detect(series) if hasattr(self, "policy") else super().detect(series)  # which refuses
+        return self._policy().detect(series)
 
-    def _use(self, agent: ReferenceDQN) -> None:
-        self.policy = Policy(agent, seed=self.seed, feedback=self.feedback)
+    def _policy(self) -> Policy:
+        return Policy(self.agent, seed=self.seed, feedback=self.feedback)
 
     def _fitted(self) -> dict[str, Any]:
-        return {name: weight.numpy() for name, weight in self.policy.model.network.state_dict().items()}
+        return {"agent": self.agent.kept()}
 
     def _restore(self, values: Mapping[str, Any]) -> None:
-        weights = {name: torch.from_numpy(weight) for name, weight in values.items()}
-        first, *_, last = weights.values()
-        agent = ReferenceDQN(None, self.seed, **HYPERPARAMETERS)
-        agent._build(first.shape[1], len(last))
-        agent.network.load_state_dict(weights)
-        self._use(agent)
+        self.agent = ReferenceDQN.anew(values["agent"])

@@ -7,7 +7,6 @@ an episode can be planned (adt_gym.mdp.plan) instead of stepped: the same transi
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -18,7 +17,7 @@ from torch import nn
 
 from adt_gym.agents.hyperparameters import check
 from adt_gym.agents.networks import outputs_of, q_network
-from adt_gym.agents.storage import read_checkpoint, reading_policy, write_checkpoint, write_policy
+from adt_gym.agents.storage import Learner
 from adt_gym.checks import MAX_SEED, InputError, made_of, whole
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.mdp.plan import MAX_STATES_PER_DECISION, outputs, roll_out, states_per_decision
@@ -117,7 +116,7 @@ class ReplayMemory:
         return [torch.from_numpy(array.take(rows, axis=0)) for array in arrays]
 
 
-class ReferenceDQN:
+class ReferenceDQN(Learner):
     """Deep Q-network on ADT-v0, or on any environment with a flat Box observation and a Discrete action space.
 
     Args:
@@ -148,7 +147,8 @@ class ReferenceDQN:
         Args:
             episodes: How many; epsilon's schedule spans them.
             on_episode: Called after each.
-            resumed: Whether those already played count among them (see `resume`).
+            resumed: Whether those already played count among them; with an agent of `resume` learning goes on bit for
+                bit.
         """
         if self.env is None:
             raise InputError("this agent has no environment to learn in: pass one to ReferenceDQN or load()")
@@ -268,45 +268,6 @@ class ReferenceDQN:
             explored = self._explore(self.random.random(actions.shape), self.settings.exploration_final_eps)
             actions = np.where(explored >= 0, explored, actions)
         return actions, None
-
-    def save(self, path: str | Path) -> None:
-        """Write the policy, its weights and settings, to an ``.npz`` file without pickle."""
-        write_policy(path, self, observations=next(self.network.parameters()).shape[1], actions=self.n_actions)
-
-    @classmethod
-    def load(cls, path: str | Path, env: gym.Env[Any, Any] | None = None) -> "ReferenceDQN":
-        """Read a policy that `save` wrote.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            InputError: If the file does not hold such a policy.
-        """
-        with reading_policy(path, cls.__name__) as (config, weights):
-            agent = cls(None, config.seed, **config.settings)
-            agent._build(config.observations, config.actions)
-            agent.network.load_state_dict(weights)
-            agent.target.load_state_dict(weights)
-        agent.env, agent.episodes = env, config.episodes
-        return agent
-
-    def save_checkpoint(self, path: str | Path) -> None:
-        """Write all that `resume` needs, between two episodes."""
-        write_checkpoint(path, self, steps=self.steps)
-
-    @classmethod
-    def resume(cls, path: str | Path, env: gym.Env[Any, Any]) -> "ReferenceDQN":
-        """Return the agent of a checkpoint; ``learn(total, resumed=True)`` goes on bit for bit.
-
-        Args:
-            path: What `save_checkpoint` wrote.
-            env: An environment like the one it learned in.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            InputError: If the file is not such a checkpoint, or ``env`` has other spaces.
-        """
-        agent: ReferenceDQN = read_checkpoint(path, cls, env)
-        return agent
 
     def _build(self, n_observations: int, n_actions: int) -> None:
         self.n_actions = n_actions

@@ -6,7 +6,6 @@ epsilon decays by a factor per episode, so that training may be continued for an
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -18,7 +17,7 @@ from torch import nn
 from adt_gym.agents.hyperparameters import check
 from adt_gym.agents.networks import outputs_of, q_network
 from adt_gym.agents.reference_dqn import EpisodeReport, ReplayMemory
-from adt_gym.agents.storage import read_checkpoint, reading_policy, write_checkpoint, write_policy
+from adt_gym.agents.storage import Learner
 from adt_gym.checks import MAX_SEED, InputError, made_of, whole
 from adt_gym.threads import one_thread
 
@@ -65,7 +64,7 @@ class SamplesSettings:
         return max(self.exploration_final_eps, self.exploration_initial_eps * self.exploration_decay**episode)
 
 
-class SamplesDQN:
+class SamplesDQN(Learner):
     """Deep Q-network on ADT-Samples-v0, or on any environment with a flat Box observation and Discrete actions.
 
     Args:
@@ -157,41 +156,6 @@ class SamplesDQN:
         The policy is always greedy: ``state``, ``episode_start`` and ``deterministic`` are there for SB3's callers.
         """
         return self.q_values(np.asarray(observation, dtype=np.float32)).argmax(axis=-1), None
-
-    def save(self, path: str | Path) -> None:
-        """Write the policy, its weights and settings, to an ``.npz`` file without pickle."""
-        write_policy(path, self, observations=next(self.network.parameters()).shape[1], actions=self.n_actions)
-
-    @classmethod
-    def load(cls, path: str | Path) -> "SamplesDQN":
-        """Read a policy that `save` wrote; it predicts, a checkpoint is what learns on.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            InputError: If the file does not hold such a policy.
-        """
-        with reading_policy(path, cls.__name__) as (config, weights):
-            agent = cls(None, config.seed, **config.settings)
-            agent._build(config.observations, config.actions)
-            agent.network.load_state_dict(weights)
-            agent.target.load_state_dict(weights)
-        agent.episodes = config.episodes
-        return agent
-
-    def save_checkpoint(self, path: str | Path) -> None:
-        """Write all that learning on bit for bit needs, between two episodes; epsilon follows from the episodes."""
-        write_checkpoint(path, self, steps=self.steps)
-
-    @classmethod
-    def resume(cls, path: str | Path, env: gym.Env[Any, Any]) -> "SamplesDQN":
-        """Return the agent of a checkpoint, ready to learn on in ``env``, an environment like the one it learned in.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            InputError: If the file is not such a checkpoint, or ``env`` has other spaces.
-        """
-        agent: SamplesDQN = read_checkpoint(path, cls, env)
-        return agent
 
     def _build(self, n_features: int, n_actions: int) -> None:
         self.n_actions = n_actions

@@ -7,10 +7,10 @@ import io
 import pickle
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 from unittest.mock import patch
 
 import gymnasium as gym
@@ -18,16 +18,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3 import DQN, PPO
-from stable_baselines3.common.torch_layers import create_mlp
 from stable_baselines3.common.type_aliases import MaybeCallback, RolloutReturn
 from stable_baselines3.dqn import dqn as sb3_dqn
 from torch import nn
 
 from adt_gym.agents.hyperparameters import widths_of
-from adt_gym.agents.networks import outputs_of
+from adt_gym.agents.networks import outputs_of, q_network
 from adt_gym.agents.reference_dqn import Hyperparameters
 from adt_gym.agents.vec_env import Env, as_vec_env
 from adt_gym.checks import MAX_SEED, InputError, flag, made_of, one_of, whole
+from adt_gym.saved import Saved
 from adt_gym.threads import one_thread
 
 NET_ARCH = Hyperparameters.net_arch
@@ -239,11 +239,26 @@ _LAYERS = {"dqn": ("q_net.",), "ppo": ("mlp_extractor.policy_net.", "action_net.
 _MALFORMED = (AttributeError, EOFError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
 
 
-class GreedyPolicy:
+class GreedyPolicy(Saved):
     """A network that takes the action with the highest output: what `load_policy` returns."""
+
+    kind = "policy"
 
     def __init__(self, network: nn.Sequential):
         self.network = network
+
+    def kept(self) -> dict[str, Any]:
+        """Return the network's weights."""
+        return {"values": {"weights": [tensor.numpy() for tensor in self.network.state_dict().values()]}}
+
+    @classmethod
+    def anew(cls, kept: Mapping[str, Any]) -> Self:
+        """Make anew what `kept` tells.
+
+        Raises:
+            RuntimeError, ValueError, KeyError, TypeError: If that is no such policy.
+        """
+        return cls(_network_of([torch.from_numpy(array) for array in kept["values"]["weights"]]))
 
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = True
@@ -278,8 +293,16 @@ def load_policy(path: str | Path, algorithm: str, net_arch: Sequence[int] = NET_
         with zipfile.ZipFile(path) as archive:
             weights = torch.load(io.BytesIO(archive.read("policy.pth")), map_location="cpu", weights_only=True)
         tensors = [tensor for name, tensor in weights.items() if name.startswith(_LAYERS[algorithm])]
-        network = nn.Sequential(*create_mlp(tensors[0].shape[1], len(tensors[-1]), list(net_arch), nn.ReLU))
-        network.load_state_dict(dict(zip(network.state_dict(), tensors, strict=True)))
+        network = _network_of(tensors)
+        if tuple(len(bias) for bias in tensors[1:-1:2]) != net_arch:
+            raise ValueError("its layers have other widths")
     except (zipfile.BadZipFile, pickle.UnpicklingError, *_MALFORMED) as error:
         raise InputError(f"{path} is not an SB3 {algorithm} policy with net_arch {tuple(net_arch)}: {error}") from error
     return GreedyPolicy(network)
+
+
+def _network_of(tensors: Sequence[torch.Tensor]) -> nn.Sequential:
+    """Return the network of ReLU layers with these weights and biases, in turns."""
+    network = q_network([weight.shape[1] for weight in tensors[::2]], len(tensors[-1]))
+    network.load_state_dict(dict(zip(network.state_dict(), tensors, strict=True)))
+    return network

@@ -13,6 +13,7 @@ with ending_at_once():
     from typer.core import TyperGroup
 
     from adt_gym.report.progress import keep_tables_whole
+    from adt_gym.report.source import in_options
     from adt_gym.scripts.benchmark import benchmark
     from adt_gym.scripts.classify import classify
     from adt_gym.scripts.compare_scorers import compare_scorers
@@ -20,14 +21,13 @@ with ending_at_once():
     from adt_gym.scripts.evaluate import evaluate
     from adt_gym.scripts.figures import figures
     from adt_gym.scripts.frontier import frontier
+    from adt_gym.scripts.options import SeveralWords
     from adt_gym.scripts.report import report
     from adt_gym.scripts.reproduce import reproduce
     from adt_gym.scripts.run import run
     from adt_gym.scripts.score import score
-    from adt_gym.scripts.source import in_options
     from adt_gym.scripts.sweep import sweep
     from adt_gym.scripts.train import train
-    from adt_gym.scripts.words import SeveralWords
     from adt_gym.series import InputError
 
 

@@ -1,27 +1,9 @@
 """`adt datasets`: what can be read, how large it is, and where to get what may not be shipped."""
 
-from rich import box
-from rich.table import Table
-
-from adt_gym.data.catalogue import DATA_SETS, DataSet
+from adt_gym.report.data_sets import data_sets_table
 from adt_gym.report.progress import console
 
 
 def datasets() -> None:
     """List the data sets: size, anomaly rate, licence, and where to get them."""
-    table = Table(box=box.SIMPLE_HEAD, caption="The anomaly rate is that of the labelled points.")
-    for heading in ("name", "what"):
-        table.add_column(heading)
-    for heading in ("series", "points", "anomaly rate"):
-        table.add_column(heading, justify="right")
-    for heading in ("licence", "where to get it"):
-        table.add_column(heading, overflow="fold")
-    for one in DATA_SETS:
-        table.add_row(*_row(one))
-    console.print(table)
-
-
-def _row(one: DataSet) -> tuple[str, ...]:
-    series, points = ("" if number is None else f"{number:,}" for number in (one.series, one.points))
-    rate = "" if one.anomaly_rate is None else f"{100 * one.anomaly_rate:.2f}%"
-    return one.name, one.what, series, points, rate, one.licence, one.source
+    console.print(data_sets_table())

@@ -1,94 +1,30 @@
 """`adt score SOURCE`: train the scorer on the training part and write the scores of the whole series."""
 
-import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
-from adt_gym.data.sources import SourceSettings
-from adt_gym.evaluation.scorers import evaluate_scorer
-from adt_gym.evaluation.split import cut, cut_unlabelled, parts
-from adt_gym.folders import check_file, own_file
-from adt_gym.report.curves import training_curves
-from adt_gym.report.progress import console
-from adt_gym.scored_files import save_scored
-from adt_gym.scoring.cache import cached_scores
-from adt_gym.scripts import options
-from adt_gym.scripts.compare_scorers import (
-    ScorerRow,
-    baseline_rows,
-    fit_with_bar,
-    make_scorer,
-    scorer_tables,
-    simple_rows,
-)
-from adt_gym.scripts.options import takes
-from adt_gym.scripts.source import read
-from adt_gym.series import NO_PAST, InputError
+from adt_gym.checks import InputError
+from adt_gym.experiments import scorers
+from adt_gym.folders import check_file
+from adt_gym.scripts.options import CACHE, Cache, Every, takes
 
 
-@takes(SourceSettings, "source")
+@takes
 def score(
-    source: SourceSettings,
+    settings: scorers.ScoreSettings,
     out: Annotated[Path, typer.Option(help="the .npz file to write; one that adt did not write is not replaced")],
-    scorer: Annotated[str, typer.Option(help="autoencoder, dense, lstm, isolation, pyod:NAME, ...")] = "autoencoder",
-    scaling: Annotated[str | None, typer.Option(help="quantile, minmax or tail; the scorer's own by default")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; a GPU where there is one by default")] = None,
-    epochs: Annotated[int, options.whole("passes of the scorer's network over its windows")] = 30,
-    seed: Annotated[int, options.seed()] = 0,
-    cache: Annotated[Path, typer.Option(help="where scores are kept for the next time")] = Path("runs/cache"),
-    every: Annotated[bool, typer.Option("--all", help="print all tables, not only the leading one")] = False,
+    cache: Cache = CACHE,
+    every: Every = False,
 ) -> None:
     """Train a scorer on the normal windows of the training part; write the scores of the whole series.
 
-    Prints what one static threshold makes of them on the rest, if that has labels. With the same data and settings the
-    scores come from the cache. `adt score yahoo_like --out yahoo_like.npz` makes the packaged scores again.
+    Prints what one static threshold makes of them on the rest. With the same data and settings the scores come from
+    the cache. `adt score yahoo_like --out yahoo_like.npz` makes the packaged scores again.
     """
     if out.suffix != ".npz":
         raise InputError(f"{out}: scored series are kept in .npz files; give the file that ending")
-    picture = out.with_suffix(".curves.png")
-    for path in (out, picture):
+    for path in (out, scorers.curves_beside(out)):
         check_file(path, "score")
-    window = source.window
-    found = read(source, seed, labelled=False)
-    series, labelled = found.series, found.summary.anomalous is not None
-    split = (cut if labelled else cut_unlabelled)(source, series)
-    double = {"double": True} if scorer == "autoencoder" else {}
-    made = make_scorer(scorer, epochs=epochs, device=device, window=window, scaling=scaling, seed=seed, **double)
-    started = time.perf_counter()
-    whole = list(zip(parts(series)[1], split.pasts, strict=True))
-    kept, hit = cached_scores(
-        cache, made, split.for_scorer, whole, lambda: fit_with_bar(made, split.for_scorer, split.tested)
-    )
-    seconds = time.perf_counter() - started
-    # Windows that cross the cut are in neither part; where there are gaps in time, there are fewer windows than points.
-    ends = [
-        int(np.searchsorted(one.window_starts(window), len(first) - window, side="right")) + window - 1
-        for (one, _), first in zip(whole, split.train, strict=True)
-    ]
-    scored = [
-        replace(one, meta={**one.meta, "trained_on_points": end}, past=one.past if past is not first else NO_PAST)
-        for one, end, (first, past) in zip(kept, ends, split.learned, strict=True)
-    ]  # a first part that has no history is no past of itself
-    with own_file(out, "score") as temporary:
-        save_scored(temporary, scored)
-    curve = getattr(made, "curve", [])
-    if labelled:
-        train = [one[: end - window + 1] for one, end in zip(scored, ends, strict=True)]
-        test = [one[end:] for one, end in zip(scored, ends, strict=True)]
-        rows = [ScorerRow(evaluate_scorer(made.label, train, test), seconds, curve)]
-        rows += [one for one in simple_rows(split, window, scaling, seed, cache) if one.report.method != made.label]
-        rows += baseline_rows(train, test, seed)
-        for table in scorer_tables(rows, f"{source.name}: {sum(map(len, test)):,} windows that no training saw", every):
-            console.print(table)
-    else:
-        console.print("no labels are known, so nothing says what the scores are worth", soft_wrap=True)
-    if curve:
-        with own_file(picture, "score") as temporary:
-            training_curves(temporary, {made.label: curve})
-    if hit:
-        console.print(f"the scores come from the cache in {cache}", soft_wrap=True)
-    console.print(f"{len(scored)} scored series, {sum(map(len, scored)):,} windows, are in {out}", soft_wrap=True)
+    scorers.score(settings, out, cache, every)

@@ -1,8 +1,9 @@
 """Workers that are none, for tests that look into what they do."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from adt_gym.experiments.workers import Workers
@@ -10,9 +11,9 @@ from adt_gym.experiments.workers import Workers
 
 @contextmanager
 def in_this_process(work: Callable[[Any], Any], jobs: int) -> Iterator[Workers]:
-    def submit(task: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(work(task))
-        return future
-
-    yield Workers(submit, RuntimeError)
+    """One after the other, in a thread, so that each is kept before the next ones end."""
+    thread = ThreadPoolExecutor(1)
+    try:
+        yield Workers(partial(thread.submit, work), RuntimeError)
+    finally:
+        thread.shutdown(cancel_futures=True)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from adt_gym.evaluation import precision_recall_f1
+from adt_gym.experiments import paper
+from adt_gym.experiments.paper import REPORTED, Reported
 from adt_gym.metrics.events import runs
-from adt_gym.scripts import paper
-from adt_gym.scripts.paper import REPORTED, Reported
 
 AGENTS = {one.dataset: one for one in REPORTED if one.what == "table2" and one.method == "adt"}
 SWAT_POINTS, SWAT_ANOMALOUS, SWAT_TAU = 449_919, 0.1198, 12

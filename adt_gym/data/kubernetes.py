@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym.data.yahoo_like import autocorrelated
 from adt_gym.series import Series
 
 Floats = NDArray[np.float64]
@@ -171,9 +172,8 @@ def _normal(rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Return the metrics about their base, and the day that the load follows; shapes ``(n, 16)`` and ``(n,)``."""
     n, shares = DAYS * DAY, SHARED * FOLLOW
     day = _day(np.arange(n))
-    noise = np.sqrt(shares) * _autocorrelated(rng, (n, 1)) + np.sqrt(1 - shares) * _autocorrelated(
-        rng, (n, len(METRICS))
-    )
+    noise = np.sqrt(shares) * autocorrelated(rng, (n, 1), MEMORY)
+    noise = noise + np.sqrt(1 - shares) * autocorrelated(rng, (n, len(METRICS)), MEMORY)
     drift = np.cumsum(rng.standard_normal((n, len(METRICS))), axis=0) / np.sqrt(n)
     return np.outer(day, SEASONS) + noise * NOISES + drift * DRIFTS, day
 
@@ -181,15 +181,6 @@ def _normal(rng: np.random.Generator) -> tuple[Floats, Floats]:
 def _day(minutes: NDArray[np.int64]) -> Floats:
     angle = 2 * np.pi * (minutes - PEAK) / DAY
     return np.sum([size * np.cos((i + 1) * angle) for i, size in enumerate(HARMONICS)], axis=0)
-
-
-def _autocorrelated(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
-    """Return first-order autoregressive noise of standard deviation 1 along the first axis."""
-    noise = rng.standard_normal(shape)
-    noise[1:] *= np.sqrt(1 - MEMORY**2)
-    for t in range(1, len(noise)):
-        noise[t] += MEMORY * noise[t - 1]
-    return noise
 
 
 def _disturbance(day: Floats, kind: str, rng: np.random.Generator) -> Floats:

@@ -17,6 +17,8 @@ from adt_gym.series import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+UNNAMED = r"Unnamed: \d+(_level_\d+)?"
+"""What pandas calls a column without a name."""
 ROW_NAMES = {"", "id", "index", "idx", "row", "rows", "rowid", "rownumber", "rowno", "rownum", "no", "nr", "seq"}
 MOSTLY = 0.9
 LEAST_COUNTED = 10
@@ -146,9 +148,8 @@ def digits_lost(name: str, where: str) -> str:
 
 
 def _is_row_name(name: str) -> bool:
-    if name == "Id":  # a current, beside Iq
-        return False
-    return plain(name) in ROW_NAMES or bool(re.fullmatch(r"Unnamed: \d+(_level_\d+)?", name))
+    called = plain(name) in ROW_NAMES or re.fullmatch(UNNAMED, name)
+    return name != "Id" and bool(called)  # Id is a current, beside Iq
 
 
 def _is_id_name(name: str) -> bool:
@@ -163,7 +164,7 @@ def _not_measured(name: str, values: NDArray[np.float64], groups: NDArray[np.int
     if len(values) > 1 and len(known) == len(values) and (known == known[0]).all():
         return CONSTANT
     whole = bool((known % 1 == 0).all())
-    if re.fullmatch(r"Unnamed: \d+(_level_\d+)?", name) or name == "":
+    if re.fullmatch(UNNAMED, name) or name == "":
         return "no name"
     if whole and (
         (_counts_rows(values, groups) and not is_counter(name)) or (_is_row_name(name) and _unequal(values, groups))

@@ -67,5 +67,5 @@ def _numbers(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _fill(values: NDArray[np.float64], max_gap: int, where: str) -> int:
-    table = values if values.ndim == 2 else values.reshape(len(values), -1)
+    table = values if values.ndim == 2 else values[:, None]
     return fill_gaps(table, max_gap, where, [f"value_{j}" for j in range(table.shape[1])], np.arange(len(table)))

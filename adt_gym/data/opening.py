@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from adt_gym.data.cells import plain, shown
 from adt_gym.data.columns import LABEL_NAMES
-from adt_gym.data.reading import SEPARATORS, numbered, reading
+from adt_gym.data.reading import numbered, reading, separator_in
 from adt_gym.data.time_columns import TIME_NAMES
 from adt_gym.series import InputError
 
@@ -317,10 +317,8 @@ def _header(lines: IO[str], delimiter: str, path: Path) -> list[str]:
 
 def _check_names(names: Sequence[str], delimiter: str, path: Path) -> None:
     """Raise where a header has another separator, a name twice, or is a row of the table."""
-    if len(names) == 1:
-        for other in SEPARATORS:
-            if other != delimiter and other in names[0]:
-                raise InputError(f"{path} has one column, {shown(names[0])}; give delimiter={other!r}")
+    if len(names) == 1 and (other := separator_in(names[0], delimiter)):
+        raise InputError(f"{path} has one column, {shown(names[0])}; give delimiter={other!r}")
     known = [name for name in names if name]
     if len(set(known)) < len(known):
         twice = next(name for i, name in enumerate(known) if name in known[:i])

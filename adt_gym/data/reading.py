@@ -50,20 +50,20 @@ def csv_header(path: Path, delimiter: str, remedy: str, skip: int = 0) -> list[s
     import pandas as pd
 
     header = list(pd.read_csv(path, nrows=0, skiprows=skip, **csv_options(delimiter)).columns)
-    if len(header) == 1:
-        for other in SEPARATORS:
-            if other != delimiter and other in header[0]:
-                raise InputError(f"{path} has one column, {header[0]!r}; {remedy.format(other)}")
+    if len(header) == 1 and (other := separator_in(header[0], delimiter)):
+        raise InputError(f"{path} has one column, {header[0]!r}; {remedy.format(other)}")
     return header
+
+
+def separator_in(text: str, delimiter: str = ",") -> str | None:
+    """Return what else than the delimiter may separate columns in a text."""
+    return next((other for other in SEPARATORS if other != delimiter and other in text), None)
 
 
 def numbered(paths: Iterable[Path]) -> list[Path]:
     """Sort paths with the numbers in their names as numbers: real_2 before real_10."""
-    return sorted(paths, key=lambda path: [int(part) if part.isdigit() else part for part in _parts(path)])
-
-
-def _parts(path: Path) -> list[str]:
-    return re.split(r"(\d+)", path.name)
+    parts = {path: re.split(r"(\d+)", path.name) for path in paths}
+    return sorted(parts, key=lambda path: [int(part) if part.isdigit() else part for part in parts[path]])
 
 
 def one_file(root: Path, pattern: str, remedy: str) -> Path:

@@ -53,14 +53,10 @@ def samples_and_columns(
     **reading: Any,
 ) -> tuple[Samples, Columns]:
     """Return the samples of a table and what its columns were taken for; the arguments are those of `read_samples`."""
-    options: dict[str, Any] = {
-        "value_columns": features,
-        "label_column": label_column,
-        "name": name,
-        "allow_gaps": True,
-    }
     try:
-        read = read_table(source, **options, **reading)
+        read = read_table(
+            source, value_columns=features, label_column=label_column, name=name, allow_gaps=True, **reading
+        )
     except InputError as error:
         raise InputError(str(error).replace("value_columns=", "features=")) from error
     if len(read.series) > 1:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.data.cells import fill_gaps, flags, numbers, warn_counts
-from adt_gym.data.reading import SEPARATORS, files, reading
+from adt_gym.data.reading import files, reading, separator_in
 from adt_gym.series import InputError, Series
 
 
@@ -70,7 +70,6 @@ def _frame(path: Path, remedy: str) -> Any:
     with reading(path):
         frame = pd.read_csv(path, header=None, encoding="utf-8-sig")
     first = str(frame.iloc[0, 0])
-    for other in SEPARATORS[1:]:
-        if frame.shape[1] == 1 and other in first:
-            raise InputError(f"{path} has one column, {first!r}; separate them by ',', not {other!r}")
+    if frame.shape[1] == 1 and (other := separator_in(first)):
+        raise InputError(f"{path} has one column, {first!r}; separate them by ',', not {other!r}")
     return frame.rename(columns=lambda j: f"metric_{j + 1}")

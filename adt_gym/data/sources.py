@@ -7,22 +7,18 @@ from typing import Any
 import numpy as np
 
 from adt_gym import data
-from adt_gym.checks import MOST
 from adt_gym.data.columns import Columns
 from adt_gym.data.order import gaps
 from adt_gym.data.table import read_table
 from adt_gym.folders import run_name
 from adt_gym.series import InputError, Series
+from adt_gym.settings import Settings, argument, count, option, share
 
 GENERATED = ("yahoo_like", "kubernetes")
 
 
-def _option(default: Any, help: str, **limits: int) -> Any:
-    return field(default=default, metadata={"help": help, **limits})
-
-
 @dataclass(frozen=True)
-class SourceSettings:
+class SourceSettings(Settings):
     """Where the series come from and how they are cut; also the options of every command that reads one.
 
     Args:
@@ -43,35 +39,30 @@ class SourceSettings:
         InputError: If an option is empty or out of its range, or two contradict each other.
     """
 
-    source: str = field(
-        metadata={"help": "yahoo_like, kubernetes, a table, an .npz file, a folder of them, or a name with --root"}
-    )
-    value_columns: tuple[str, ...] = _option((), "the metrics; repeat the option")
-    time_column: str | None = _option(None, "found by its name or content by default")
-    label_column: str | None = _option(None, "1 or true where anomalous")
-    key_column: str | None = _option(None, "tells several series in one file apart")
-    drop_columns: tuple[str, ...] = _option((), "columns to leave out; repeat the option")
-    windows: str | None = _option(None, "anomalous windows in NAB's JSON format")
-    delimiter: str | None = _option(None, "between the columns of a CSV file; a comma by default")
-    decimal: str | None = _option(None, "the decimal mark, . or ,; found out by default")
-    thousands: str | None = _option(None, "between thousands; found out by default")
-    max_gap: int | None = _option(None, "fill up to so many missing values in a row", min=0, max=MOST)
-    allow_gaps: bool = _option(False, "let windows span gaps in time")
-    window: int = _option(10, "points of a window (tau)", min=1, max=MOST)
-    train_anomalies: int = _option(
-        20, "one series: train on the shortest prefix with so many anomalous windows", min=1, max=MOST
-    )
-    train_until: str | None = _option(None, "one series: train up to this time or row instead")
-    train_share: float | None = _option(None, "train on this share of each series")
-    root: str | None = _option(None, "the folder of a data set given by its name")
+    source: str = argument("yahoo_like, kubernetes, a table, an .npz file, a folder of them, or a name with --root")
+    value_columns: tuple[str, ...] = option((), help="the metrics; repeat the option")
+    time_column: str | None = option(None, help="found by its name or content by default")
+    label_column: str | None = option(None, help="1 or true where anomalous")
+    key_column: str | None = option(None, help="tells several series in one file apart")
+    drop_columns: tuple[str, ...] = option((), help="columns to leave out; repeat the option")
+    windows: str | None = option(None, help="anomalous windows in NAB's JSON format")
+    delimiter: str | None = option(None, help="between the columns of a CSV file; a comma by default")
+    decimal: str | None = option(None, help="the decimal mark, . or ,; found out by default")
+    thousands: str | None = option(None, help="between thousands; found out by default")
+    max_gap: int | None = count(None, "fill up to so many missing values in a row", 0)
+    allow_gaps: bool = option(False, help="let windows span gaps in time")
+    window: int = count(10, "points of a window (tau)")
+    train_anomalies: int = count(20, "one series: train on the shortest prefix with so many anomalous windows")
+    train_until: str | None = option(None, help="one series: train up to this time or row instead")
+    train_share: float | None = share(None, "train on this share of each series", within=True)
+    root: str | None = option(None, help="the folder of a data set given by its name")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for one in fields(self)[1:]:
             value = getattr(self, one.name)
             if value == "" or (isinstance(value, tuple) and "" in value):
                 raise InputError(f"{one.name}= is empty; give it a value or leave it out")
-        if self.train_share is not None and not 0 < self.train_share < 1:
-            raise InputError(f"train_share={self.train_share:g}: the training share must lie between 0 and 1")
         if self.train_share is not None and self.train_until is not None:
             raise InputError("train_share and train_until both end the training part; give one of the two")
 

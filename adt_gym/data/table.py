@@ -20,7 +20,7 @@ from adt_gym.data.notation import may_be_grouped, notations
 from adt_gym.data.opening import Opened, open_tables, with_clean_names, with_index
 from adt_gym.data.order import gaps, in_order
 from adt_gym.data.times import is_local, times_in_columns
-from adt_gym.series import InputError, Series
+from adt_gym.series import NO_BREAKS, InputError, Series
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,17 +115,19 @@ def read_table(
         labels, columns.notes[columns.label] = read_labels(frame[columns.label], where)
     if labels is not None and asked.values is None:
         _refuse_leaks(metrics, labels, where)
-    whole = _Whole(np.column_stack([*metrics.values()]), order, index, labels, columns.metrics)
+    values = np.column_stack([*metrics.values()])
     series, unordered, repeated, filled = [], {}, {}, {}
     for one, in_file in zip(opened, files, strict=True):
         for title, of_key in _groups(frame.iloc[in_file], columns.key, one.name, where):
             rows, repeats = in_order(order[in_file[of_key]], local)
             rows = in_file[of_key][rows]
-            made, filled[title] = whole.series(title, rows, one.where, rows - in_file[0], max_gap)
-            made = made if allow_gaps else replace(made, breaks=gaps(made.index))
+            part = values[rows]
+            filled[title] = fill_gaps(part, max_gap, one.where, columns.metrics, rows - in_file[0])
+            flags, times = (None if array is None else array[rows] for array in (labels, index))
+            breaks = NO_BREAKS if allow_gaps else gaps(times)
+            series.append(Series(part, flags, title, times, columns.metrics, breaks))
             unordered[title] = 0 if repeats else count_unordered(order[in_file[of_key]])
             repeated[title] = repeats
-            series.append(made)
     missing = {one.name: len(one.breaks) for one in series}
     warn_counts(unordered, filled, repeated, missing, stacklevel=4)
     return Table(series, columns)
@@ -139,35 +141,6 @@ def table(source: Any, **options: Any) -> list[Series]:
 # What is read off the function, to check options, is that of the other one.
 table.__annotations__ = {**read_table.__annotations__, "return": list[Series]}
 table.__signature__ = inspect.signature(read_table).replace(return_annotation=list[Series])  # type: ignore[attr-defined]
-
-
-@dataclass(frozen=True, eq=False)
-class _Whole:
-    """All rows of a table, in the order of the files.
-
-    Args:
-        values: Shape ``(n, m)``.
-        order: Shape ``(n,)``: what rows are sorted by.
-        index: Shape ``(n,)``: their times, or None.
-        labels: Shape ``(n,)``, or None.
-        columns: Shape ``(m,)``: the names of the metrics.
-    """
-
-    values: NDArray[np.float64]
-    order: NDArray[Any]
-    index: NDArray[np.datetime64] | None
-    labels: NDArray[np.bool_] | None
-    columns: tuple[str, ...]
-
-    def series(
-        self, name: str, rows: NDArray[np.intp], where: str, numbers: NDArray[np.intp], max_gap: int
-    ) -> tuple[Series, int]:
-        """Return these rows as a series, and how many of its values were filled; ``numbers`` are the rows' own."""
-        part = self.values[rows]
-        filled = fill_gaps(part, max_gap, where, self.columns, numbers)
-        labels = None if self.labels is None else self.labels[rows]
-        index = None if self.index is None else self.index[rows]
-        return Series(part, labels, name, index, self.columns), filled
 
 
 def _words(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -18,7 +18,6 @@ from adt_gym.data.times import (
     holds_clock_digits,
     holds_dates,
     times_in_columns,
-    times_or_steps,
 )
 from adt_gym.series import InputError
 
@@ -38,20 +37,8 @@ EPOCH_WORDS = {
 """A column with such a word in its name holds times if its numbers may be times since 1970."""
 STEP_WORDS = {
     *("t", "time", "times", "timestamp", "ts", "timestep", "timesteps", "step", "steps", "tick", "ticks", "elapsed"),
-    *(
-        "seconds",
-        "minutes",
-        "hours",
-        "frame",
-        "frames",
-        "cycle",
-        "cycles",
-        "datum",
-        "zeit",
-        "date",
-        "datetime",
-        "clock",
-    ),
+    *("seconds", "minutes", "hours", "frame", "frames", "cycle", "cycles", "datum", "zeit", "date", "datetime"),
+    "clock",
 }
 """A column with such a word in its name counts steps if its numbers, in order, rise by the same amount."""
 CLOCK_WORDS = {"time", "clock", "tod", "uhrzeit", "zeit", "hora", "heure"}
@@ -115,11 +102,7 @@ def choose_time(
 
 def _runs_as_fast(frame: pd.DataFrame, name: str, time: tuple[str, ...], where: str) -> bool:
     """Return whether numbers read as times span about as long as the times do: a counter has a speed of its own."""
-    try:
-        _, index = times_in_columns(frame, time, where)
-        _, other = times_or_steps(frame[name], where)
-    except InputError:
-        return True
+    index, other = _times(frame, time, where), _times(frame, (name,), where)
     if index is None or other is None:
         return True
     span, of_other = (float(np.ptp(one.astype(np.int64))) for one in (index, other))
@@ -140,10 +123,11 @@ def _is_clock(column: pd.Series) -> bool:
     if is_text(column):
         filled = column[~is_blank(column)]
         return len(filled) > 0 and holds_clock(filled)
-    name = str(column.name)
-    if not (CLOCK_WORDS & words_in(name) or plain(name) in TIME_NAMES):
-        return False
-    return holds_clock_digits(floats(column))
+    return _is_called_clock(str(column.name)) and holds_clock_digits(floats(column))
+
+
+def _is_called_clock(name: str) -> bool:
+    return bool(CLOCK_WORDS & words_in(name)) or plain(name) in TIME_NAMES
 
 
 def _with_clock(
@@ -152,18 +136,23 @@ def _with_clock(
     """Return the column of dates with that of the times of the day, where dates alone do not tell the rows apart."""
     import pandas as pd
 
-    if not chosen or not clocks or not _whole_days(frame[chosen[0]], where):
+    if not chosen or not clocks or not _whole_days(frame, chosen[0], where):
         return chosen or _among([name for name in clocks if plain(name) in TIME_NAMES], where)
     if not pd.DataFrame({"date": frame[chosen[0]], "group": groups}).duplicated().any():
-        clocks = [name for name in clocks if CLOCK_WORDS & words_in(name) or plain(name) in TIME_NAMES]
+        clocks = [name for name in clocks if _is_called_clock(name)]
     return chosen + _among(clocks, where)
 
 
-def _whole_days(column: pd.Series, where: str) -> bool:
+def _times(frame: pd.DataFrame, columns: tuple[str, ...], where: str) -> NDArray[np.datetime64] | None:
+    """Return the times of columns, None where they hold none."""
     try:
-        _, index = times_or_steps(column, where)
+        return times_in_columns(frame, columns, where)[1]
     except InputError:
-        return False
+        return None
+
+
+def _whole_days(frame: pd.DataFrame, column: str, where: str) -> bool:
+    index = _times(frame, (column,), where)
     return index is not None and bool((index == index.astype("M8[D]")).all())
 
 

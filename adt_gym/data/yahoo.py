@@ -1,22 +1,21 @@
 """Yahoo's Webscope S5: real traffic (A1) and three sets of synthetic series (A2 to A4), hourly, univariate."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from adt_gym.data.reading import numbered
 from adt_gym.data.table import table
 from adt_gym.files import visible
-from adt_gym.series import Series
+from adt_gym.series import InputError, Series
 
-LAYOUTS = {  # how the files are called: (time, label)
-    "real_*.csv": ("timestamp", "is_anomaly"),
-    "synthetic_*.csv": ("timestamp", "is_anomaly"),
-    "A3Benchmark-TS*.csv": ("timestamps", "anomaly"),
-    "A4Benchmark-TS*.csv": ("timestamps", "anomaly"),
+LAYOUTS = {  # how the files of a benchmark are called, and their columns of times and labels
+    "A1": ("real_*.csv", "timestamp", "is_anomaly"),
+    "A2": ("synthetic_*.csv", "timestamp", "is_anomaly"),
+    "A3": ("A3Benchmark-TS*.csv", "timestamps", "anomaly"),
+    "A4": ("A4Benchmark-TS*.csv", "timestamps", "anomaly"),
 }
 
 
-def yahoo(root: str | Path, *, max_gap: int = 0) -> list[Series]:
+def yahoo(root: str | Path, *, benchmark: str | None = None, max_gap: int = 0) -> list[Series]:
     """Read a copy of Yahoo S5, which Yahoo gives to researchers on request and nobody may pass on.
 
     N. Laptev, S. Amizadeh and Y. Billawala, "S5 - A Labeled Anomaly Detection Dataset", Yahoo! Webscope, 2015.
@@ -24,6 +23,7 @@ def yahoo(root: str | Path, *, max_gap: int = 0) -> list[Series]:
 
     Args:
         root: The folder of all benchmarks, or that of one: ``A1Benchmark``, ..., ``A4Benchmark``.
+        benchmark: "A1", "A2", "A3" or "A4" for the series of that one alone.
         max_gap: Up to this many consecutive missing values are filled forward, and counted in one warning per file.
 
     Returns:
@@ -32,9 +32,17 @@ def yahoo(root: str | Path, *, max_gap: int = 0) -> list[Series]:
 
     Raises:
         FileNotFoundError: If there are no such files.
-        InputError: If a file is not as published, or a gap is longer than ``max_gap``.
+        InputError: If there is no such benchmark, a file is not as published, or a gap is longer than ``max_gap``.
     """
-    series = [one for path, time, label in _files(Path(root)) for one in _read(path, time, label, max_gap)]
+    if benchmark not in (None, *LAYOUTS):
+        raise InputError(f"yahoo: benchmark must be one of {', '.join(LAYOUTS)}, got {benchmark!r}")
+    layouts = [LAYOUTS[benchmark]] if benchmark else LAYOUTS.values()
+    series = [
+        one
+        for pattern, time, label in layouts
+        for path in _files(Path(root), pattern)
+        for one in table(path, value_columns="value", time_column=time, label_column=label, max_gap=max_gap)
+    ]
     if not series:
         raise FileNotFoundError(
             f"no real_N.csv, synthetic_N.csv, A3Benchmark-TSN.csv or A4Benchmark-TSN.csv in {root} or its folders "
@@ -43,11 +51,6 @@ def yahoo(root: str | Path, *, max_gap: int = 0) -> list[Series]:
     return series
 
 
-def _files(root: Path) -> Iterator[tuple[Path, str, str]]:
-    for pattern, (time, label) in LAYOUTS.items():
-        paths = {*visible(root, pattern), *visible(root, f"A[1-4]Benchmark/{pattern}")}
-        yield from ((path, time, label) for path in numbered(paths) if not path.stem.endswith("_all"))
-
-
-def _read(path: Path, time: str, label: str, max_gap: int) -> list[Series]:
-    return table(path, value_columns="value", time_column=time, label_column=label, max_gap=max_gap)
+def _files(root: Path, pattern: str) -> list[Path]:
+    paths = {*visible(root, pattern), *visible(root, f"A[1-4]Benchmark/{pattern}")}
+    return [path for path in numbered(paths) if not path.stem.endswith("_all")]

@@ -198,12 +198,13 @@ def _normal_signal(plan: Plan, rng: np.random.Generator) -> tuple[Floats, Floats
     week = _waves(hours, 168, rng)
     season = strength * (profile.daily * _waves(hours, 24, rng) * (1 + profile.weekly * week) + profile.weekly * week)
     activity = season / season.std()
-    noise = profile.noise * np.maximum(1 + NOISE_GROWTH * activity, LEAST_NOISE) * _autocorrelated(plan, rng)
+    noise = profile.noise * np.maximum(1 + NOISE_GROWTH * activity, LEAST_NOISE)
+    noise *= autocorrelated(rng, (plan.length,), profile.memory)
     drift = profile.drift * np.cumsum(rng.standard_normal(plan.length)) / np.sqrt(plan.length)
     shifts = np.zeros(plan.length)
     for _ in range(rng.integers(MOST_SHIFTS, endpoint=True)):
         shifts[rng.integers(plan.length) :] += profile.shift * rng.standard_normal()
-    bursts = np.exp(strength * profile.burst * _autocorrelated(plan, rng))
+    bursts = np.exp(strength * profile.burst * autocorrelated(rng, (plan.length,), profile.memory))
     return (rng.uniform(*LEVELS) + season + strength * (noise + drift + shifts)) * bursts, season
 
 
@@ -215,12 +216,11 @@ def _waves(hours: NDArray[np.int64], period: int, rng: np.random.Generator) -> F
     return sines @ amplitude / np.sqrt(np.sum(amplitude**2) / 2)
 
 
-def _autocorrelated(plan: Plan, rng: np.random.Generator) -> Floats:
-    """Return first-order autoregressive noise of standard deviation 1."""
-    memory = plan.profile.memory
-    noise = rng.standard_normal(plan.length)
+def autocorrelated(rng: np.random.Generator, shape: tuple[int, ...], memory: float) -> Floats:
+    """Return first-order autoregressive noise of standard deviation 1 along the first axis."""
+    noise = rng.standard_normal(shape)
     noise[1:] *= np.sqrt(1 - memory**2)
-    for t in range(1, plan.length):
+    for t in range(1, len(noise)):
         noise[t] += memory * noise[t - 1]
     return noise
 

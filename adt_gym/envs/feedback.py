@@ -6,6 +6,7 @@ Both stand here for one episode in plain numbers and for N episodes in arrays, a
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,50 @@ class ToldEpisode:
                 self._counts[self._last.popleft()] -= 1
 
 
+@dataclass(frozen=True, eq=False)
+class Arrivals:
+    """A rule that comes as a schedule, in arrays over the positions of an MDP.
+
+    Args:
+        windows: Shape ``(n,)``: the positions of the windows whose feedback comes in at all, in that order.
+        due: Shape ``(n,)``: the positions at which it is in.
+        told: Per position, shape ``(..., 2)``: whether a label is told of the window there, by the decision on it.
+        released: Per position, of how many of ``windows`` the feedback is in.
+    """
+
+    windows: NDArray[np.int64]
+    due: NDArray[np.int64]
+    told: NDArray[np.bool_]
+    released: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, mdp: ThresholdingMDP, feedback: Feedback) -> "Arrivals":
+        """Return the rule.
+
+        Raises:
+            InputError: If it does not come as a schedule.
+        """
+        parts: list[tuple[Array, ...]] = []
+        for offset, length in zip(mdp.offsets.tolist(), mdp.lengths.tolist(), strict=False):
+            schedule = feedback.schedule(length)
+            if schedule is None:
+                raise InputError(
+                    f"feedback {shown(feedback.kind)} does not tell windows in their order, or when depends on "
+                    "decisions; the native vector environment cannot: "
+                    'gym.make_vec(..., vectorization_mode="sync") takes any rule'
+                )
+            before, never = sum(len(windows) for windows, *_ in parts), np.zeros((1, 2), dtype=bool)
+            released = before + schedule.released(np.arange(length + 1))
+            told = np.concatenate((schedule.told, never))
+            parts.append((offset + schedule.windows, offset + schedule.due, told, released))
+        windows, due, table, releases = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        return cls(windows, due, table, releases)
+
+    def place_of(self, position: Array) -> Array:
+        """Return the place in ``windows`` of the first window at ``position`` or later."""
+        return np.searchsorted(self.windows, position)
+
+
 class ToldEpisodes:
     """N episodes under a rule that comes as a schedule: running counts, and a ring of what is told or will be.
 
@@ -79,25 +124,10 @@ class ToldEpisodes:
 
     def __init__(self, truth: Memories, mdp: ThresholdingMDP, feedback: Feedback, num_envs: int):
         self._truth, self._mdp, self._feedback = truth, mdp, feedback
-        schedules = [feedback.schedule(len(one)) for one in mdp.series]
-        if None in schedules:
-            raise InputError(
-                f"feedback {shown(feedback.kind)} does not tell windows in their order, or when depends on decisions; "
-                'the native vector environment cannot: gym.make_vec(..., vectorization_mode="sync") takes any rule'
-            )
-        parts = list(zip(mdp.offsets.tolist(), mdp.lengths.tolist(), schedules, strict=False))
-        first = np.cumsum([0, *(len(one.windows) for one in schedules)])
-        # Per place in the order of coming in: the position of the window.
-        self._window = np.concatenate([offset + one.windows for offset, _, one in parts])
-        # Per position: what comes of a decision on the window there, and how many places are in before it.
-        never = [[False, False]]
-        self._told = np.concatenate([table for *_, one in parts for table in (one.told, never)])
-        self._in = np.concatenate(
-            [n + one.released(np.arange(length + 1)) for n, (_, length, one) in zip(first, parts, strict=False)]
-        )
-        begin = np.repeat(first[:-1], mdp.lengths + 1)
-        leaving = np.maximum(np.concatenate(([0], self._in[:-1])) - mdp.k, begin)
-        oldest = np.append(self._window, len(self._in))[leaving]
+        self._arrivals = arrivals = Arrivals.of(mdp, feedback)
+        begin = np.repeat(arrivals.released[mdp.offsets[:-1]], mdp.lengths + 1)
+        leaving = np.maximum(np.concatenate(([0], arrivals.released[:-1])) - mdp.k, begin)
+        oldest = np.append(arrivals.windows, len(arrivals.released))[leaving]
         self._size = max(int((np.arange(len(oldest)) - oldest).max()), 1)
         self._ring = np.full((many(num_envs, self._size), self._size), UNTOLD, dtype=np.int8)
         self._counts = np.zeros((num_envs, UNTOLD + 1), dtype=np.int64)
@@ -108,7 +138,7 @@ class ToldEpisodes:
         self._truth.restart(envs, position, randoms)
         self._randoms = randoms
         begin = position - self._mdp.k
-        self._first[envs] = self._next[envs] = np.searchsorted(self._window, begin)
+        self._first[envs] = self._next[envs] = self._arrivals.place_of(begin)
         self._counts[envs] = 0
         flipped = self._flips(envs, self._mdp.k)
         for i in range(self._mdp.k):
@@ -126,6 +156,10 @@ class ToldEpisodes:
         observations[:, 2:] = self._counts[:, :UNTOLD] / self._mdp.k
         return observations
 
+    def told(self, env: Array, window: Array) -> NDArray[np.integer]:
+        """Return what is told of windows, by position, that were judged lately: 0, 1, or -1 for nothing."""
+        return _LABELS[self._ring[env, window % self._size]]
+
     def _flips(self, envs: Array, windows: int | None = None) -> NDArray[np.bool_]:
         """Return which labels of the next windows of some episodes are told wrongly, shape ``(n,)`` or (n, windows)."""
         if not self._feedback.noise:
@@ -134,17 +168,21 @@ class ToldEpisodes:
 
     def _tell(self, env: Array, judged: Array, flag: Array, flipped: Array) -> None:
         label = (self._mdp.labels[judged] ^ flipped).astype(np.int64)
-        outcome = np.where(self._told[judged, flag], _NUMBERS[label, flag], UNTOLD)
+        outcome = np.where(self._arrivals.told[judged, flag], _NUMBERS[label, flag], UNTOLD)
         self._ring[env, judged % self._size] = outcome
-        place, end = self._next[env], self._in[judged + 1]
+        place, end = self._next[env], self._arrivals.released[judged + 1]
         while np.count_nonzero(coming := place < end):
             env, place, end = env[coming], place[coming], end[coming]
-            self._counts[env, self._ring[env, self._window[place] % self._size]] += 1
+            self._counts[env, self._ring[env, self._arrivals.windows[place] % self._size]] += 1
             leaving = place - self._mdp.k
-            left = np.where(leaving >= self._first[env], self._ring[env, self._window[leaving] % self._size], UNTOLD)
+            left = np.where(
+                leaving >= self._first[env], self._ring[env, self._arrivals.windows[leaving] % self._size], UNTOLD
+            )
             self._counts[env, left] -= 1
             place = place + 1
             self._next[env] = place
 
 
 _NUMBERS = np.array(OUTCOME_NUMBERS, dtype=np.int8)
+_LABELS = np.array([1, 0, 0, 1, -1], dtype=np.int8)
+"""The label that a told outcome gives away, -1 for ``UNTOLD``."""

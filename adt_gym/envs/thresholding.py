@@ -197,16 +197,18 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         """The MDP's position at which the episode's series ends."""
         return self._end
 
-    @property
-    def seen(self) -> list[int]:
-        """What is told of the windows judged in this episode, the first k included, when its time has come.
+    def seen(self, first: int = 0) -> list[int]:
+        """Return what is told of the windows judged in this episode, the first k included, when its time has come.
 
         Per window the label, 0 or 1, flipped where label noise flips it; -1 where no label ever comes. With a delay of
         d windows the last d - 1 entries are not known yet.
+
+        Args:
+            first: How many windows of the episode are left out.
         """
         if isinstance(self._memory, ToldEpisode):
-            return self._memory.seen.copy()
-        return self.mdp.label_numbers[self._offset + self.episode.start : self._position]
+            return self._memory.seen[first:]
+        return self.mdp.label_numbers[self._offset + self.episode.start + first : self._position]
 
     def foresee(self) -> View:
         """Return what an agent is shown in the whole episode that has just begun, for planning it instead of stepping.
@@ -217,7 +219,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         if self.feedback.noise:
             start, stop = self.span
             flipped = flips(self.np_random, self.feedback.noise, stop - start)
-            labels = np.concatenate((np.array(self.seen) == 1, self.mdp.labels[start:stop] ^ flipped))
+            labels = np.concatenate((np.array(self.seen()) == 1, self.mdp.labels[start:stop] ^ flipped))
         return View(self.feedback, self.observe_score, labels)
 
     def render(self) -> Any:

@@ -70,6 +70,12 @@ class ThresholdingVectorEnv(NativeVectorEnv):
         self._memory = truth if self.feedback.immediate else ToldEpisodes(truth, self.mdp, self.feedback, num_envs)
         self._series, self._offset, self._position, self._stop, self._end = np.zeros((5, num_envs), dtype=np.int64)
 
+    def told(self, env: Array, window: Array) -> NDArray[np.integer]:
+        """Return what is told of windows, by position, that environments judged lately: 0, 1, or -1 for nothing."""
+        if isinstance(self._memory, ToldEpisodes):
+            return self._memory.told(env, window)
+        return self.mdp.labels[window].astype(np.int8)
+
     def _read(self, actions: Any) -> Array:
         if self._levels is None:
             return continuous_thresholds(actions, self.action_space)

@@ -1,7 +1,6 @@
 """What is not the MDP itself: other rewards and observations, and, as environments, the presets that need them."""
 
 from collections import deque
-from functools import lru_cache
 from typing import Any
 
 import gymnasium as gym
@@ -16,9 +15,7 @@ from adt_gym.envs.settings import takes_settings
 from adt_gym.envs.sources import Source
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.envs.vector import ThresholdingVectorEnv
-from adt_gym.series import ScoredSeries
-from adt_gym.stream.context import HISTORY, LABEL_CONTEXT, SCORE_CONTEXT, label_context, score_context
-from adt_gym.stream.feedback import OUTCOME_OF, OUTCOMES, Full
+from adt_gym.stream.feedback import OUTCOME_OF, OUTCOMES
 
 Vector = NDArray[np.float32]
 
@@ -143,53 +140,3 @@ class OutcomesVectorEnv(ThresholdingVectorEnv):
 
     def _nothing(self) -> NDArray[Any]:
         return np.zeros((self.num_envs, len(OUTCOMES)), dtype=np.float32)
-
-
-class ContextObservation(gym.ObservationWrapper[Any, Any, Any], gym.utils.RecordConstructorArgs):
-    """Appends to ADT-v0's observation what the past beyond the last k windows tells of the window judged next.
-
-    First the columns of `adt_gym.stream.context.SCORE_CONTEXT`, then, unless the feedback is "none", those of
-    `adt_gym.stream.context.LABEL_CONTEXT`; all lie in [-1, 1]. The scores' past begins with the series, the labels'
-    with the episode, its first k windows included; a label counts from when it is told. At a series' end, where no
-    window comes next, the score's columns are 0, as the score is that ADT-v0 observes there.
-
-    The vector environment takes it as ``gym.make_vec(id, vectorization_mode="sync", wrappers=[ContextObservation])``.
-
-    Args:
-        env: ADT-v0 with ``observe_score=True``, or a preset that has it, in any wrappers that keep the observation's
-            shape.
-
-    Raises:
-        InputError: If it is another environment, does not observe the score, or its observation has another shape.
-    """
-
-    def __init__(self, env: gym.Env[Any, Any]):
-        adt = env.unwrapped if isinstance(env, gym.Env) else None
-        if not isinstance(adt, ThresholdingEnv) or not adt.observe_score:
-            wanted = 'wrap gym.make("ADT-v0", observe_score=True)'
-            raise InputError(f"the context holds the score: {wanted}, got {shown(env)}")
-        gym.utils.RecordConstructorArgs.__init__(self)
-        gym.ObservationWrapper.__init__(self, env)
-        inner = env.observation_space
-        if not isinstance(inner, Box) or inner.shape != adt.observation_space.shape:
-            raise InputError(f"the context goes inside wrappers that change the observation's shape, got {shown(env)}")
-        self._adt = adt
-        columns = len(SCORE_CONTEXT) + (len(LABEL_CONTEXT) if adt.feedback.tells else 0)
-        bound = np.ones(columns, dtype=np.float32)
-        self.observation_space = Box(np.append(inner.low, -bound), np.append(inner.high, bound), dtype=np.float32)
-
-    def observation(self, observation: Vector) -> Vector:
-        """Return the observation with the context of the window judged next."""
-        adt, seen = self._adt, self._adt.seen
-        parts = [observation, _score_context_of(adt.mdp.series[adt.episode.series])[adt.episode.start + len(seen)]]
-        if adt.feedback.tells:
-            delay = adt.feedback.delay
-            told = np.array([*seen[-delay - HISTORY :], -1])  # of the window judged next nothing is told yet
-            parts.append(label_context(told, Full(delay))[-1])
-        return np.concatenate(parts, dtype=np.float32)
-
-
-@lru_cache(maxsize=64)
-def _score_context_of(series: ScoredSeries) -> Vector:
-    """Return shape ``(T + 1, len(SCORE_CONTEXT))``, the last row 0; environments of the same series share it."""
-    return np.append(score_context(series.scores), np.zeros((1, len(SCORE_CONTEXT)), np.float32), axis=0)

@@ -1,13 +1,15 @@
 """Thresholders x series -> a table with one row per method."""
 
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym import thresholds
 from adt_gym.metrics.bootstrap import f1_interval
 from adt_gym.metrics.composite import DEADLINE, composite_f1
 from adt_gym.metrics.events import (
@@ -31,8 +33,8 @@ from adt_gym.stream.stream import Method
 
 
 @dataclass(frozen=True)
-class Row:
-    """How one method did over all windows of all test series.
+class Measures:
+    """How one method did over all windows of all test series: a line of table.csv.
 
     Args:
         method: Its name.
@@ -53,7 +55,6 @@ class Row:
         vus_pr, vus_roc: In [0, 1], of score minus threshold, the mean over the series with both kinds of windows; NaN
             where not measured.
         f1_point_adjusted: Inflated; see `adt_gym.metrics.ranges.point_adjusted_f1`.
-        detections: One per test series.
     """
 
     method: str
@@ -81,10 +82,21 @@ class Row:
     vus_pr: float
     vus_roc: float
     f1_point_adjusted: float
+
+
+@dataclass(frozen=True)
+class Row(Measures):
+    """The same, and its detections, one per test series."""
+
     detections: list[Detection] = field(repr=False, compare=False)
 
+    @property
+    def measures(self) -> Measures:
+        """The row without its detections."""
+        return Measures(**{column: getattr(self, column) for column in COLUMNS})
 
-COLUMNS = tuple(f.name for f in fields(Row) if f.name != "detections")
+
+COLUMNS = tuple(one.name for one in fields(Measures))
 """The columns of a written table, but for the point-adjusted F1, whose header says that it is inflated."""
 
 
@@ -185,6 +197,40 @@ def compare(
     return [evaluate(one, train, test, volumes, points, deadline) for one in thresholders]
 
 
+def baselines(delay: int = 1, seed: int = 0) -> list[Method]:
+    """Return what every agent must be held against, in every table.
+
+    Args:
+        delay: Of the labels that the agent sees.
+        seed: Of the alarms at random.
+    """
+    registry, made = thresholds.registry, []
+    for name in registry.names(thresholds.BASELINE):
+        told = thresholds.SEES in registry[name].tags
+        made += [registry.make_for(name, seed=seed, delay=d) for d in (sorted({1, 10, delay}) if told else [delay])]
+        if name == "static":
+            made.append(thresholds.make(name, on="test"))
+    return made
+
+
+def where_possible(
+    methods: Iterable[Method],
+    train: Sequence[ScoredSeries],
+    test: Sequence[ScoredSeries],
+    volumes: bool = False,
+    points: Sequence[Series] | None = None,
+    deadline: int | None = DEADLINE,
+) -> list[Row]:
+    """Return the rows of the methods that can be fitted on these scores, and warn of the others."""
+    rows = []
+    for method in methods:
+        try:
+            rows.append(evaluate(method, train, test, volumes, points, deadline))
+        except InputError as error:
+            warnings.warn(f"no row for {method.name}: {error}", stacklevel=2)
+    return rows
+
+
 def _pointwise(
     detections: Sequence[Detection], test: Sequence[ScoredSeries], points: Sequence[Series] | None
 ) -> tuple[float, float, float]:
@@ -223,7 +269,7 @@ def _volumes(detections: Sequence[Detection], test: Sequence[ScoredSeries]) -> t
     return float(pr), float(roc)
 
 
-def write_table(path: str | Path, rows: Sequence[Row]) -> None:
+def write_table(path: str | Path, rows: Sequence[Measures]) -> None:
     """Write the rows to a CSV file with the columns ``COLUMNS``."""
     header = [POINT_ADJUSTED if column == "f1_point_adjusted" else column for column in COLUMNS]
     write_csv(path, header, ([getattr(row, column) for column in COLUMNS] for row in rows))

@@ -1,11 +1,10 @@
 """The frontier: what methods reach on unseen series as labels come late, in part, wrongly or never."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adt_gym.evaluation.compare import Row
 from adt_gym.series import InputError
 from adt_gym.spreadsheet import original, write_frame
 from adt_gym.stream.feedback import Feedback
@@ -19,12 +18,11 @@ TEXTS = ("method", "feedback", "delay", "series", "detail")
 NEVER = "never"
 """Stands for the delay of labels that never come, as whose feedback "none" is written."""
 
-OURS, PAPER, PERSISTENCE = "ours", "adt (paper)", "persistence(d)"
-METHODS = (
-    PERSISTENCE, "static", "rolling_quantile", "dspot", "online_fdr", "pythresh (best on train)", "gradient boosting",
-    PAPER, OURS, "random", "always", "never",
-)  # fmt: skip
-"""All rows of a table, in their order."""
+KIND = "frontier"
+"""What config.json says a folder is."""
+
+OURS, PERSISTENCE = "ours", "persistence(d)"
+"""Rows: of our agent, which pictures point out, and of copying the last label told, whatever the delay."""
 
 
 @dataclass(frozen=True)
@@ -66,30 +64,9 @@ class FrontierRow:
     alarms_per_1000: float = float("nan")
     seconds: float = float("nan")
 
-    @classmethod
-    def of(cls, row: Row, feedback: Feedback, series: str, seed: int, detail: str = "") -> "FrontierRow":
-        """Return the row of what was measured under that feedback."""
-        return cls(
-            method=row.method,
-            feedback=feedback.kind,
-            delay=delay_of(feedback),
-            label_noise=feedback.noise,
-            series=series,
-            seed=seed,
-            saw_labels=row.saw_labels,
-            detail=detail,
-            precision=row.precision,
-            recall=row.recall,
-            f1=row.f1,
-            composite_f1=row.composite_f1,
-            event_recall=row.event_recall,
-            detection_delay=row.delay_median,
-            missed_events=row.missed_events,
-            false_alarms_per_day=row.false_alarms_per_day,
-            false_alarms_per_1000=row.false_alarms_per_1000,
-            alarms_per_1000=row.alarms_per_1000,
-            seconds=row.seconds,
-        )
+
+MEASURES = tuple(one.name for one in fields(FrontierRow) if one.default is not MISSING and one.name != "detail")
+"""The columns of numbers that were measured."""
 
 
 def delay_of(feedback: Feedback) -> str:
@@ -119,10 +96,9 @@ def read_rows(path: str | Path) -> "pd.DataFrame":
     import pandas as pd
 
     columns = [f.name for f in fields(FrontierRow)]
-    numbers = columns[columns.index("precision") :]
     try:
         table = pd.read_csv(
-            path, dtype=dict.fromkeys(TEXTS, "str"), keep_default_na=False, na_values={key: [""] for key in numbers}
+            path, dtype=dict.fromkeys(TEXTS, "str"), keep_default_na=False, na_values={key: [""] for key in MEASURES}
         )
     except ValueError as error:
         raise InputError(f"{path} is not the table of a frontier: {error}") from error
@@ -133,7 +109,7 @@ def read_rows(path: str | Path) -> "pd.DataFrame":
         )
     try:
         table = table.map(original)
-        return table[columns].astype(dict.fromkeys(numbers, float) | {"saw_labels": bool})
+        return table[columns].astype(dict.fromkeys(MEASURES, float) | {"saw_labels": bool})
     except ValueError as error:
         raise InputError(f"{path} is not the table of a frontier: {error}") from error
 
@@ -159,7 +135,7 @@ def title_of(feedback: str, noise: float) -> str:
 
 @dataclass(frozen=True, eq=False)
 class OverDelays:
-    """One measure of every method, a row each, at every delay, a column each.
+    """One measure of every method, a row each in the order of the table, at every delay, a column each.
 
     Args:
         mean: Over series and seeds.
@@ -179,7 +155,7 @@ def over_delays(rows: "pd.DataFrame", measure: str = "f1") -> OverDelays:
     keys, skipped = ["method", "delay"], measure == "detection_delay"
     by_seed = rows.groupby([*keys, "seed"])[measure].mean(skipna=skipped)
     over = by_seed.groupby(keys)
-    methods, delays = _ordered(rows["method"], METHODS), sorted(rows["delay"].unique(), key=_place)
+    methods, delays = rows["method"].unique(), sorted(rows["delay"].unique(), key=_place)
     means = over.mean(skipna=skipped), over.std(skipna=skipped)
     mean, deviation = (one.unstack("delay").reindex(index=methods, columns=delays) for one in means)
     return OverDelays(mean, deviation)
@@ -188,11 +164,6 @@ def over_delays(rows: "pd.DataFrame", measure: str = "f1") -> OverDelays:
 def saw_labels(rows: "pd.DataFrame") -> "pd.Series[bool]":
     """Return by method whether it saw labels at any delay."""
     return rows.groupby("method")["saw_labels"].any()
-
-
-def _ordered(found: Iterable[str], order: Sequence[str]) -> list[str]:
-    names = dict.fromkeys(found)
-    return [name for name in order if name in names]
 
 
 def _place(delay: str) -> float:

@@ -1,7 +1,8 @@
 """What a scorer is worth with the plainest of thresholds, one fixed number, beside what needs no scorer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,12 @@ from adt_gym import thresholds
 from adt_gym.metrics.composite import DEADLINE, composite_f1
 from adt_gym.metrics.events import false_alarms_per_day, find_events
 from adt_gym.metrics.flags import as_flags
-from adt_gym.metrics.windows import precision_recall_f1
+from adt_gym.metrics.windows import confusion_counts, precision_recall_f1
 from adt_gym.series import Detection, InputError, ScoredSeries, varies
 from adt_gym.thresholds.static import best_f1_threshold
+
+if TYPE_CHECKING:
+    from adt_gym.scoring.training import Epoch
 
 UNLABELLED_QUANTILE = 0.99
 """Of the training scores: the threshold where no training window is anomalous."""
@@ -58,6 +62,15 @@ class ScorerReport:
     def alarms_per_1000(self) -> float:
         """Flagged windows per 1,000 windows."""
         return 1000 * (self.tp + self.fp) / (self.tp + self.fp + self.fn + self.tn)
+
+
+@dataclass(frozen=True)
+class ScorerRow:
+    """The report of a scorer, the time it took and the curves of its training, or that of a baseline."""
+
+    report: ScorerReport
+    seconds: float | None = None
+    curve: "list[Epoch]" = field(default_factory=list)
 
 
 def static_threshold(train: Sequence[ScoredSeries]) -> float:
@@ -111,18 +124,17 @@ def _report(
     test: Sequence[ScoredSeries],
     deadline: int | None,
 ) -> ScorerReport:
-    from sklearn.metrics import accuracy_score, confusion_matrix
-
     flagged = np.concatenate([one.decisions for one in detections])
     labels = np.concatenate([one.truth for one in detections])
-    tn, fp, fn, tp = (int(n) for n in confusion_matrix(labels, flagged, labels=[False, True]).ravel())
+    tp, fp, fn = confusion_counts(flagged, labels)
+    tn = len(labels) - tp - fp - fn
     anomalous = precision_recall_f1(flagged, labels)
     normal = precision_recall_f1(~flagged, ~labels)
     macro_precision, macro_recall, macro_f1 = ((a + b) / 2 for a, b in zip(anomalous, normal, strict=True))
-    accuracy = float(accuracy_score(labels, flagged))
     indexes = [one.index for one in test if one.index is not None]
     return ScorerReport(
-        method, saw_labels, *anomalous, accuracy, macro_precision, macro_recall, macro_f1, tp, fp, fn, tn,
+        method, saw_labels, *anomalous, (tp + tn) / len(labels), macro_precision, macro_recall, macro_f1,
+        tp, fp, fn, tn,
         composite_f1=composite_f1(detections, deadline),
         false_alarms_per_day=false_alarms_per_day(detections, indexes) if len(indexes) == len(test) else float("nan"),
         delay_median=find_events(detections).median_delay,

@@ -164,6 +164,16 @@ def split_by_share(series: Sequence[Series], share: float, window: int) -> Split
     return split
 
 
+def choose_labelled(train: Sequence[ScoredSeries], windows: int, seed: int) -> list[ScoredSeries]:
+    """Return what is learned from: of one series all of its training part, of many a few whole training parts."""
+    return list(train) if len(train) == 1 else draw_labelled(train, windows, seed)
+
+
+def for_agent(labelled: Sequence[ScoredSeries], windows: int) -> tuple[ScoredSeries, ...]:
+    """Return what an agent plays: of one series only the stretch with the most anomalies that begin in it."""
+    return (eventful_stretch(labelled[0], windows),) if len(labelled) == 1 else tuple(labelled)
+
+
 def draw_labelled(train: Sequence[ScoredSeries], windows: int, seed: int) -> list[ScoredSeries]:
     """Draw whole series with both kinds of windows until about ``windows`` windows are together (at least one series).
 

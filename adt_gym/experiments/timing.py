@@ -4,7 +4,7 @@ import math
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
@@ -65,6 +65,21 @@ class Measurement:
         The two of a round ran next to each other, so whatever slowed the machine then slowed both.
         """
         return Spread.of([a / b for a, b in zip(self.rates[name], self.rates[over], strict=True)])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The measurement at one setting; its first candidate is ours.
+
+    Args:
+        setting: What tables call it.
+        measurement: Of all candidates.
+        further: Other figures: by the column's title, a number for each candidate.
+    """
+
+    setting: str
+    measurement: Measurement
+    further: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def measure(

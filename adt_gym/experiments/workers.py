@@ -7,20 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
-from adt_gym.series import InputError
+from adt_gym.checks import InputError
 
 MOST_DEATHS = 3
 """A cell whose worker died so often is given up."""
 
-LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""For the Ray that we start: it listens on 127.0.0.1 alone, because whoever reaches it may run code.
+LOOPBACK_ONLY = ("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+"""A variable for the Ray that we start: it listens on 127.0.0.1 alone, because whoever reaches it may run code.
 
 Without it Ray takes the address of the machine, also where `ray.init` is told another (Ray 2.60, `services.py`). It is
 read when Ray is imported.
@@ -95,7 +94,7 @@ def leave_interrupts_to_the_main_thread() -> None:
 
 
 def end_with_parent() -> None:
-    """End this worker when the sweep is killed; left alone it would wait for the next cell for ever."""
+    """End this worker when its parent is killed; left alone it would wait for the next cell for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -112,7 +111,7 @@ def ray_tasks(work: Callable[[Any], Any], jobs: int, address: str | None = None)
     address = address or os.environ.get("RAY_ADDRESS", "local")
     local = address == "local"
     on_sigterm = signal.getsignal(signal.SIGTERM)
-    with patch.dict(os.environ, LOOPBACK_ONLY if local else {}):
+    with variable(*LOOPBACK_ONLY) if local else nullcontext():
         try:
             import ray
             from ray.exceptions import RayError
@@ -132,6 +131,19 @@ def ray_tasks(work: Callable[[Any], Any], jobs: int, address: str | None = None)
         yield Workers(lambda given: task.remote(given).future(), RayError)
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def variable(name: str, value: str) -> Iterator[None]:
+    """Give an environment variable a value while the block runs."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
 
 
 def finish(workers: Workers, tasks: Sequence[Any]) -> Iterator[Finished]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from adt_gym.checks import InputError
 from adt_gym.evaluation.frontier import (
+    KIND,
     OURS,
     over_delays,
     panel,
@@ -18,19 +19,11 @@ from adt_gym.evaluation.frontier import (
     title_of,
 )
 from adt_gym.reading import as_dataclass, read_json
+from adt_gym.report.colours import colour
 from adt_gym.report.page import html_table, page_path, write_page
 
 if TYPE_CHECKING:
     import pandas as pd
-
-KIND = "frontier"
-"""What config.json says a folder is."""
-
-COLOURS = (
-    "#3e7bfa", "#e8710a", "#12a150", "#8e5be8", "#0c9db0", "#b58900", "#8c6d5a", "#c2255c", "#868e96", "#5c7a29",
-    "#4c6ef5",
-)  # fmt: skip
-"""Of the methods, in the order of the tables; each can be read on white and on near black."""
 
 MEASURES = {
     "composite_f1": ("Composite F1", 3),
@@ -141,7 +134,7 @@ told labels of the test series while it judged them.</p>
 
 def _measure(mean: "pd.DataFrame", saw: "pd.Series[bool]", digits: int) -> str:
     rows = [
-        [f'<th scope=row class="method" style="--method: {COLOURS[i % len(COLOURS)]}">{escape(method)}</th>']
+        [f'<th scope=row class="method" style="--method: {colour(i)}">{escape(method)}</th>']
         + [f'<td class="text">{"<b class=saw>yes</b>" if saw[method] else "no"}</td>']
         + [f"<td>{value:.{digits}f}</td>" if value == value else "<td>&ndash;</td>" for value in mean.loc[method]]
         for i, method in enumerate(mean.index)
@@ -159,7 +152,7 @@ def _chart(f1: "pd.DataFrame") -> dict[str, Any]:
         {
             "type": "scatter", "mode": "lines+markers", "name": method, "x": list(f1.columns),
             "y": [value if value == value else None for value in f1.loc[method]], "hovertemplate": "%{y:.3f}",
-            "line": {"color": COLOURS[i % len(COLOURS)], "width": 4 if method == OURS else 1.5},
+            "line": {"color": colour(i), "width": 4 if method == OURS else 1.5},
             "zorder": int(method != OURS),  # below the others, so that none is hidden
         }
         for i, method in enumerate(f1.index)

@@ -1,13 +1,15 @@
 """Static pictures (matplotlib)."""
 
-from collections.abc import Mapping
-from itertools import count
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from adt_gym.evaluation.frontier import OURS
 from adt_gym.files import replacing
+from adt_gym.metrics.events import runs
+from adt_gym.report.colours import colour
 from adt_gym.series import Detection, ScoredSeries
 
 if TYPE_CHECKING:
@@ -19,8 +21,9 @@ MAX_WINDOWS = 1500
 """A panel shows at most this many windows: more cannot be told apart."""
 
 
-PICTURED = ("adt", "static", "static (test labels)", "persistence(1)", "persistence(10)", "always", "never", "dspot")
-"""The methods of a run that have a panel: the agent, what it must be held against, and the best known rule."""
+def most_eventful(series: Sequence[ScoredSeries]) -> int:
+    """Return which series has the most events: the one to draw."""
+    return int(np.argmax([len(runs(one.truth)[0]) for one in series]))
 
 
 def detection_panels(path: str | Path, series: ScoredSeries, detections: dict[str, Detection]) -> None:
@@ -48,23 +51,21 @@ def detection_panels(path: str | Path, series: ScoredSeries, detections: dict[st
         figure.savefig(temporary, dpi=120)
 
 
-def frontier_curves(path: str | Path, panels: "Mapping[str, pd.DataFrame]", emphasised: str = "ours") -> None:
-    """Draw the F1 of every method over the delay of the labels.
+def frontier_curves(path: str | Path, panels: "Mapping[str, pd.DataFrame]") -> None:
+    """Draw the F1 of every method over the delay of the labels; our agent's, a thick black line, below the others.
 
     Args:
         path: An image file; the ending chooses the format.
         panels: By feedback, a table of F1 with a row per method and a column per delay; all with the same methods.
-        emphasised: The method with a thick black line, below the others, so that none is hidden.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(1.5 + 5 * len(panels), 4.8), layout="constrained")
     all_axes = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
     for axes, (feedback, f1) in zip(all_axes, panels.items(), strict=True):
-        colours = map("C{}".format, count())
-        for method, values in f1.iterrows():
+        for i, (method, values) in enumerate(f1.iterrows()):
             emphasis = {"color": "black", "linewidth": 4, "zorder": 1}
-            style = emphasis if method == emphasised else {"color": next(colours)}
+            style = emphasis if method == OURS else {"color": colour(i)}
             axes.plot(f1.columns, values, marker="o", markersize=4, label=method, **style)
         axes.set_title(f"feedback {feedback}", fontsize=10)
         axes.set_xlabel("windows until a label is told")

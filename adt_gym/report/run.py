@@ -16,11 +16,9 @@ import numpy as np
 from adt_gym.evaluation.results import LearningCurve, RunResults, read_run
 from adt_gym.metrics.events import Events, find_events
 from adt_gym.report.charts import SMOOTHED, charts, drawn_series
+from adt_gym.report.colours import colour
 from adt_gym.report.page import asset, html_table, page_path, write_page
 from adt_gym.series import InputError
-
-COLOURS = ("#3e7bfa", "#e8710a", "#c2255c", "#12a150", "#8e5be8", "#0c9db0", "#b58900", "#868e96")
-"""Of the methods, in the order of the table; each can be read on white and on near black."""
 
 MAX_WINDOWS = 1_000_000
 """A page draws at most so many windows, of the series with the most anomalous ones, but always a whole series."""
@@ -174,7 +172,7 @@ def _event_cells(events: Events) -> list[str]:
 
 def _controls(run: RunResults, drawn: int) -> str:
     chips = "".join(
-        f'<label style="--method: {_colour(i)}"><input type="checkbox" checked value="{i}">'
+        f'<label style="--method: {colour(i)}"><input type="checkbox" checked value="{i}">'
         f"<span>{escape(row.method)}{' <small>saw labels</small>' if row.saw_labels else ''}</span></label>"
         for i, row in enumerate(run.table)
     )
@@ -200,7 +198,7 @@ def _settings_table(kind: str, values: Mapping[str, object]) -> str:
 
 
 def _method(number: int, name: str) -> str:
-    return f'<th scope=row class="method" style="--method: {_colour(number)}">{escape(name)}</th>'
+    return f'<th scope=row class="method" style="--method: {colour(number)}">{escape(name)}</th>'
 
 
 def _number(value: float) -> str:
@@ -216,11 +214,7 @@ def _plural(count: int, one: str, many: str = "") -> str:
 
 
 def _colours(run: RunResults) -> list[str]:
-    return [_colour(i) for i in range(len(run.table))]
-
-
-def _colour(number: int) -> str:
-    return COLOURS[number % len(COLOURS)]
+    return [colour(i) for i in range(len(run.table))]
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, object]:

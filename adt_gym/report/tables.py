@@ -11,10 +11,11 @@ from rich.cells import cell_len, set_cell_size
 from rich.table import Table
 from rich.text import Text
 
-from adt_gym.evaluation.compare import Row
+from adt_gym.evaluation.compare import Measures
 from adt_gym.metrics.composite import DEADLINE
 from adt_gym.metrics.ranges import POINT_ADJUSTED
 from adt_gym.report.progress import console
+from adt_gym.series import Detection
 
 T = TypeVar("T")
 
@@ -126,7 +127,7 @@ def caption_of(*notes: str) -> str:
     return "; ".join(note for note in notes if note)
 
 
-def table(rows: Sequence[Row], title: str, deadline: int | None = DEADLINE) -> Table:
+def table(rows: Sequence[Measures], title: str, deadline: int | None = DEADLINE) -> Table:
     """Return how methods did: the composite F1, that over windows, and what an operator gets."""
     columns = (*TEXT, COMPOSITE, "F1", "F1 95%", "P", "R", "false\na day", "delay", "alarms\nper 1k")
     caption = caption_of(
@@ -153,12 +154,12 @@ def table(rows: Sequence[Row], title: str, deadline: int | None = DEADLINE) -> T
     return new_table(columns, cells, title, caption)
 
 
-def further_tables(rows: Sequence[Row]) -> list[Table]:
+def further_tables(rows: Sequence[Measures]) -> list[Table]:
     """Return everything else that was measured of the same rows."""
     return [events_table(rows), points_table(rows)]
 
 
-def events_table(rows: Sequence[Row]) -> Table:
+def events_table(rows: Sequence[Measures]) -> Table:
     """Return what cannot be had by flagging many windows of one event: the same rows by events."""
     columns = (
         "method",
@@ -191,7 +192,7 @@ def events_table(rows: Sequence[Row]) -> Table:
     return new_table(columns, cells, "by events", caption)
 
 
-def points_table(rows: Sequence[Row]) -> Table:
+def points_table(rows: Sequence[Measures]) -> Table:
     """Return the same rows by points, by ranges and whatever the threshold."""
     adjusted = POINT_ADJUSTED.replace(", ", ",\n")
     columns = ("method", "point P", "point R", "point F1", "range F1", "VUS-PR", "VUS-ROC", adjusted)
@@ -215,7 +216,7 @@ def kinds_table(seeds: Sequence[Mapping[str, Mapping[str, float]]]) -> Table:
     return new_table(("method", *kinds), cells, title, "flagged share of the windows that hold it")
 
 
-def seeds_table(seeds: Sequence[Sequence[Row]], deadline: int | None = DEADLINE) -> Table:
+def seeds_table(seeds: Sequence[Sequence[Measures]], deadline: int | None = DEADLINE) -> Table:
     """Return mean and standard deviation of every method over the seeds in which it has a row."""
     columns = (*TEXT, COMPOSITE, "F1", "P", "R", "seeds")
     caption = caption_of("± the standard deviation over seeds; F1, P, R over windows", composite_note(deadline))
@@ -240,10 +241,9 @@ def mean_and_deviation(values: NDArray[np.float64]) -> str:
     return f"{mean} ±{np.std(values, ddof=1):.3f}" if len(values) > 1 else mean
 
 
-def copying(rows: Sequence[Row], delay: int = 1) -> str:
-    """Say how often the agent did what copying the newest label does."""
-    agent, copy = (next(r for r in rows if r.method == name) for name in ("adt", f"persistence({delay})"))
-    pairs = zip(agent.detections, copy.detections, strict=True)
-    equal = np.concatenate([a.decisions == b.decisions for a, b in pairs])
+def copying(detections: Mapping[str, Sequence[Detection]], delay: int = 1) -> str:
+    """Say how often the agent did what copying the newest label does, of the detections by the method's name."""
+    pairs = zip(detections["adt"], detections[f"persistence({delay})"], strict=True)
+    equal = np.concatenate([agent.decisions == copy.decisions for agent, copy in pairs])
     copied = "the window before" if delay == 1 else f"{delay} windows before"
     return f"the agent's decision equals the label of {copied} on {equal.mean():.2%} of the windows"

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.files import replacing
 from adt_gym.metrics.flags import flag_pair
 from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.samples.samples import Samples, Standardiser
@@ -134,42 +133,3 @@ def write_table(path: str | Path, rows: Sequence[Summary], deviations: bool) -> 
     columns = [f.name for f in fields(Summary) if f.name != "mean"] if deviations else []
     found = ([*asdict(row.mean).values(), *(getattr(row, column) for column in columns)] for row in rows)
     write_csv(path, [f.name for f in fields(Scores)] + columns, found)
-
-
-def draw_confusion(path: str | Path, decisions: NDArray[np.bool_], labels: NDArray[np.bool_], title: str) -> None:
-    """Draw the confusion matrix into an image file; the ending chooses the format."""
-    from matplotlib.figure import Figure
-    from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
-
-    decisions, labels = flag_pair(decisions, labels)
-    figure = Figure(figsize=(4.2, 3.8), layout="constrained")
-    counts = confusion_matrix(labels, decisions, labels=[False, True])
-    display = ConfusionMatrixDisplay(counts, display_labels=CLASSES)
-    display.plot(ax=figure.subplots(), cmap="Blues", colorbar=False)
-    figure.suptitle(title, fontsize=10)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-
-
-def draw_precision_recall(
-    path: str | Path, verdicts: Sequence[Verdicts], labels: NDArray[np.bool_], title: str
-) -> None:
-    """Draw the precision-recall curve of every method that has scores, a dot where its decisions stand."""
-    from matplotlib.figure import Figure
-    from sklearn.metrics import PrecisionRecallDisplay
-
-    figure = Figure(figsize=(5.5, 5.5), layout="constrained")
-    axes = figure.subplots()
-    for one in verdicts:
-        if one.scores is not None:
-            display = PrecisionRecallDisplay.from_predictions(labels, one.scores, name=one.method, ax=axes)
-            precision, recall, _ = precision_recall_f1(one.decisions, labels)
-            axes.plot(recall, precision, "o", color=display.line_.get_color())
-    axes.axhline(labels.mean(), color="grey", linestyle=":", label="always")
-    axes.set(xlabel="recall", ylabel="precision")
-    handles, names = axes.get_legend_handles_labels()
-    axes.legend().remove()
-    figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
-    figure.suptitle(title, fontsize=10)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)

@@ -312,3 +312,8 @@ def _arrivals(told: NDArray[np.integer], feedback: Feedback) -> NDArray[np.int64
         times = [(in_at(feedback, t, True)[0], t) for t in range(len(told))]
         due, windows = np.array(sorted(one for one in times if one[0] is not None), np.int64).reshape(-1, 2).T
     return np.stack([windows, told[windows], due], axis=1)
+
+
+def since(windows: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Return numbers of windows since a positive was told on the scale of `label_context`."""
+    return _SINCE[np.minimum(windows, HISTORY)]

@@ -30,13 +30,13 @@ def replay(method: Method, series: ScoredSeries, feedback: Feedback, seed: int =
         seed: Of the labels that are told wrongly.
 
     Raises:
-        InputError: If the method cannot judge the series; the message names it.
+        InputError: If the method cannot judge the series, or it has no labels to tell; the message names it.
     """
     scores, detection = (series.raw, Detection.at_raw) if method.raw else (series.scores, Detection.at)
-    session = begin(method, series)
+    session, waiting = begin(method, series), Waiting(feedback)
+    told = told_labels(series, feedback, seed).tolist() if feedback.tells else []
     if isinstance(session, Fixed):
         return detection(session.threshold(0.0), series)
-    told, waiting = told_labels(series, feedback, seed).tolist() if feedback.tells else [], Waiting(feedback)
     thresholds = np.empty(len(series), np.float64 if method.raw else np.float32)
     for t, score in enumerate(scores.tolist()):
         for window, is_told in waiting.come(t):

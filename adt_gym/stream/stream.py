@@ -68,6 +68,7 @@ class Method(Saved):
         hindsight: Whether it is defined by the labels of the very series that it judges, and so fitted on those.
         feedback: What it expects to be told of the series that it judges; one that sees no labels needs none.
         seed: Of what label noise flips in `detect`.
+        detail: What `fit` has chosen, for tables.
     """
 
     kind = "method"
@@ -77,6 +78,7 @@ class Method(Saved):
     hindsight: bool = False
     feedback: Feedback = Untold()
     seed: int = 0
+    detail: str = ""
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Learn from labelled series of other machines, or nothing; return self."""
@@ -104,14 +106,22 @@ class Method(Saved):
         names = list(inspect.signature(type(self)).parameters)
         options = {name: getattr(self, name) for name in names}
         if isinstance(options.get("feedback"), Feedback):
-            rule = options["feedback"]
-            if type(rule) is not KINDS.get(rule.kind):
-                raise InputError(
-                    f"{self.name}: its feedback {rule.kind!r} is a rule of your own, which a file cannot hold; make "
-                    'it with "full", "alerts" or "none" to save it'
-                )
-            options |= {"feedback": rule.kind, "delay": rule.delay or 1, "noise": rule.noise}
+            options |= dict(zip(("feedback", "delay", "noise"), self._feedback_words(), strict=True))
         return options
+
+    def _feedback_words(self) -> tuple[str, int, float]:
+        """Return kind, delay and noise of its feedback.
+
+        Raises:
+            InputError: If it is a rule of the user's own.
+        """
+        rule = self.feedback
+        if type(rule) is not KINDS.get(rule.kind):
+            raise InputError(
+                f"{self.name}: its feedback {rule.kind!r} is a rule of your own, which a file cannot hold; make "
+                'it with "full", "alerts" or "none" to save it'
+            )
+        return rule.kind, rule.delay or 1, rule.noise
 
 
 class ToldMethod(Method):

@@ -19,6 +19,10 @@ _HERE = "adt_gym.thresholds"
 NEEDS, SEES, PAST = "needs_labels", "sees_labels", "calibrated"
 """Tags: it learns from labelled series; it is told labels of the series it judges; it is calibrated on their past."""
 
+BASELINE, COPIES, MACHINES, LESSER = "baseline", "copies", "machines", "lesser"
+"""Tags: every table has it; it looks at nothing but labels; it learns from several machines, which `adt run` has not; a
+relative that does better stands for it in the frontier, whose tables are long."""
+
 
 def _entry(where: str, *tags: str, **more: Any) -> Entry:
     return Entry(f"{_HERE}.{where}", frozenset(tags), **more)
@@ -27,24 +31,25 @@ def _entry(where: str, *tags: str, **more: Any) -> Entry:
 registry = Registry(
     "method",
     {
-        "static": _entry("static:Static", NEEDS),
-        "always": _entry("static:Always"),
-        "never": _entry("static:Never"),
-        "random": _entry("random:Random", NEEDS),
-        "persistence": _entry("persistence:Persistence", SEES),
-        "quantile": _entry("quantile:Quantile", PAST),
-        "false_alarm_rate": _entry("quantile:FalseAlarmRate", NEEDS),
+        "static": _entry("static:Static", NEEDS, BASELINE),
+        "always": _entry("static:Always", BASELINE),
+        "never": _entry("static:Never", BASELINE),
+        "random": _entry("random:Random", NEEDS, BASELINE),
+        "persistence": _entry("persistence:Persistence", SEES, BASELINE, COPIES),
+        "quantile": _entry("quantile:Quantile", PAST, LESSER),
+        "false_alarm_rate": _entry("quantile:FalseAlarmRate", NEEDS, LESSER),
         "rolling_quantile": _entry("quantile:RollingQuantile", PAST),
-        "spot": _entry("spot:SPOT", PAST),
+        "spot": _entry("spot:SPOT", PAST, LESSER),
         "dspot": _entry("dspot:DSPOT", PAST),
         "online_fdr": _entry("online_fdr:OnlineFDR", PAST),
-        "nonparametric": _entry("nonparametric:NonParametric", PAST),
+        "nonparametric": _entry("nonparametric:NonParametric", PAST, LESSER),
         "pythresh": _entry("pythresh:PyThresh", PAST, member="method"),
-        "best_pythresh": _entry("best_pythresh:BestPyThresh", NEEDS, PAST),
-        "belief": _entry("belief:Belief", NEEDS, SEES),
-        "boosting": _entry("boosting:Boosting", NEEDS, SEES),
-        "ours": _entry("ours:Ours", NEEDS, SEES),
-        "paper": Entry("adt_gym.agents.paper:PaperAgent", frozenset({NEEDS, SEES})),
+        "best_pythresh": _entry("best_pythresh:BestPyThresh", NEEDS, PAST, MACHINES),
+        "belief": _entry("belief:Belief", NEEDS, SEES, MACHINES, LESSER),
+        "boosting": _entry("boosting:Boosting", NEEDS, SEES, MACHINES),
+        "ours": _entry("ours:Ours", NEEDS, SEES, MACHINES),
+        "paper": Entry("adt_gym.agents.paper:PaperAgent", frozenset({NEEDS, SEES, MACHINES})),
+        "policy": _entry("policy:Policy", SEES, member="model"),
     },
 )
 names, register = registry.names, registry.register

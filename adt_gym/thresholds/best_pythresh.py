@@ -50,6 +50,11 @@ class BestPyThresh(Method):
             raise failure
         return self
 
+    @property
+    def detail(self) -> str:  # type: ignore[override]
+        """The name of the chosen one."""
+        return self.chosen.method
+
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Session:
         """Begin as the chosen method does."""
         return self.chosen.start(past, times, scaling)

@@ -53,6 +53,11 @@ class Ours(ToldMethod):
                 self.chosen = boosting
         return self
 
+    @property
+    def detail(self) -> str:  # type: ignore[override]
+        """The name of the chosen one."""
+        return self.chosen.name
+
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Session:
         """Begin as the chosen one does."""
         return self.chosen.start(past, times, scaling)

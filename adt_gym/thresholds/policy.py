@@ -1,7 +1,8 @@
 """A trained agent as a method."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -12,17 +13,29 @@ from adt_gym.envs.actions import action_space_of, threshold_of
 from adt_gym.envs.settings import settings_of
 from adt_gym.mdp.mdp import PASSIVE, ThresholdingMDP
 from adt_gym.mdp.plan import MAX_STATES_PER_DECISION, View, roll_out, states_per_decision
+from adt_gym.registry import Entry, Registry, class_of, load
+from adt_gym.saved import Saved
 from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, ScoredSeries
 from adt_gym.stream.feedback import OUTCOME_NUMBERS, OUTCOMES, DueLabels, told_labels
 from adt_gym.stream.stream import Method, Scores, Session
+
+registry = Registry(
+    "policy",
+    {
+        "reference": Entry("adt_gym.agents.reference_dqn:ReferenceDQN"),
+        "greedy": Entry("adt_gym.agents.sb3:GreedyPolicy"),
+    },
+)
+"""The models that files may hold."""
 
 
 class Policy(Method):
     """The thresholds that a policy sets in ADT-v0, from a series' first window to its last.
 
     Args:
-        model: Any object with SB3's ``predict(observation, deterministic=True) -> (action, state)``.
+        model: Any object with SB3's ``predict(observation, deterministic=True) -> (action, state)``, or the path of a
+            file that one of those in ``registry`` was saved to.
         name: What tables call it.
         hold: l, for how many windows the agent keeps an action, as in its training.
         memoryless: Whether the action depends on the observation alone. Then ``predict`` gets all states that can
@@ -45,6 +58,8 @@ class Policy(Method):
         seed: int = 0,
         **env_kwargs: Any,
     ):
+        if isinstance(model, str | Path):
+            model = load("policy", model)
         if not callable(getattr(model, "predict", None)):
             raise InputError(f"a policy's model needs predict(observation, deterministic=True), got {shown(model)}")
         self.model, self.name, self.hold, self.seed = model, name, whole("hold", hold), whole("seed", seed, least=0)
@@ -78,6 +93,29 @@ class Policy(Method):
         view = View(self.feedback, given.observe_score, told_labels(series, self.feedback, self.seed))
         actions = roll_out(mdp, mdp.k, len(series), self._choose, levels, self.hold, view=view)
         return Detection.at(np.append(np.full(mdp.k, PASSIVE), np.array(levels)[actions]), series)
+
+    def kept(self) -> dict[str, Any]:
+        """Return all that `anew` needs, the model among it.
+
+        Raises:
+            InputError: If the model is none of those in ``registry``, or the feedback a rule of the user's own.
+        """
+        model, words = self.model, ("feedback", "feedback_delay", "label_noise")
+        where = class_of(type(model))
+        if not isinstance(model, Saved):
+            raise InputError(
+                f"policy {self.name!r}: a model of {where} cannot be kept with it; save the model by itself, and make "
+                "the policy of what adt_gym.agents.sb3.load_policy reads, or of an agent of this package"
+            )
+        given = {**self.env_kwargs, **dict(zip(words, self._feedback_words(), strict=True))}
+        own = {one: getattr(self, one) for one in ("name", "hold", "memoryless", "seed")}
+        return {"options": {**given, **own}, "values": {"class": where, **model.kept()}}
+
+    @classmethod
+    def anew(cls, kept: Mapping[str, Any]) -> Self:
+        """Make anew what `kept` tells."""
+        model = kept["values"]
+        return cls(registry.find(model["class"]).anew(model), **kept["options"])
 
     def _choose(self, observations: NDArray[np.float32]) -> NDArray[np.integer]:
         actions: NDArray[np.integer] = self.model.predict(observations, deterministic=True)[0]

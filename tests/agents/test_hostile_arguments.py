@@ -16,6 +16,7 @@ from adt_gym.agents.samples_dqn import SamplesDQN, SamplesSettings
 from adt_gym.agents.sb3 import learn_episodes, make_dqn, make_ppo
 from adt_gym.agents.vec_env import SB3VecEnv
 from adt_gym.checks import InputError, shown
+from adt_gym.files import seal
 from adt_gym.series import ScoredSeries
 from adt_gym.thresholds import Policy
 
@@ -101,17 +102,17 @@ def test_arguments_of_a_policy_are_named_before_it_judges(arguments: dict[str, A
     assert_named(name, lambda: Policy(ReferenceDQN(gym.make("ADT-v0")), **arguments))
 
 
-@pytest.mark.parametrize("model", [None, 5, "policy.npz", print], ids=repr)
+@pytest.mark.parametrize("model", [None, 5, print], ids=repr)
 def test_a_policy_needs_a_model_that_predicts(model: Any) -> None:
     assert_named("predict", lambda: Policy(model))
 
 
 CLAIMS: list[dict[str, Any]] = [
-    {"observations": HUGE}, {"observations": "6"}, {"observations": 6.0}, {"observations": 7},
-    {"actions": HUGE}, {"actions": 0}, {"seed": "0"}, {"seed": -1}, {"episodes": None}, {"agent": 5}, {"more": 1},
-    {"agent": "SamplesDQN"}, {"settings": None}, {"settings": []}, {"settings": {"buffer_size": HUGE}},
-    {"settings": {"net_arch": [32] * 10**5}}, {"settings": {"net_arch": [HUGE]}}, {"settings": {"net_arch": "32"}},
-    {"settings": {"net_arch": [32, 16, 16]}}, {"settings": {"gamma": "x"}}, {"settings": {"speed": 9}},
+    {"class": 5}, {"class": "adt_gym.agents.samples_dqn:SamplesDQN"}, {"options": None}, {"options": []},
+    {"options": {"seed": "0"}}, {"options": {"seed": -1}}, {"options": {"env": None}}, {"options": {"speed": 9}},
+    {"options": {"buffer_size": HUGE}}, {"options": {"net_arch": [32] * 10**5}}, {"options": {"net_arch": [HUGE]}},
+    {"options": {"net_arch": "32"}}, {"options": {"net_arch": [32, 16, 16]}}, {"options": {"gamma": "x"}},
+    {"values": None}, {"values": {"episodes": None}}, {"values": {"weights": {}}}, {"values": {"weights": [1, 2]}},
 ]  # fmt: skip
 
 
@@ -121,21 +122,22 @@ def test_what_a_policy_claims_is_never_believed(make_series: MakeSeries, tmp_pat
     ReferenceDQN(gym.make("ADT-v0", series=make_series())).save(path)
     with np.load(path) as arrays:
         content = dict(arrays)
-    config = json.loads(str(content["config"]))
-    if isinstance(inner := claim.get("settings"), dict):
-        claim = {"settings": {**config["settings"], **inner}}
-    np.savez(path, **{**content, "config": np.array(json.dumps({**config, **claim}))})
+    header = json.loads(str(content["header"]))
+    ((part, inner),) = claim.items()
+    header[part] = {**header[part], **inner} if isinstance(inner, dict) else inner
+    np.savez(path, **{**content, "header": np.array(json.dumps(header))})
+    seal(path)
     assert_named("p.npz is not a policy", lambda: ReferenceDQN.load(path))
 
 
-@pytest.mark.parametrize("damage", ["missing", "more", "nan", "shape"])
+@pytest.mark.parametrize("damage", ["missing", "nan", "shape"])
 def test_weights_that_do_not_fit_are_refused(make_series: MakeSeries, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "p.npz"
     ReferenceDQN(gym.make("ADT-v0", series=make_series())).save(path)
     with np.load(path) as arrays:
         content = dict(arrays)
     name, weights = next((name, one) for name, one in content.items() if name.endswith("weight"))
-    changed = {"missing": None, "more": weights, "nan": weights * np.nan, "shape": weights.T}[damage]
-    content["more" if damage == "more" else name] = changed
+    content[name] = {"missing": None, "nan": weights * np.nan, "shape": weights.T}[damage]
     np.savez(path, **{name: one for name, one in content.items() if one is not None})
+    seal(path)
     assert_named("p.npz is not a policy", lambda: ReferenceDQN.load(path))

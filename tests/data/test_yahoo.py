@@ -42,6 +42,12 @@ def test_all_benchmarks_by_number_without_their_summaries(tmp_path: Path) -> Non
     names = ["real_2", "real_10", "synthetic_3", "A3Benchmark-TS9", "A3Benchmark-TS10", "A4Benchmark-TS1"]
     assert [one.name for one in yahoo(root)] == names
     assert [one.name for one in yahoo(root / "A1Benchmark")] == ["real_2", "real_10"]
+    assert [one.name for one in yahoo(root, benchmark="A1")] == ["real_2", "real_10"]
+    assert [one.name for one in yahoo(root, benchmark="A4")] == ["A4Benchmark-TS1"]
+    with pytest.raises(FileNotFoundError, match="no real_N"):
+        yahoo(root / "A2Benchmark", benchmark="A1")
+    with pytest.raises(InputError, match="benchmark must be one of A1, A2, A3, A4, got 'real'"):
+        yahoo(root, benchmark="real")
 
 
 def test_a1_counts_hours_a2_and_a3_have_times_and_outliers_are_the_labels(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_the_scalar_env_equals_the_naive_mdp(case: Any, seed: int) -> None:
         assert (terminated, truncated) == (expected.terminated, expected.truncated)
         assert np.atleast_1d(info["threshold"])[0] == expected.windows[0].threshold
         assert np.atleast_1d(info["outcome"])[0] == expected.windows[0].outcome
-        assert env.unwrapped.seen == naive.seen()  # type: ignore[attr-defined]
+        assert env.unwrapped.seen() == naive.seen()  # type: ignore[attr-defined]
 
 
 @settings(deadline=None, max_examples=100)
@@ -218,8 +218,8 @@ def test_seen_by_hand(arguments: dict[str, Any], expected: list[int]) -> None:
     env.reset(seed=0)
     env.step(0)
     env.step(1)
-    assert env.seen == expected
-    assert {type(label) for label in env.seen} == {int}
+    assert env.seen() == expected
+    assert {type(label) for label in env.seen()} == {int}
 
 
 def test_the_score_that_comes_next_is_seen_and_0_at_the_end() -> None:
@@ -243,7 +243,7 @@ def test_noise_changes_what_is_told_and_nothing_else(make_series: MakeSeries) ->
         differences += bool((shown != shown_noisily).any())
         np.testing.assert_array_equal(shown[:2], shown_noisily[:2])
     assert differences > 20
-    assert np.mean(np.array(true.unwrapped.seen) != noisy.unwrapped.seen) == pytest.approx(0.3, abs=0.1)  # type: ignore[attr-defined]
+    assert np.mean(np.array(true.unwrapped.seen()) != noisy.unwrapped.seen()) == pytest.approx(0.3, abs=0.1)  # type: ignore[attr-defined]
 
 
 def test_levels_are_compared_as_float32_in_both_envs() -> None:

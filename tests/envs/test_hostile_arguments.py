@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from adt_gym.checks import InputError, shown
-from adt_gym.envs.wrappers import ContextObservation, OutcomeRewards
+from adt_gym.envs.context import ContextObservation
+from adt_gym.envs.wrappers import OutcomeRewards
 from adt_gym.mdp.mdp import ThresholdingMDP
 from adt_gym.series import ScoredSeries
 from adt_gym.stream.feedback import feedback_of

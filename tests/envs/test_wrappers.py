@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 from adt_gym import InputError, ScoredSeries
-from adt_gym.envs.wrappers import ContextObservation, OutcomeRewards, OutcomesEnv
+from adt_gym.envs.context import ContextObservation
+from adt_gym.envs.wrappers import OutcomeRewards, OutcomesEnv
 from adt_gym.stream.context import LABEL_CONTEXT, SCORE_CONTEXT, label_context, score_context
 from adt_gym.stream.feedback import Full
 
@@ -201,7 +202,7 @@ def test_context_of_labels_far_back_and_flipped(make_series: MakeSeries) -> None
     env.action_space.seed(3)
     for step in steps:
         env.step(env.action_space.sample())
-        told = np.array([*env.unwrapped.seen, -1])  # type: ignore[attr-defined]
+        told = np.array([*env.unwrapped.seen(), -1])  # type: ignore[attr-defined]
         np.testing.assert_array_equal(step[0][SCORED:], label_context(told, Full(30))[-1])
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import gymnasium as gym
 import numpy as np
 import pytest
+from machines import TRAIN
 
 from adt_gym import Detection, InputError, ScoredSeries, Series, scoring, thresholds
 from adt_gym.evaluation.compare import compare, measure
@@ -66,6 +67,28 @@ def test_a_method_that_needs_no_labels_judges_what_nobody_has_labelled(name: str
     np.testing.assert_array_equal(found.decisions, expected.decisions)
     assert found.labels is None
     assert expected.labels is known.labels
+
+
+@pytest.mark.parametrize("name", thresholds.names("needs_labels"))
+def test_what_learns_from_labels_refuses_to_learn_without(name: str) -> None:
+    with pytest.raises(InputError, match=r"^series 'dark' has no labels, and this needs some"):
+        thresholds.make(name).fit([*TRAIN, UNKNOWN])
+
+
+def test_nothing_is_fitted_where_nothing_can_be_measured() -> None:
+    class Fitted(type(thresholds.make("never"))):  # type: ignore[misc]
+        def fit(self, train: object) -> None:
+            pytest.fail("fitted in vain")
+
+    with pytest.raises(InputError, match="series 'dark' has no labels"):
+        compare([Fitted()], [KNOWN], [KNOWN, UNKNOWN])
+
+
+def test_a_learner_that_is_told_nothing_judges_what_has_no_labels() -> None:
+    learned = thresholds.make("belief", feedback="none").fit(TRAIN)
+    found, expected = learned.detect(UNKNOWN), learned.detect(KNOWN)
+    np.testing.assert_array_equal(found.thresholds, expected.thresholds)
+    assert found.labels is None
 
 
 def test_what_learned_from_labels_judges_what_has_none() -> None:

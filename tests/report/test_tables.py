@@ -12,11 +12,15 @@ from rich.table import Table
 from adt_gym import Detection, ScoredSeries
 from adt_gym.evaluation.compare import Row, measure
 from adt_gym.evaluation.frontier import METHODS, FrontierRow, panel
-from adt_gym.evaluation.scorers import evaluate_baselines
-from adt_gym.experiments.grid import METRICS
+from adt_gym.evaluation.scorers import ScorerRow, evaluate_baselines
+from adt_gym.experiments import paper
+from adt_gym.experiments.paper import Setting
+from adt_gym.experiments.paper_results import ReproduceSettings, Result
 from adt_gym.metrics.bootstrap import Interval
-from adt_gym.report import frontier_tables
+from adt_gym.report import frontier_tables, paper_tables
 from adt_gym.report.progress import console
+from adt_gym.report.scorer_tables import scorer_tables
+from adt_gym.report.sweep import METRICS, summary_table
 from adt_gym.report.tables import (
     clipped,
     copying,
@@ -27,11 +31,6 @@ from adt_gym.report.tables import (
     table,
 )
 from adt_gym.scoring.training import Epoch
-from adt_gym.scripts import paper, paper_tables, sweep
-from adt_gym.scripts.compare_scorers import ScorerRow, scorer_tables
-from adt_gym.scripts.paper import Setting
-from adt_gym.scripts.paper_scores import ScoreSettings
-from adt_gym.scripts.reproduce import ReproduceSettings, Result
 
 LABELS = np.array([False, True, True, False])
 TEST = ScoredSeries(np.full(4, 0.5), LABELS, "s")
@@ -168,10 +167,13 @@ def every_table() -> Iterator[tuple[str, Table]]:
     settings = {"series": "yahoo_like", "k": 10, "alpha": 0.95, "episodes": 20000, "saw_labels": True, "seeds": 10}
     measured = {f"{metric}{end}": 0.98765 for metric in METRICS for end in ("", "_std")} | {"training_seconds": 54321.0}
     order = ["series", "k", "alpha", "episodes", "method", "saw_labels", "seeds", *measured]
-    yield "sweep", sweep.printed(pd.DataFrame([{**settings, **measured, "method": name} for name in NASTY])[order])
+    yield (
+        "sweep",
+        summary_table(pd.DataFrame([{**settings, **measured, "method": name} for name in NASTY])[order]),
+    )
 
     for what in ("table2", "table3", "table4", "figure2"):
-        asked = ReproduceSettings(what, ScoreSettings("yahoo_like", None, 10, 0.0035, 30), 5, 100, True)  # type: ignore[arg-type]
+        asked = ReproduceSettings(what, as_published=True)  # type: ignore[arg-type]
         yield what, paper_tables.leading_table(asked, 1_000_000, results())
     yield "further paper", paper_tables.further_table(results())
     yield "published", paper_tables.published_table(1_000_000, results(), results())

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from adt_gym import InputError, ScoredSeries
+from adt_gym import InputError, ScoredSeries, thresholds
 from adt_gym.envs.sources import resolve
 from adt_gym.envs.vector import ThresholdingVectorEnv
-from adt_gym.experiments.timing import PACKAGES
-from adt_gym.scripts import benchmark as module
-from adt_gym.scripts import learning_curves
-from adt_gym.scripts.learning_curves import LearnSettings
+from adt_gym.experiments import benchmarks as module
+from adt_gym.experiments.learning import pack, stretch_of, unpack
+from adt_gym.experiments.timing import PACKAGES, short
+from adt_gym.report.learning import Judge, band
+from adt_gym.scripts import benchmark as commands
+from adt_gym.stream.stream import Fixed
 from adt_gym.written import LOG
 
 SMALL_LEARN = ("learn", "--seeds", 2, "--episodes", 4, "--windows", 80, "--jobs", 1)
@@ -22,7 +24,7 @@ SMALL_LEARN = ("learn", "--seeds", 2, "--episodes", 4, "--windows", 80, "--jobs"
 
 def adt_benchmark(*arguments: Any) -> str:
     command = [str(argument) for argument in arguments]
-    result = CliRunner().invoke(module.benchmark, command, env={"COLUMNS": "160"})
+    result = CliRunner().invoke(commands.benchmark, command, env={"COLUMNS": "160"})
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == 0, result.output
@@ -47,6 +49,7 @@ def figures(out: Path, name: str) -> dict[str, Any]:
             "reference, planned",
             ["reference, stepped", "SB3 DQN"],
         ),
+        (["live", "--windows", 40, "--episodes", 2], "static", ["belief", "planned DQN"]),
         (["infer", "--windows", 300, "--slow-windows", 40, "--episodes", 2], "ours", ["SB3's predict in a loop"]),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
@@ -64,7 +67,35 @@ def test_speeds_are_compared_in_table_and_json(
         by_round = [a / b for a, b in zip(comparison["rates"][ours], comparison["rates"][other], strict=True)]
         expected = {"median": np.median(by_round), "low": min(by_round), "high": max(by_round)}
         assert comparison["ratios"][other] == pytest.approx(expected)
+    slowest = comparison.get("p99 of a push, us", {})
+    assert list(slowest) == ([ours, *others] if arguments[0] == "live" else [])
+    assert all(short(value) in printed for value in slowest.values())
     assert all(text in printed for text in (ours, *others, known["unit"], known["machine"]["processor"]))
+
+
+def test_a_monitor_is_told_every_label_in_time() -> None:
+    series = module.training_series(400)
+    pushed: list[tuple[str, Any]] = []
+
+    class Noted(Fixed):
+        def judged(self, score: float, decision: bool) -> None:
+            pushed.append(("judged", score))
+
+        def tell(self, t: int, label: bool) -> None:
+            pushed.append((f"told {t}", label))
+
+    class Told(thresholds.Method):
+        name, sees_labels = "told", True
+
+        def start(self, past: Any = None, times: Any = None, scaling: Any = None) -> Noted:
+            return Noted(0.5)
+
+    assert module.pushing(Told(), series)() == 400
+    first, pushed[:] = pushed[:], []
+    assert len(module.latencies(Told(), series)) == 400
+    assert pushed == first
+    assert first[1::2] == [(f"told {t}", bool(label)) for t, label in enumerate(series.labels)]
+    assert [score for _, score in first[::2]] == pytest.approx(series.scores.tolist())
 
 
 def test_vector_sizes_are_compared_one_by_one(tmp_path: Path) -> None:
@@ -79,8 +110,8 @@ def test_the_papers_protocol_is_timed_for_both_holds(tmp_path: Path) -> None:
 
 def test_without_a_subcommand_the_quick_ones_run(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
-    for name in ("step", "vector", "train", "learn", "infer", "paper"):
-        monkeypatch.setattr(module, name, lambda name=name: called.append(name))
+    for name in ("step", "vector", "train", "learn", "infer", "live", "paper"):
+        monkeypatch.setattr(commands, name, lambda name=name: called.append(name))
     adt_benchmark()
     assert called == ["step", "vector", "train", "infer"]
 
@@ -90,7 +121,7 @@ def test_without_a_subcommand_the_quick_ones_run(monkeypatch: pytest.MonkeyPatch
     [
         (["train", "--windows", 5000], "has 1431 windows; .* not 5000"),
         (["infer", "--windows", 3, "--episodes", 1], "has 3 windows; with k=2 at least 4 are needed"),
-        (["learn", "--windows", 5000], "no packaged series has a stretch of 5000 windows"),
+        (["learn", "--windows", 5000], "yahoo_like_10 has no stretch of 5000 windows"),
     ],
 )
 def test_bad_settings(tmp_path: Path, arguments: list[Any], message: str) -> None:
@@ -165,55 +196,39 @@ def test_learning_is_drawn_and_told_beside_the_baselines(learned: Path) -> None:
     assert [row["name"] for row in known["rows"]] == names
     assert [one["seed"] for one in known["equal"]] == [0, 1]
     assert (learned / "learn.png").read_bytes().startswith(b"\x89PNG")
-    for agent in ("sb3", "reference"):
-        cell = json.loads((learned / "learn" / f"{agent}-1.json").read_text())
-        assert (len(cell["returns"]), cell["agent"], cell["seed"]) == (4, agent, 1)
+    cells = [json.loads(path.read_text()) for path in (learned / "learn/cells").iterdir()]
+    assert {cell["cell"] for cell in cells} == {
+        f"{agent}, seed {seed}" for agent in ("sb3", "reference") for seed in (0, 1)
+    }
+    assert {len(cell["result"]["returns"]) for cell in cells} == {4}
 
 
 def test_finished_cells_are_not_trained_again(learned: Path, tmp_path: Path) -> None:
     shutil.copytree(learned, tmp_path, dirs_exist_ok=True)
-    lost = tmp_path / "learn" / "reference-0.json"
+    lost, *kept = (tmp_path / "learn/cells").iterdir()
     before = json.loads(lost.read_text())
     lost.unlink()
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "learn").glob("*.json")}
-    adt_benchmark(*SMALL_LEARN, "--out", tmp_path)
+    times = {path: path.stat().st_mtime_ns for path in kept}
+    assert "3 of 4 cells were finished before" in adt_benchmark(*SMALL_LEARN, "--out", tmp_path)
     assert json.loads(lost.read_text()) == before
-    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert {path: path.stat().st_mtime_ns for path in kept} == times
 
 
-def test_cells_of_other_settings_are_refused(learned: Path) -> None:
-    with pytest.raises(InputError, match=r"gamma=0\.99.*not.*gamma=0\.5.*give another --out"):
-        adt_benchmark(*SMALL_LEARN, "--gamma", 0.5, "--out", learned)
-
-
-@pytest.mark.parametrize("content", ["{", "[]", '{"agent": "sb3", "settings": {}}'])
-def test_what_is_no_cell_is_refused(tmp_path: Path, content: str) -> None:
-    (tmp_path / "cell.json").write_text(content)
-    with pytest.raises(InputError, match=r"cell\.json is not what this benchmark keeps"):
-        learning_curves.read_cell(tmp_path / "cell.json", LearnSettings(4, 80, 1e-3, 0.99))
-
-
-def test_the_richest_stretch_has_the_most_runs() -> None:
-    stretch, start = learning_curves.richest_stretch(330)
-    series = next(one for one in resolve(None) if one.name == stretch.name)
-    np.testing.assert_array_equal(stretch.labels, series.labels[start : start + 330])
-
-    def begun(labels: np.ndarray) -> int:
-        text = "".join("1" if label else "0" for label in labels)
-        return text.count("01")
-
-    most = max(begun(one.labels[at : at + 330]) for one in resolve(None) for at in range(0, len(one) - 329, 10))
-    assert len(stretch) == 330
-    assert begun(stretch.labels) >= most >= 3
+def test_agents_learn_where_the_most_events_begin() -> None:
+    (series,) = resolve("yahoo_like_10")
+    stretch = stretch_of(330)
+    text = "".join("1" if label else "0" for label in series.labels)
+    begun = "".join("1" if label else "0" for label in stretch.labels).count("01") + int(stretch.labels[0])
+    assert begun == max(text[at : at + 330].count("01") for at in range(len(text) - 329)) == 4
 
 
 def test_decisions_survive_packing() -> None:
     decisions = np.random.default_rng(0).random(83) < 0.3
-    np.testing.assert_array_equal(learning_curves.unpack(learning_curves.pack(decisions), 83), decisions)
+    np.testing.assert_array_equal(unpack(pack(decisions), 83), decisions)
 
 
 def test_the_judge_by_hand() -> None:
-    judge = learning_curves.judge_of(80, 0.99)
+    judge = Judge(stretch_of(80), 0.99)
     env = gym.make("ADT-v0", series=judge.stretch)
     never = np.zeros(80, dtype=bool)
     env.reset()
@@ -227,14 +242,14 @@ def test_the_judge_by_hand() -> None:
 
 
 def test_no_policy_returns_more_than_the_optimum() -> None:
-    judge = learning_curves.judge_of(80, 0.99)
+    judge = Judge(stretch_of(80), 0.99)
     random = np.random.default_rng(0)
     assert judge.of_optimum(judge.stretch.labels) <= 1.0 + 1e-9
     assert all(judge.of_optimum(random.random(80) < share) < 1 for share in (0.1, 0.5, 0.9))
 
 
 def test_the_band_is_students() -> None:
-    mean, half = learning_curves.band(np.array([[1.0, 5.0], [2.0, 5.0], [6.0, 5.0]]))
+    mean, half = band(np.array([[1.0, 5.0], [2.0, 5.0], [6.0, 5.0]]))
     np.testing.assert_allclose(mean, [3.0, 5.0])
     # sd = sqrt(7), t(0.975, 2) = 4.302653
     np.testing.assert_allclose(half, [4.302653 * np.sqrt(7 / 3), 0.0], rtol=1e-6)

@@ -11,9 +11,10 @@ from typer.testing import CliRunner, Result
 
 from adt_gym import InputError
 from adt_gym.agents.samples_dqn import SamplesDQN
+from adt_gym.experiments.classify import advantage_error
 from adt_gym.samples.evaluation import Verdicts, classical_verdicts, report, score, summarise
 from adt_gym.samples.samples import Standardiser, blobs, kubernetes_samples
-from adt_gym.scripts.classify import advantage_error, classify
+from adt_gym.scripts.classify import classify
 from adt_gym.written import LOG
 
 app = typer.Typer()
@@ -145,7 +146,7 @@ def test_sb3_has_its_row(tmp_path: Path) -> None:
         (["blobs", "--reward", "generous"], InputError, "'generous'"),
         (["blobs", "--reward", "1,2,3"], InputError, "four finite numbers"),
         (["blobs", "--reward", "1,2,3,four"], InputError, "'1,2,3,four'"),
-        (["blobs", "--split", "random"], InputError, "'random'"),
+        (["blobs", "--split", "random"], AssertionError, "'random' is not one of"),
         (["blobs", "--label-column", "y"], InputError, "blobs has its own columns"),
         (["blobs", "--resume"], FileNotFoundError, "no run to resume"),
     ],

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from adt_gym.experiments.scores import make_scorers
 from adt_gym.files import visible
 from adt_gym.scoring import SIMPLE
 from adt_gym.scripts.__main__ import app
-from adt_gym.scripts.compare_scorers import make_scorer
 
 BASELINES = {"persistence(1)": "True"} | dict.fromkeys((*SIMPLE, "random", "always", "never"), "False")
 
@@ -56,7 +56,7 @@ def test_scorers_and_what_they_must_be_held_against(here: Path) -> None:
 
 def test_a_scorer_keeps_its_own_scaling_unless_told() -> None:
     def scaling(name: str, asked: str | None) -> str:
-        made = make_scorer(name, epochs=1, device=None, scaling=asked)
+        (made,) = make_scorers([name], scaling=asked)
         return str(made.describe()["settings"]["scaling"])
 
     assert (scaling("ensemble", None), scaling("isolation", None)) == ("tail", "quantile")
@@ -64,7 +64,7 @@ def test_a_scorer_keeps_its_own_scaling_unless_told() -> None:
 
 
 def test_epochs_reach_the_members_of_an_ensemble_that_have_a_network() -> None:
-    made = make_scorer("ensemble", epochs=7, device=None, scaling=None)
+    (made,) = make_scorers(["ensemble"], epochs=7)
     epochs = {one.label: one.settings.epochs for one in made._new_members() if hasattr(one.settings, "epochs")}
     assert epochs == {"forecast": 7}
 

@@ -1,7 +1,7 @@
 import csv
 import json
+import re
 from collections.abc import Sequence
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,23 +15,26 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 from typer.testing import CliRunner, Result
 
-from adt_gym import ScoredSeries
-from adt_gym.evaluation.frontier import METHODS, PERSISTENCE, FrontierRow, read_rows
+from adt_gym import Detection, ScoredSeries, thresholds
+from adt_gym.agents.paper import PaperAgent
+from adt_gym.data.sources import SourceSettings
+from adt_gym.evaluation.frontier import PERSISTENCE, read_rows
+from adt_gym.experiments import cells
+from adt_gym.experiments import frontier as module
+from adt_gym.experiments.frontier import Cell, measure
+from adt_gym.experiments.servers import read_servers
 from adt_gym.files import visible
 from adt_gym.mdp.plan import View
 from adt_gym.registry import Entry
-from adt_gym.scripts import frontier as module
-from adt_gym.scripts import frontier_methods as methods
 from adt_gym.scripts.frontier import frontier
-from adt_gym.scripts.frontier_methods import measure_all, with_labels, without_labels
-from adt_gym.scripts.frontier_series import WINDOW, read_servers
+from adt_gym.scripts.options import SeveralWords
 from adt_gym.scripts.report import report
-from adt_gym.scripts.words import SeveralWords
 from adt_gym.series import InputError
 from adt_gym.stream.feedback import Feedback, feedback_of, told_labels
-from adt_gym.thresholds import make, policy, registry
+from adt_gym.thresholds import Method, make, policy
+from adt_gym.thresholds.best_pythresh import BestPyThresh
 from adt_gym.thresholds.evidence import Evidence
-from adt_gym.thresholds.static import Static
+from adt_gym.thresholds.pythresh import FAST_PYTHRESH
 
 app = typer.Typer()
 app.command(cls=SeveralWords)(frontier)
@@ -42,8 +45,15 @@ COLUMNS = [
     "alarms_per_1000", "seconds",
 ]  # fmt: skip
 FAST = ("IQR", "MAD")
+WINDOW = 10
+METHODS = (
+    "static", "always", "never", "random", PERSISTENCE, "rolling_quantile(0.99, 1000)", "dspot", "online_fdr",
+    "pythresh (best on train)", "gradient boosting", "ours", "adt (paper)",
+)  # fmt: skip
+"""The rows of a table, in their order."""
+
+BLIND = tuple(one for one in METHODS if one not in (PERSISTENCE, "gradient boosting", "ours", "adt (paper)"))
 QUICK = ("--scorer", "isolation", "--episodes", 3, "--jobs", 1)
-LEARNERS = {"boosting": "gradient boosting", "ours": "ours"}
 SERVERS = ("web-1", "web-2", "web-3")
 
 
@@ -67,20 +77,32 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-class Quick(Static):
+class Quick(Method):
     """Stands for a learner where only the rows matter: the static threshold."""
 
     def __init__(self, name: str, feedback: Feedback, seed: int):
-        self.name, self.sees_labels = name, feedback.kind != "none"
+        self.name, self.sees_labels, self.rule = name, feedback.tells, make("static")
+        self.fit, self.detect = self.rule.fit, self.rule.detect
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, where: Any, /, **options: Any) -> None:
+    entry = thresholds.registry[name]
+    monkeypatch.setitem(thresholds.registry._entries, name, Entry(where, entry.tags, options))
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only two PyThresh methods to choose from."""
+    stand_in(monkeypatch, "best_pythresh", BestPyThresh, methods=FAST)
+
+
+@pytest.fixture
+def quick(fast: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells in this process, two PyThresh methods, learners that do not take time."""
-    monkeypatch.setattr(module, "processes", in_this_process)
-    monkeypatch.setattr(module, "measure_all", partial(measure_all, pythresh=FAST))
-    quick = {one: Entry(Quick, options={"name": name}) for one, name in LEARNERS.items()}
-    monkeypatch.setattr(registry, "_entries", {**registry._entries, **quick})
+    for runner in (module, cells):
+        monkeypatch.setattr(runner, "processes", in_this_process)
+    for name, called in (("boosting", "gradient boosting"), ("ours", "ours")):
+        stand_in(monkeypatch, name, Quick, name=called)
     monkeypatch.setattr(Evidence, "fit", lambda self, train: self)
 
 
@@ -125,7 +147,7 @@ def test_every_method_has_a_row_at_every_delay_of_unseen_servers(here: Path) -> 
     assert not any(row["saw_labels"] == "True" for row in found if row["delay"] == "never")
     assert all(0 <= float(row["f1"]) <= 1 for row in found)
     (chosen,) = {row["detail"] for row in found if row["method"].startswith("pythresh")}
-    assert chosen in methods.FAST_PYTHRESH
+    assert chosen in FAST_PYTHRESH
     assert all(words in output for words in (*METHODS, "Composite F1 by delay", "labels", "out holds table.csv"))
 
 
@@ -148,16 +170,7 @@ def test_there_is_one_row_per_combination() -> None:
     assert set(found) == expected
 
     measured = table.drop(columns=["feedback", "delay", "label_noise", "seconds"])
-    for method in (
-        "static",
-        "rolling_quantile",
-        "dspot",
-        "online_fdr",
-        "random",
-        make("best_pythresh").name,
-        "always",
-        "never",
-    ):
+    for method in BLIND:
         of_method = measured[measured["method"] == method]
         assert not of_method["saw_labels"].any()
         assert len(of_method.drop_duplicates()) == len(SERVERS) * 2, f"{method} depends on the delay"
@@ -175,12 +188,12 @@ def test_there_is_one_row_per_combination() -> None:
 def test_no_method_learns_from_the_server_that_it_is_tested_on(monkeypatch: pytest.MonkeyPatch) -> None:
     learned: list[tuple[str, set[str], set[bytes]]] = []
 
-    def spy(train: Sequence[ScoredSeries], test: ScoredSeries, *_: object) -> list[FrontierRow]:
-        learned.append((test.name, {one.name for one in train}, {one.scores.tobytes() for one in train}))
-        assert test.scores.tobytes() not in learned[-1][2]
-        return []
+    def spy(cell: Cell) -> module.Measured:
+        learned.append((cell.test.name, {one.name for one in cell.train}, {one.scores.tobytes() for one in cell.train}))
+        assert cell.test.scores.tobytes() not in learned[-1][2]
+        return module.Measured([])
 
-    monkeypatch.setattr(module, "measure_all", spy)
+    monkeypatch.setattr(module, "measure", spy)
     succeed("--train", "fleet", "--seeds", 1, *QUICK)
     assert [(name, names) for name, names, _ in learned] == [(name, set(SERVERS) - {name}) for name in SERVERS]
     assert all(len(scores) == 2 for _, _, scores in learned)
@@ -190,11 +203,11 @@ def test_no_method_learns_from_the_server_that_it_is_tested_on(monkeypatch: pyte
 def test_finished_cells_are_kept_and_all_others_run(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[tuple[str, int]] = []
 
-    def spy(train: Sequence[ScoredSeries], test: ScoredSeries, conditions: Any, seed: int, *rest: Any) -> Any:
-        ran.append((test.name, seed))
-        return measure_all(train, test, conditions, seed, *rest, FAST)
+    def spy(cell: Cell) -> module.Measured:
+        ran.append((cell.test.name, cell.seed))
+        return measure(cell)
 
-    monkeypatch.setattr(module, "measure_all", spy)
+    monkeypatch.setattr(module, "measure", spy)
     words = ("--train", "fleet", "--delays", 5, "--feedback", "full", *QUICK)
     succeed(*words, "--seeds", 1)
     before = read_rows("runs/frontier/table.csv")
@@ -212,18 +225,20 @@ def test_finished_cells_are_kept_and_all_others_run(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("here", "quick")
 def test_a_cell_that_failed_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(train: Any, test: ScoredSeries, *rest: Any) -> list[FrontierRow]:
-        if test.name == "web-2":
+    broken = {"web-2"}
+
+    def fail(cell: Cell) -> module.Measured:
+        if cell.test.name in broken:
             raise ZeroDivisionError("by nothing")
-        return measure_all(train, test, *rest, FAST)
+        return measure(cell)
 
     words = ("--train", "fleet", "--delays", 5, "--seeds", 1, *QUICK)
-    monkeypatch.setattr(module, "measure_all", fail)
+    monkeypatch.setattr(module, "measure", fail)
     result = adt_frontier(*words)
     assert result.exit_code == 1
     assert "failed: web-2 seed 0: ZeroDivisionError: by nothing" in result.output
     assert set(read_rows("runs/frontier/table.csv")["series"]) == {"web-1", "web-3"}
-    monkeypatch.setattr(module, "measure_all", partial(measure_all, pythresh=FAST))
+    broken.clear()
     assert "2 of 3 cells were finished before" in succeed(*words)
 
 
@@ -247,6 +262,36 @@ def test_a_frontier_has_a_report_but_not_on_one_page_with_runs() -> None:
     Path("run").mkdir()
     with pytest.raises(InputError, match="a page of each kind"):
         report([Path("run"), Path("runs/frontier")])
+
+
+class Half(Method):
+    """A method of one's own: half the highest score that the training series have."""
+
+    name = "half"
+
+    def fit(self, train: Sequence[ScoredSeries]) -> "Half":
+        self.level = max(float(one.scores.max()) for one in train) / 2
+        return self
+
+    def detect(self, series: ScoredSeries) -> Detection:
+        return Detection.at(self.level, series)
+
+
+@pytest.mark.usefixtures("here", "quick")
+def test_methods_of_ones_own_are_rows_in_tables_page_and_picture_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"half {i}" for i in range(12)]
+    for name in names:
+        kind = type("Half", (Half,), {"name": name})
+        monkeypatch.setitem(thresholds.registry._entries, name, Entry(kind))
+    output = succeed("--train", "fleet", "--delays", 5, "--feedback", "full", "--seeds", 1, *QUICK)
+    table = read_rows("runs/frontier/table.csv")
+    expected = ["persistence(5)" if one == PERSISTENCE else one for one in METHODS] + names
+    assert list(table["method"].unique()) == expected, "in the order of the registry"
+    report([Path("runs/frontier")])
+    page = Path("runs/frontier/report.html").read_text(encoding="utf-8")
+    colours = re.findall(r'class="method" style="--method: (#[0-9a-f]{6})">', page)[: len(expected)]
+    assert len(set(colours)) == len(expected), "no two have one colour"
+    assert all(f">{name}<" in page and name in output for name in names)
 
 
 # Words
@@ -329,7 +374,7 @@ def test_a_folder_of_something_else_is_left_alone(here: Path, content: str) -> N
 
 
 def test_a_scorer_learns_on_train_and_all_of_test_is_judged(here: Path) -> None:
-    for server, name in zip(read_servers(["fleet"]), SERVERS, strict=True):
+    for server, name in zip(read_servers(["fleet"], SourceSettings("")), SERVERS, strict=True):
         with np.load(f"fleet/{name}.npz") as file:
             np.testing.assert_allclose(server.normal.values, file["train"], rtol=1e-6)
             np.testing.assert_allclose(server.judged.values, file["test"], rtol=1e-6)
@@ -341,7 +386,7 @@ def test_a_scorer_learns_on_train_and_all_of_test_is_judged(here: Path) -> None:
 def test_another_source_is_cut_as_adt_run_cuts_it(here: Path) -> None:
     made = arrays(0)
     pd.DataFrame({"flow": made["test"][:, 0], "label": made["test_label"].astype(int)}).to_csv("pump.csv", index=False)
-    (server,) = read_servers(["pump.csv"])
+    (server,) = read_servers(["pump.csv"], SourceSettings(""))
     assert len(server.normal) + len(server.judged) == 300
     assert server.normal.window_labels(WINDOW).sum() == 20, "adt run trains on the shortest prefix with 20"
     np.testing.assert_allclose(server.judged.values[:, 0], made["test"][len(server.normal) :, 0], rtol=1e-6)
@@ -368,18 +413,18 @@ def test_the_best_pythresh_method_is_chosen_by_the_mean_f1_on_the_training_serie
         name: np.mean([f1_score(one.labels, method.detect(one).decisions, zero_division=0) for one in train])
         for name, method in fitted.items()
     }
-    best: Any = make("best_pythresh", methods=names).fit(train)
+    best = BestPyThresh(names).fit(train)
     assert best.chosen.name == f"pythresh:{max(f1, key=f1.__getitem__)}"
     expected = fitted[best.chosen.method].detect(test)
     np.testing.assert_array_equal(best.detect(test).decisions, expected.decisions)
     with pytest.raises(InputError, match="NONE"):
-        make("best_pythresh", methods=["NONE"]).fit(train)
+        BestPyThresh(["NONE"]).fit(train)
 
 
-def test_what_cannot_be_fitted_costs_its_row_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(methods, "with_labels", lambda *_: [])
-    flat = [ScoredSeries(np.full(200, 0.5), np.arange(200) < 9, name) for name in ("a", "b")]
-    rows = {row.method: row for row in measure_all(flat, scored(0), [feedback_of("none")], 0, 1, pythresh=FAST)}
+def test_what_cannot_be_fitted_costs_its_row_only() -> None:
+    flat = tuple(ScoredSeries(np.full(200, 0.5), np.arange(200) < 9, name) for name in ("a", "b"))
+    cell = Cell(flat, scored(0), ("dspot", "always"), (feedback_of("none"),), 0, 1)
+    rows = {row.method: row for row in measure(cell).rows}
     assert np.isnan(rows["dspot"].f1)
     assert "dspot" in rows["dspot"].detail
     assert rows["always"].f1 > 0
@@ -393,7 +438,7 @@ def test_the_papers_agent_is_told_the_same_wrong_labels_as_all(monkeypatch: pyte
         return np.zeros(len(scored(0)) - 2, dtype=np.int64)
 
     feedback, seed = feedback_of("full", 4, 0.2), 3
-    agent = make("paper", feedback=feedback, seed=seed, episodes=1).fit([scored(1), scored(2)])
+    agent = PaperAgent(feedback, seed=seed, episodes=1).fit([scored(1), scored(2)])
     monkeypatch.setattr(policy, "roll_out", spy)
     agent.detect(scored(0))
     np.testing.assert_array_equal(told, [told_labels(scored(0), feedback, seed)])
@@ -424,8 +469,10 @@ def limit(decisions: NDArray[np.bool_], labels: NDArray[np.bool_]) -> float:
 def test_on_scores_of_noise_without_labels_no_method_beats_flagging_everything(seed: int) -> None:
     train = [scored(10 * seed + i, informative=False) for i in range(1, 4)]
     test, never = scored(10 * seed, informative=False), feedback_of("none")
-    evidence = Evidence(seed).fit(train)
-    every = dict([*without_labels(FAST), *with_labels(never, seed, 20, evidence)])
+    every = {}
+    for name in thresholds.registry.names(without=[thresholds.LESSER, thresholds.COPIES]):
+        method = thresholds.registry.make_for(name, feedback=never, seed=seed, episodes=20, methods=FAST)
+        every[method.name] = method
     assert set(every) == set(METHODS) - {PERSISTENCE}
     for name, method in every.items():
         assert not method.sees_labels

@@ -2,7 +2,6 @@
 
 import json
 import os
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,16 +10,19 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from toy_cells import Cell, work
 from typer.testing import CliRunner
 
 from adt_gym.agents.reference_dqn import ReferenceDQN
+from adt_gym.evaluation.compare import COLUMNS
 from adt_gym.evaluation.detections import load_detections, save_detections
-from adt_gym.files import seal
+from adt_gym.experiments.cells import run_cells
+from adt_gym.experiments.sweep import Measured
+from adt_gym.experiments.train import TrainSettings
+from adt_gym.folders import own_folder
+from adt_gym.reading import as_dataclass
 from adt_gym.scored_files import save_scored
-from adt_gym.scripts import frontier, paper_agents, sweep
 from adt_gym.scripts.__main__ import app
-from adt_gym.scripts.paper import Setting
-from adt_gym.scripts.train import TrainSettings
 from adt_gym.series import Detection, InputError, ScoredSeries
 
 HUGE = 10**12
@@ -59,7 +61,7 @@ def trained(tmp_path: Path, scored: Path) -> Path:
 
 
 def settings(scored: Path) -> TrainSettings:
-    return TrainSettings("reference", str(scored), "ADT-v0", None, 1, 0.0, 2, 1, 0.9, 5, 1e-3, 0.9, 64, 0)
+    return TrainSettings(series=str(scored), episodes=5, learning_rate=1e-3, gamma=0.9)
 
 
 def test_the_folder_is_as_it_should_be(trained: Path, scored: Path) -> None:
@@ -140,60 +142,28 @@ CELLS = [
 
 
 @pytest.mark.parametrize("content", CELLS, ids=lambda content: repr(content[:20]))
-def test_a_cell_of_a_sweep_that_cannot_be_is_none(tmp_path: Path, content: str) -> None:
-    cell = sweep.Cell("yahoo_like_59")
-    (tmp_path / "cells").mkdir()
-    (tmp_path / "cells" / f"{cell.key}.json").write_text(content)
-    with pytest.warns(UserWarning, match=r"^a cell is measured again: [^\n]*\.json is [^\n]*$"):
-        assert sweep.read(tmp_path, cell) is None
+def test_a_cell_that_cannot_be_is_done_again(tmp_path: Path, content: str) -> None:
+    with own_folder(tmp_path, "test") as folder:
+        first = run_cells(folder, [Cell(2)], work, 0)
+        (kept,) = tmp_path.glob("cells/*")
+        kept.write_text(content)
+        with pytest.warns(UserWarning, match=r"^a cell is measured again: [^\n]*\.json is [^\n]*$"):
+            assert run_cells(folder, [Cell(2)], work, 0) == first
 
 
-@pytest.mark.parametrize("name", sweep.COLUMNS)
-def test_a_cell_of_a_sweep_with_a_row_of_other_types_is_none(tmp_path: Path, name: str) -> None:
-    cell = sweep.Cell("yahoo_like_59")
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_cell_of_a_sweep_with_a_row_of_other_types_is_none(name: str) -> None:
     row = {
-        **dict.fromkeys(sweep.COLUMNS, 0.5),
+        **dict.fromkeys(COLUMNS, 0.5),
         "method": "adt",
         "saw_labels": True,
         "missed_events": 3,
         "f1_low": float("nan"),
     }
-    kept = {"hash": cell.key, "rows": [row], "training_seconds": 1.0, "deaths": 0, "error": None, "settings": {}}
-    path = tmp_path / "cells" / f"{cell.key}.json"
-    path.parent.mkdir()
-    path.write_text(json.dumps(kept))
-    found = sweep.read(tmp_path, cell)
-    assert found is not None
-    assert found.rows[0].f1 == 0.5
+    assert as_dataclass(Measured, {"rows": [row], "training_seconds": 1.0}, "it").rows[0].f1 == 0.5
     for bad in ([], {}, None, "x" if name != "method" else 5):
-        path.write_text(json.dumps({**kept, "rows": [{**row, name: bad}]}))
-        with pytest.warns(UserWarning, match=rf"rows\[0\]\.{name} must be"):
-            assert sweep.read(tmp_path, cell) is None
-
-
-@pytest.mark.parametrize("content", [one for one in CELLS if one != "{}"], ids=lambda content: repr(content[:20]))
-def test_a_cell_of_a_frontier_that_cannot_be_is_none(tmp_path: Path, content: str) -> None:
-    series = ScoredSeries(np.full(9, 0.5), np.arange(9) < 3, "one")
-    cell = frontier.Cell([series], series, [], 0, 5)
-    (tmp_path / "cells").mkdir()
-    (tmp_path / "cells" / f"{cell.key}.json").write_text(content)
-    with pytest.warns(UserWarning, match=r"^a cell is measured again: [^\n]*\.json is [^\n]*$"):
-        assert frontier.read(tmp_path, cell) is None
-
-
-@pytest.mark.parametrize(
-    "content", [*DAMAGED, '{"settings": {}, "seconds": "1", "rewards": [1]}'], ids=lambda one: repr(one[:20])
-)
-def test_an_agent_whose_record_cannot_be_is_trained_again(tmp_path: Path, content: str) -> None:
-    cell = paper_agents.Cell(Setting(2, 1, 0.9), 0, 5, [], tmp_path, tmp_path)
-    cell.policy.parent.mkdir()
-    with zipfile.ZipFile(cell.policy, "w") as archive:
-        archive.writestr("weights", b"")
-    seal(cell.policy)
-    cell.record.write_text(json.dumps({"settings": cell.settings(), "seconds": 1.0, "rewards": [1.0]}))
-    assert cell.finished()
-    cell.record.write_text(content)
-    assert not cell.finished()
+        with pytest.raises(InputError, match=rf"rows\[0\]\.{name} must be"):
+            as_dataclass(Measured, {"rows": [{**row, name: bad}], "training_seconds": 1.0}, "it")
 
 
 @pytest.mark.parametrize("content", DAMAGED, ids=lambda content: repr(content[:20]))

@@ -13,14 +13,15 @@ from typer.testing import CliRunner, Result
 
 from adt_gym import ScoredSeries
 from adt_gym.agents.reference_dqn import ReferenceDQN
+from adt_gym.data.sources import SourceSettings
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.frontier import FrontierRow, read_rows, write_rows
 from adt_gym.evaluation.results import read_run
+from adt_gym.experiments import run as module
+from adt_gym.experiments.servers import read_servers
 from adt_gym.folders import own_folder
 from adt_gym.scored_files import save_scored
-from adt_gym.scripts import run as module
 from adt_gym.scripts.__main__ import app
-from adt_gym.scripts.frontier_series import read_servers
 from adt_gym.written import LOG
 
 PUMP = ("run", "pump.csv", "--label-column", "broken", "--epochs", 1, "--episodes", 20)
@@ -72,8 +73,8 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in ("learn", "__init__"):
         monkeypatch.setattr(ReferenceDQN, name, work)
-    for name in ("compare_scorers.fit_with_bar", "run.fit_and_score", "score.cached_scores", "frontier.score_all"):
-        monkeypatch.setattr(f"adt_gym.scripts.{name}", work)
+    for name in ("scores.fit", "run.fit_and_score", "scorers.cached_scores", "frontier.score_all"):
+        monkeypatch.setattr(f"adt_gym.experiments.{name}", work)
 
 
 FOLDERS = (
@@ -187,11 +188,11 @@ def test_finished_seeds_are_kept_for_the_same_settings_and_data(monkeypatch: pyt
     trained: list[int] = []
     train = module.train_agent
 
-    def counting(labelled: Any, settings: Any) -> Any:
+    def counting(series: Any, settings: Any, *rest: Any, **hyperparameters: Any) -> Any:
         if settings.seed in stops:
             raise KeyboardInterrupt
         trained.append(settings.seed)
-        return train(labelled, settings)
+        return train(series, settings, *rest, **hyperparameters)
 
     monkeypatch.setattr(module, "train_agent", counting)
     words, stops = (*PUMP, "--seeds", 2), {1}
@@ -263,7 +264,7 @@ def test_a_table_holds_no_formula_and_is_read_back(tmp_path: Path, several: list
 def test_what_a_dead_process_left_is_no_series(here: Path, reader: str) -> None:
     read: dict[str, Callable[[], int]] = {
         "resolve": lambda: len(resolve(str(here / "scores"))),
-        "source": lambda: len(read_servers(("fleet",))),
+        "source": lambda: len(read_servers(("fleet",), SourceSettings(""))),
     }
     Path("scores").mkdir()
     for folder, name in (("scores", "scored.npz"), ("fleet", "fleet/a.npz")):

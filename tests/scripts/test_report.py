@@ -1,10 +1,14 @@
+import shutil
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
 
+from adt_gym.data.sources import SourceSettings
+from adt_gym.experiments.run import RunSettings
 from adt_gym.files import visible
+from adt_gym.folders import Folder
 from adt_gym.scripts.figures import figures
 from adt_gym.scripts.report import report
 from adt_gym.scripts.run import run
@@ -18,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broken = np.arange(400) % 50 < 5
     rows = [f"{value:.4f},{label:d}" for value, label in zip(flow + 4 * broken, broken, strict=True)]
     (here / "pump.csv").write_text("\n".join(["flow,broken", *rows]))
-    run(str(here / "pump.csv"), label_column="broken", epochs=1, episodes=20, out=here / "pump")
+    run(source=str(here / "pump.csv"), label_column="broken", epochs=1, episodes=20, out=here / "pump")
     return here / "pump"
 
 
@@ -57,12 +61,14 @@ def test_a_run_that_is_not_there_is_made(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     made: list[Path] = []
 
-    def make(source: str, out: Path) -> None:
-        assert source == "yahoo_like"
-        made.append(out)
-        out.symlink_to(folder)
+    def make(settings: RunSettings, own: Folder, cache: Path) -> None:
+        assert settings == RunSettings(source=SourceSettings("yahoo_like"))
+        made.append(own.path)
+        with own.part("whole") as whole:
+            shutil.copytree(folder, whole, dirs_exist_ok=True)
+        own.move_in({"whole": ""})
 
-    monkeypatch.setattr("adt_gym.scripts.figures.make_run", make)
+    monkeypatch.setattr("adt_gym.experiments.figures.make_run", make)
     for _ in range(2):
         figures(tmp_path / "new", tmp_path, tmp_path, tmp_path / "figures")
     assert made == [tmp_path / "new"]

@@ -2,26 +2,35 @@ import csv
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import typer
+from inline import in_this_process
 from typer.testing import CliRunner, Result
 
 from adt_gym.envs.sources import resolve
+from adt_gym.experiments import cells as runner
+from adt_gym.experiments import paper, paper_scores
+from adt_gym.experiments.paper import Reported, Setting
+from adt_gym.experiments.paper_agents import Cell, thresholder
+from adt_gym.experiments.paper_results import agreement
+from adt_gym.experiments.paper_scores import PaperScores, ScoreSettings, prepare
+from adt_gym.experiments.workers import Workers, processes
 from adt_gym.files import visible
 from adt_gym.folders import own_folder
 from adt_gym.metrics.bootstrap import bootstrap_interval, f1_interval
 from adt_gym.metrics.composite import composite_f1
 from adt_gym.metrics.robustness import subset_scores, wilcoxon_p
 from adt_gym.metrics.windows import precision_recall_f1
-from adt_gym.scripts import paper, paper_agents, paper_scores, reproduce
 from adt_gym.scripts.__main__ import Commands
-from adt_gym.scripts.paper import Reported, Setting
-from adt_gym.scripts.paper_scores import PaperScores, ScoreSettings, prepare
+from adt_gym.scripts.reproduce import reproduce
 from adt_gym.series import Detection, InputError
 from adt_gym.thresholds import make
 
@@ -35,7 +44,7 @@ EPISODES = 20
 PACKAGED = ScoreSettings("yahoo_like", None, 10, 0.0035, 30)
 
 app = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
-app.command()(reproduce.reproduce)
+app.command()(reproduce)
 app.command()(lambda: None)  # with one command alone, typer would take its name for an argument
 
 
@@ -55,6 +64,16 @@ def rows_of(folder: Path) -> dict[str, dict[str, str]]:
         rows = list(csv.DictReader(file))
     assert len({row["method"] for row in rows}) == len(rows)
     return {row["method"]: row for row in rows}
+
+
+@pytest.fixture(autouse=True)
+def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train one agent at a time in this process."""
+
+    def start(work: Callable[[Any], Any], jobs: int) -> AbstractContextManager[Workers]:
+        return in_this_process(work, jobs) if jobs == 1 else processes(work, jobs)
+
+    monkeypatch.setattr(runner, "processes", start)
 
 
 SOME = resolve("yahoo_like")[::6]
@@ -143,8 +162,8 @@ def test_table_3_tests_each_method_against_the_agent_on_even_subsets(here: Path)
     assert float(rows["persistence(1)"]["f1_std"]) == pytest.approx(copy[:, 2].std(ddof=1))
     interval = bootstrap_interval(copy[:, 2:])
     assert bounds(rows["persistence(1)"]) == (interval.low, interval.high)
-    agent = paper_agents.Cell(Setting(), 0, EPISODES, scores.labelled(0.0035, 0), Path(result_folder(result)), here)
-    policy = paper_agents.TrainedAgent.load(agent).thresholder()
+    (files,) = (path for path in Path(result_folder(result), "cells").iterdir() if path.is_dir())
+    policy = thresholder(Cell(Setting(), 0, EPISODES, []), files)
     ours = subset_scores([policy.detect(one) for one in scores.test])
     assert float(rows["adt"]["f1"]) == pytest.approx(ours[:, 2].mean())
     assert rows["adt"]["p_value"] == ""
@@ -340,32 +359,30 @@ def test_as_published_counts_the_training_windows_too(here: Path) -> None:
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the agents that are trained from here on."""
     names: list[str] = []
-    train = paper_agents.train_cell
-
-    def note(cell: paper_agents.Cell) -> paper_agents.Cell:
-        names.append(cell.name)
-        return train(cell)
-
-    monkeypatch.setattr(paper_agents, "train_cell", note)
+    perform = runner._Task.perform
+    monkeypatch.setattr(runner._Task, "perform", lambda task: names.append(str(task.cell)) or perform(task))
     return names
 
 
 def test_ctrl_c_leaves_what_is_finished_and_the_next_run_goes_on(
     here: Path, monkeypatch: pytest.MonkeyPatch, trained: list[str]
 ) -> None:
-    train = paper_agents.train_cell
+    perform = runner._Task.perform
 
-    def stopped(cell: paper_agents.Cell) -> paper_agents.Cell:
-        if cell.seed == 2:
+    def stopped(task: Any) -> Any:
+        if task.cell.seed == 2:
+            while len(list(here.glob("one/cells/*.json"))) < 2:
+                time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGINT)
-        return train(cell)
+            raise InputError("not finished")
+        return perform(task)
 
     with monkeypatch.context() as patch:
-        patch.setattr(paper_agents, "train_cell", stopped)
+        patch.setattr(runner._Task, "perform", stopped)
         assert adt_reproduce("table2", "--seeds", 4, "--out", "one").exit_code == 130
-    assert trained == ["k2-l1-alpha0.9-seed0", "k2-l1-alpha0.9-seed1"]
+    assert trained[:2] == ["k2-l1-alpha0.9-seed0", "k2-l1-alpha0.9-seed1"]
     trained.clear()
-    succeed("table2", "--seeds", 4, "--out", "one")
+    assert "2 of 4 cells were finished before" in succeed("table2", "--seeds", 4, "--out", "one").output
     assert trained == ["k2-l1-alpha0.9-seed2", "k2-l1-alpha0.9-seed3"]
     succeed("table2", "--seeds", 4, "--out", "other")
     without_times = [
@@ -388,8 +405,8 @@ def test_two_processes_train_the_same_agents(here: Path) -> None:
     succeed("table2", "--seeds", 2, "--jobs", 2, "--out", "two")
     for file in (here / "one/cells").glob("*.json"):
         one, two = (json.loads((here / name / "cells" / file.name).read_text()) for name in ("one", "two"))
-        assert one["rewards"] == two["rewards"]
-        assert len(one["rewards"]) == EPISODES
+        assert one["result"]["rewards"] == two["result"]["rewards"]
+        assert len(one["result"]["rewards"]) == EPISODES
 
 
 def test_the_configuration_names_every_setting(here: Path) -> None:
@@ -462,4 +479,4 @@ def test_decisions_alike_are_counted_over_all_windows() -> None:
         arrays = [np.array(some, dtype=bool) for some in decisions]
         return [Detection(np.zeros(len(some), dtype=np.float32), some, some) for some in arrays]
 
-    assert reproduce.agreement(run([1, 0, 0], [1]), run([1, 1, 0], [0])) == 0.5
+    assert agreement(run([1, 0, 0], [1]), run([1, 1, 0], [0])) == 0.5

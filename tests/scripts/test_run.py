@@ -12,12 +12,12 @@ from typer.testing import CliRunner, Result
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.data import load
 from adt_gym.data.kubernetes import kubernetes
+from adt_gym.evaluation.compare import baselines
 from adt_gym.metrics.composite import composite_f1
 from adt_gym.metrics.events import false_alarms_per_day
 from adt_gym.scored_files import load_scored
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts.__main__ import app
-from adt_gym.scripts.run import baselines
 from adt_gym.thresholds import Policy, make
 from adt_gym.written import LOG
 
@@ -257,7 +257,7 @@ def test_scores_come_from_the_cache_where_the_run_does_not_keep_the_scorer(
 ) -> None:
     asked = (*PUMP, "--scorer", "isolation", "--seed", 1)
     succeed(*asked, "--out", "one")
-    monkeypatch.setattr("adt_gym.scripts.compare_scorers.fit_with_bar", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr("adt_gym.experiments.scores.fit", lambda *_: pytest.fail("fitted again"))
     succeed(*asked, "--out", "two")
     tables = [pd.read_csv(f"{name}/table.csv").drop(columns="seconds") for name in ("one", "two")]
     pd.testing.assert_frame_equal(*tables)

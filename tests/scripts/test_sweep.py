@@ -27,13 +27,15 @@ from typer.testing import CliRunner, Result
 from adt_gym import ScoredSeries, thresholds
 from adt_gym.agents.reference_dqn import Hyperparameters, ReferenceDQN
 from adt_gym.envs import sources
-from adt_gym.experiments.grid import digest, parse_grid, points, summarise
+from adt_gym.experiments import cells as runner
+from adt_gym.experiments import sweep as module
+from adt_gym.experiments.grid import parse_grid, points
+from adt_gym.experiments.sweep import KINDS, Cell, cells_of, train_and_evaluate
 from adt_gym.experiments.workers import MOST_DEATHS, finish, processes
 from adt_gym.files import visible
-from adt_gym.folders import own_folder
+from adt_gym.report.sweep import summarise
 from adt_gym.scored_files import load_scored
-from adt_gym.scripts import sweep as module
-from adt_gym.scripts.sweep import KINDS, Cell, Outcome, run_cell, sweep
+from adt_gym.scripts.sweep import sweep
 from adt_gym.series import InputError
 
 app = typer.Typer()
@@ -41,8 +43,6 @@ app.command()(sweep)
 
 SERIES = "yahoo_like_59"
 METHODS = ["adt", "static", "persistence(1)", "always", "never", "random"]
-TINY = Cell(SERIES, episodes=5)
-GREEDY = Hyperparameters(exploration_fraction=0.1)
 GRID = (f"series={SERIES}", "episodes=5", "k=2,3", "alpha=0.9,0.5", "seed=0:2")
 KILL_ITS_WORKER = ["echo 1", "kill -9 $PPID", "echo 2"]
 """For subprocess.getoutput, which any worker can import."""
@@ -60,7 +60,7 @@ def succeed(*arguments: object) -> str:
 
 @pytest.fixture
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "processes", in_this_process)
+    monkeypatch.setattr(runner, "processes", in_this_process)
 
 
 def records(folder: Path) -> list[dict[str, Any]]:
@@ -86,8 +86,9 @@ def test_a_grid_holds_lists_and_ranges_in_the_types_of_its_settings() -> None:
 def test_every_setting_of_a_cell_can_be_swept() -> None:
     hyperparameters = {f.name for f in fields(Hyperparameters)}
     assert set(KINDS) == {"series", "k", "alpha", "episodes", "seed"} | hyperparameters
-    cell = Cell.at({"k": 5, "gamma": 0.5, "net_arch": (8,)})
-    assert cell == replace(Cell(k=5), hyperparameters=replace(Cell().hyperparameters, gamma=0.5, net_arch=(8,)))
+    (cell,) = cells_of(parse_grid(["k=5", "gamma=0.5", "net_arch=8"], KINDS))
+    expected = replace(Cell(k=5), hyperparameters=replace(Cell().hyperparameters, gamma=0.5, net_arch=(8,)))
+    assert replace(cell, data="") == expected
 
 
 @pytest.mark.parametrize(
@@ -128,10 +129,6 @@ def test_the_points_are_all_combinations_of_what_was_written(whole: list[int], r
     assert points(parse_grid(words, KINDS)) == expected
 
 
-def test_a_digest_depends_on_the_settings_and_not_on_their_order() -> None:
-    assert digest({"a": 1, "b": 2.0}) == digest({"b": 2.0, "a": 1}) != digest({"a": 1, "b": 2.1})
-
-
 def test_a_summary_is_over_seeds_and_names_rules_once() -> None:
     columns = ["series", "seed", "k", "method", "saw_labels", "f1"]
     rows = [("s", seed, k, "adt", True, k / 10 + seed / 5) for k in (2, 3) for seed in (0, 1)]
@@ -162,8 +159,8 @@ def test_a_cell_trains_on_the_training_part_and_is_measured_on_the_rest() -> Non
     expected = precision_recall_fscore_support(test.labels, decisions, average="binary", zero_division=0)[:3]
 
     point = {"k": 3, "alpha": 0.5, "episodes": 40, "seed": 4, "learning_rate": 1e-2, "hold": 2}
-    outcome = run_cell(Cell.at({"series": SERIES, **point}))
-    assert outcome.error is None
+    (cell,) = cells_of({name: (value,) for name, value in ({"series": SERIES} | point).items()})
+    outcome = train_and_evaluate(cell)
     assert outcome.training_seconds > 0
     assert [row.method for row in outcome.rows] == METHODS
     assert [row.method for row in outcome.rows if row.saw_labels] == ["adt", "persistence(1)"]
@@ -184,14 +181,6 @@ def defect(monkeypatch: pytest.MonkeyPatch) -> None:
         return learn(agent, episodes) if agent.settings.target_update_interval != 7 else 1 / 0
 
     monkeypatch.setattr(module.ReferenceDQN, "learn", broken)
-
-
-@pytest.mark.usefixtures("defect")
-def test_an_error_in_a_cell_is_its_outcome() -> None:
-    outcome = run_cell(Cell.at({"series": SERIES, "target_update_interval": 7}))
-    assert outcome.error is not None
-    assert "ZeroDivisionError" in outcome.error
-    assert not outcome.rows
 
 
 # The folder
@@ -222,40 +211,26 @@ def test_a_sweep_writes_its_table_summary_and_heat_maps(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("inline")
-def test_finished_cells_are_kept_and_all_others_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = (f"series={SERIES}", "episodes=5", "seed=0:4", "--out", tmp_path / "out")
-    succeed(*words)
-    cells = [replace(TINY, seed=seed) for seed in range(4)]
-    paths = [tmp_path / "out/cells" / f"{cell.key}.json" for cell in cells]
-    before = [path.read_text() for path in paths]
-    paths[1].write_text("{")
-    with own_folder(tmp_path / "out", "sweep") as folder:
-        module.write(folder, cells[2], Outcome(error="its worker died"))
-    paths[3].write_text(before[3].replace(cells[3].key, cells[0].key))
-    ran: list[Cell] = []
-    monkeypatch.setattr(module, "run_cell", lambda cell: ran.append(cell) or run_cell(cell))
-    assert "1 of 4 cells were finished before" in succeed(*words)
-    assert ran == cells[1:]
-    assert paths[0].read_text() == before[0]
-    assert "4 of 5 cells" in succeed(*(word if word != "seed=0:4" else "seed=0:5" for word in words))
-    assert ran[3:] == [replace(TINY, seed=4)]
+def test_finished_cells_are_kept_and_all_others_run(tmp_path: Path) -> None:
+    words = (f"series={SERIES}", "episodes=5", "--out", tmp_path / "out")
+    succeed(*words, "seed=0:4")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/cells/*")}
+    assert "4 of 5 cells were finished before" in succeed(*words, "seed=0:5")
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/cells/*")}
+    assert len(after) == 5
+    assert after.items() > before.items()
 
 
-def test_what_is_kept_depends_on_every_setting() -> None:
-    others = [replace(TINY, **{name: 3}) for name in ("k", "episodes", "seed")]
-    others += [replace(TINY, alpha=0.5), replace(TINY, series="yahoo_like_20"), replace(TINY, hyperparameters=GREEDY)]
-    assert len({cell.key for cell in (TINY, *others)}) == 1 + len(others)
-
-
-def test_what_is_kept_depends_on_the_data(tmp_path: Path, make_series: Callable[..., ScoredSeries]) -> None:
-    keys = []
+def test_a_cell_bears_the_data_that_it_names(tmp_path: Path, make_series: Callable[..., ScoredSeries]) -> None:
+    data = []
     for seed in (0, 1, 0):
         path = tmp_path / "scores.npz"
         replace(make_series(100, seed), name="one", meta={"trained_on_points": 50, "window": 5}).save(path)
         for cache in (module.load, module.fingerprint):  # a command reads a file once
             cache.cache_clear()
-        keys.append(Cell(str(path)).key)
-    assert keys[0] == keys[2] != keys[1]
+        (cell,) = cells_of({"series": (str(path),)})
+        data.append(cell.data)
+    assert data[0] == data[2] != data[1]
 
 
 @pytest.mark.usefixtures("inline", "defect")
@@ -335,12 +310,10 @@ def kill_when(found: Callable[[], int | None]) -> Thread:
 def assert_one_death_cost_one_cell(out: Path, cells: int) -> None:
     kept = records(out)
     assert sorted(record["deaths"] for record in kept) == [0] * (cells - 1) + [1]
-    assert all(record["error"] is None for record in kept)
     table = pd.read_parquet(out / "table.parquet")
     assert len(table) == cells * len(METHODS)
-    cell = Cell.at({name: kept[0]["settings"][name] for name in ("series", "episodes", "k", "seed")})
-    here, there = run_cell(cell).rows, kept[0]["rows"]
-    assert [row.f1 for row in here] == [row["f1"] for row in there]
+    here = train_and_evaluate(Cell(SERIES, episodes=60, seed=1)).rows
+    assert [row.f1 for row in here] == table[table["seed"] == 1]["f1"].tolist()
 
 
 def test_a_killed_process_loses_its_cell_only(tmp_path: Path) -> None:
@@ -370,7 +343,7 @@ def test_a_killed_ray_worker_loses_its_cell_only(tmp_path: Path, monkeypatch: py
     pytest.importorskip("ray", reason="Ray is not installed")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.chdir(tmp_path)
-    killer = kill_when(lambda: descendant("ray::run_cell"))
+    killer = kill_when(lambda: descendant("ray::_attempt"))
     words = (f"series={SERIES}", "episodes=60", "seed=0:4", "--ray", "--jobs", 2, "--out", "out")
     assert "workers that died: 1" in succeed(*words)
     killer.join()

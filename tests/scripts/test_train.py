@@ -39,7 +39,7 @@ def train(out: Path, scored: Path, *more: object, episodes: int = 60) -> Result:
 
 def weights(path: Path) -> dict[str, np.ndarray]:
     with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files if name != "config"}
+        return {name: arrays[name] for name in arrays.files if name != "header"}
 
 
 def assert_same_weights(one: Path, other: Path) -> None:

@@ -1,18 +1,22 @@
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from mondays import Mondays, Urgent
 from numpy.typing import NDArray
 
 from adt_gym import InputError, ScoredSeries
-from adt_gym.stream.feedback import Waiting
+from adt_gym.agents import sb3
+from adt_gym.agents.reference_dqn import ReferenceDQN
+from adt_gym.stream.feedback import Waiting, feedback_of
 from adt_gym.stream.replay import replay
 from adt_gym.stream.state import restore, state_of
-from adt_gym.thresholds import Method, Policy, make
+from adt_gym.thresholds import Method, Policy, load, make
 
 MakeSeries = Callable[..., ScoredSeries]
 Choose = Callable[[NDArray[np.float32]], NDArray[np.integer]]
@@ -304,3 +308,61 @@ def test_two_sessions_of_a_policy_do_not_touch_each_other(make_series: MakeSerie
 def test_a_memory_of_the_models_own_is_in_no_state() -> None:
     with pytest.raises(InputError, match="'adt' is not memoryless"):
         state_of(Policy(Alternating(), memoryless=False).start())
+
+
+# On disk
+
+
+@pytest.mark.parametrize(
+    "env_kwargs",
+    [
+        {},
+        {"feedback": "alerts", "feedback_delay": 3, "label_noise": 0.2, "k": 3, "thresholds": [0.2, 0.4, 0.8]},
+        {"feedback": feedback_of("full", 3), "observe_score": True, "hold": 2},
+    ],
+    ids=str,
+)
+def test_a_policy_of_ours_is_kept_whole(make_series: MakeSeries, tmp_path: Path, env_kwargs: dict[str, Any]) -> None:
+    series = make_series(120, 2)
+    settings = {name: value for name, value in env_kwargs.items() if name != "hold"}
+    agent = ReferenceDQN(gym.make("ADT-v0", series=series, **settings), batch_size=8, net_arch=(8, 4)).learn(20)
+    agent.save(tmp_path / "agent.npz")
+    policy = Policy(agent, name="mine", seed=3, **env_kwargs)
+    policy.save(tmp_path / "policy.npz")
+    again = load(tmp_path / "policy.npz")
+    assert isinstance(again, Policy)
+    assert (again.name, again.seed, again.settings.told) == ("mine", 3, policy.settings.told)
+    assert again.settings.levels == policy.settings.levels
+    expected = policy.detect(series).thresholds.tolist()
+    assert len(set(expected)) > 1
+    assert again.detect(series).thresholds.tolist() == expected
+    named = make(f"policy:{tmp_path / 'agent.npz'}", seed=3, **env_kwargs)
+    assert named.detect(series).thresholds.tolist() == expected
+
+
+def test_a_policy_of_sb3_is_kept_by_its_network(make_series: MakeSeries, tmp_path: Path) -> None:
+    series = make_series(120, 2)
+    model = sb3.make_dqn(gym.make("ADT-v0", series=series), net_arch=(8, 4), batch_size=8)
+    with torch.no_grad():  # untrained it does the same whatever it sees
+        model.q_net.q_net[-1].bias -= model.q_net(torch.tensor([[0.5, 0.1, 0.0, 1.0, 0.0, 0.0]]))[0]
+    with pytest.raises(InputError, match=r"HoldDQN cannot be kept.*load_policy"):
+        Policy(model).save(tmp_path / "policy.npz")
+    model.save(tmp_path / "model.zip")
+    greedy = sb3.load_policy(tmp_path / "model.zip", "dqn", (8, 4))
+    greedy.save(tmp_path / "greedy.npz")
+    Policy(greedy).save(tmp_path / "policy.npz")
+    expected = Policy(model).detect(series).thresholds.tolist()
+    assert len(set(expected[2:])) == 2
+    for one in (load(tmp_path / "policy.npz"), Policy(tmp_path / "greedy.npz"), Policy(greedy)):
+        assert one.detect(series).thresholds.tolist() == expected
+
+
+def test_what_a_file_cannot_hold_is_said(make_series: MakeSeries, tmp_path: Path) -> None:
+    agent = ReferenceDQN(gym.make("ADT-v0", series=make_series()))
+    with pytest.raises(InputError, match="'mondays' is a rule of your own"):
+        Policy(agent, feedback=Mondays(7)).save(tmp_path / "policy.npz")
+    with pytest.raises(FileNotFoundError):
+        Policy("nothing.npz")
+    make("always").save(tmp_path / "always.npz")
+    with pytest.raises(InputError, match="no policy is registered as"):
+        Policy(tmp_path / "always.npz")

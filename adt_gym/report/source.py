@@ -5,26 +5,12 @@ from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
 
-from adt_gym.data.sources import Source, SourceSettings, Summary, load
+from adt_gym.data.sources import SourceSettings, Summary
 from adt_gym.report.progress import console
-from adt_gym.scripts.options import as_option
+from adt_gym.settings import as_option
 
 SHOWN = 30
 """Columns of one kind that are printed; config.json has all."""
-
-
-def read(settings: SourceSettings, seed: int = 0, labelled: bool = True) -> Source:
-    """Return a source, after printing what it was taken for.
-
-    Args:
-        settings, seed: See `adt_gym.data.sources.load`.
-        labelled: Whether a source without labels is refused.
-    """
-    source = load(settings, seed)
-    show(source.summary)
-    if labelled:
-        source.require_labels()
-    return source
 
 
 def show(summary: Summary) -> None:
@@ -35,8 +21,8 @@ def show(summary: Summary) -> None:
 
 def in_options(message: str) -> str:
     """Return a message of the package in the words of the command line: ``max_gap=3`` is ``--max-gap 3`` there."""
-    names = "|".join(one.name for one in fields(SourceSettings)[1:])
-    spelled = "|".join(one.name for one in fields(SourceSettings)[1:] if "_" in one.name)
+    settings = [*(one.name for one in fields(SourceSettings)[1:]), "epochs", "device"]
+    names, spelled = "|".join(settings), "|".join(name for name in settings if "_" in name)
     for found, after in ((rf"({names})=(?=[^\s),])", " "), (rf"({names})=|({spelled})(?![\w'\"])", "")):
         message = re.sub(rf"(?<![\w/'\"-])(?:{found})", partial(_as_option, after=after), message)
     return message

@@ -1,4 +1,4 @@
-"""What SERIES means to `adt frontier`: servers, each with a scorer of its own."""
+"""The servers of a frontier, each with a scorer of its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,13 +8,12 @@ import numpy as np
 
 from adt_gym.data.sources import SourceSettings, Summary, arrays_at
 from adt_gym.evaluation.split import cut, parts
+from adt_gym.experiments.scores import make_scorers, read
 from adt_gym.scoring.cache import cached_scores
-from adt_gym.scripts.compare_scorers import make_scorer
-from adt_gym.scripts.source import read
 from adt_gym.series import InputError, ScoredSeries, Series
 
-WINDOW, SCALING = 10, "tail"
-"""Points of a window, and the scaling that makes scores of several servers comparable."""
+SCALING = "tail"
+"""Makes scores of several servers comparable."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +36,7 @@ class Server:
         return self.judged.name
 
 
-def read_servers(words: Sequence[str], options: SourceSettings | None = None) -> list[Server]:
+def read_servers(words: Sequence[str], options: SourceSettings) -> list[Server]:
     """Return the servers that the words of the command line stand for.
 
     Args:
@@ -49,7 +48,6 @@ def read_servers(words: Sequence[str], options: SourceSettings | None = None) ->
         FileNotFoundError: If a path leads nowhere.
         InputError: If a source cannot be read or has no labels.
     """
-    options = options or SourceSettings("", window=WINDOW)
     return [server for word in words for server in _read(replace(options, source=word))]
 
 
@@ -86,15 +84,14 @@ class Scoring:
 
     server: Server
     scorer: str
-    epochs: int
+    epochs: int | None
     seed: int
     cache: Path
-    options: SourceSettings
+    window: int
 
 
 def score(task: Scoring) -> ScoredSeries:
     """Return the scores of the judged part, from the cache where they are there."""
-    window = task.options.window
-    scorer = make_scorer(task.scorer, epochs=task.epochs, device=None, window=window, scaling=SCALING, seed=task.seed)
+    (scorer,) = make_scorers([task.scorer], task.epochs, window=task.window, scaling=SCALING, seed=task.seed)
     (scored,), _ = cached_scores(task.cache, scorer, [task.server.normal], [(task.server.judged, task.server.normal)])
     return scored

@@ -2,30 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adt_gym import thresholds
+from adt_gym.experiments import paper
+from adt_gym.experiments.paper_agents import Cell, Trained, env_options
+from adt_gym.experiments.paper_results import ReproduceSettings, Result
 from adt_gym.mdp.mdp import ThresholdingMDP
 from adt_gym.mdp.plan import outputs
-from adt_gym.metrics.events import runs
 from adt_gym.report import figures, plots
-from adt_gym.scripts import paper
-from adt_gym.scripts.paper import Dataset, What
-from adt_gym.scripts.paper_agents import Cell, TrainedAgent, env_options
 from adt_gym.series import Detection, ScoredSeries
-
-if TYPE_CHECKING:
-    from adt_gym.scripts.reproduce import Result
 
 
 def draw(
     path: Path,
-    what: What,
-    dataset: Dataset,
-    results: Sequence["Result"],
-    agents: Sequence[TrainedAgent],
+    settings: ReproduceSettings,
+    results: Sequence[Result],
+    cells: Sequence[Cell],
+    agents: Sequence[Trained],
     test: Sequence[ScoredSeries],
     detections: Mapping[str, Sequence[Detection]],
 ) -> None:
@@ -33,17 +28,17 @@ def draw(
 
     Args:
         path: The file.
-        what: The table or figure.
-        dataset: The name of the data.
+        settings: Of the reproduction.
         results: The rows of its table.
-        agents: All that were trained.
+        cells, agents: All that were trained.
         test: What was evaluated.
         detections: By the method's name, of its first run, one per series of ``test``.
     """
+    what, dataset = settings.what, settings.dataset
     bars = [figures.Bar(row.method, row.interval, row.saw_labels) for row in results]
     varied = [(row.setting, bar, row.seconds) for row, bar in zip(results, bars, strict=True) if row.setting]
     references = bars[len(varied) :]
-    settings, ours = [setting for setting, _, _ in varied], [bar for _, bar, _ in varied]
+    varied_settings, ours = [setting for setting, _, _ in varied], [bar for _, bar, _ in varied]
     if what == "table4":
         shape = (len(paper.TABLE4_HOLDS), len(paper.ALPHAS))
         f1 = np.reshape([bar.f1.estimate for bar in ours], shape).T
@@ -53,19 +48,19 @@ def draw(
         )
     elif what == "figure2":
         seconds = [second or 0.0 for _, _, second in varied]
-        holds = [setting.hold for setting in settings]
+        holds = [setting.hold for setting in varied_settings]
         figures.f1_curve(
             path, holds, ours, references, "l, windows a threshold is kept for", f"{dataset}: F1 over l", seconds
         )
     elif what == "figure3":
-        ks = [setting.k for setting in settings]
+        ks = [setting.k for setting in varied_settings]
         figures.f1_curve(path, ks, ours, references, "k, windows the agent looks back on", f"{dataset}: F1 over k")
     elif what == "figure4":
-        rewards = {f"adt, seed {agent.cell.seed}": agent.rewards for agent in agents}
+        rewards = {f"adt, seed {cell.seed}": agent.rewards for cell, agent in zip(cells, agents, strict=True)}
         title = f"{dataset}: training reward; lines: what rules get on the training windows of seed 0"
-        figures.reward_curves(path, rewards, rule_rewards(agents[0].cell), paper.SMOOTHED, title)
+        figures.reward_curves(path, rewards, rule_rewards(cells[0]), paper.SMOOTHED, title)
     elif what == "figure5":
-        most = int(np.argmax([len(runs(one.truth)[0]) for one in test]))
+        most = plots.most_eventful(test)
         panels = {f"{row.method} (saw labels)" if row.saw_labels else row.method: row.method for row in results}
         plots.detection_panels(path, test[most], {title: detections[name][most] for title, name in panels.items()})
     else:

@@ -8,12 +8,12 @@ import numpy as np
 from adt_gym import data
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.split import draw_labelled, split_by_share
+from adt_gym.experiments.paper import Dataset
+from adt_gym.experiments.scores import fit
 from adt_gym.folders import Folder
 from adt_gym.reading import read_json
 from adt_gym.scored_files import load_scored, save_scored
 from adt_gym.scoring.autoencoder import AutoEncoder
-from adt_gym.scripts.compare_scorers import fit_with_bar
-from adt_gym.scripts.paper import Dataset
 from adt_gym.series import NO_PAST, InputError, ScoredSeries, Series
 
 PLANTS = ("swat", "wadi")
@@ -98,12 +98,10 @@ def _load(settings: ScoreSettings) -> list[Series]:
     name, root = settings.dataset, settings.root
     if root is None:
         raise InputError(f"{name} may not be passed on: say where your copy is (--root FOLDER)")
-    series = data.load(name, root=root)
     if name == "yahoo":
-        series = [one for one in series if one.name.startswith("real_")]
-        if not series:
-            raise InputError(f"no real_N.csv in {root}: the paper's Yahoo is the A1 benchmark")
-    elif [one.part for one in series] != ["train", "test"]:
+        return data.load(name, root=root, benchmark="A1")
+    series = data.load(name, root=root)
+    if [one.part for one in series] != ["train", "test"]:
         raise InputError(f"{root}: give the folder that holds the normal operation and the attacks of {name}")
     return series
 
@@ -119,7 +117,7 @@ def _packaged(settings: ScoreSettings) -> PaperScores:
 def _of_many(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings) -> PaperScores:
     """Learn on the first part of every series, evaluate the rest of each."""
     train = split_by_share(series, SCORER_SHARE, settings.window).train
-    fit_with_bar(scorer, train)
+    fit(scorer, train)
     whole = [replace(scorer.score(*pair), past=NO_PAST) for pair in zip(series, train, strict=True)]
     return _cut(whole, list(map(len, train)), settings.window)
 
@@ -133,7 +131,7 @@ def _cut(whole: list[ScoredSeries], rows: list[int], window: int) -> PaperScores
 def _of_plant(scorer: AutoEncoder, series: list[Series], settings: ScoreSettings) -> PaperScores:
     """Learn normality on the normal operation; cut the windows around the first attack out of the evaluation."""
     normal, attacked = series
-    fit_with_bar(scorer, [normal])
+    fit(scorer, [normal])
     whole = scorer.score(attacked, normal)
     count = max(round(settings.train_share * len(whole)), 1)
     start = max(int(np.argmax(whole.truth)) - count // 2, 0)

@@ -1,0 +1,70 @@
+"""The source files that a function's results depend on, found without running any of them."""
+
+import ast
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+PACKAGE = "adt_gym"
+
+_ENTRY_POINT = re.compile(r"(\w+(?:\.\w+)+):\w+")
+"""How Gymnasium and our registries write what is only imported when it is made."""
+
+
+def code_digest(function: Callable[..., Any]) -> str:
+    """Return the SHA-256 of the source files that a function depends on, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name, path in sorted(dependencies(function.__module__).items()):
+        content = path.read_bytes()
+        digest.update(f"{name}:{len(content)}:".encode() + content)
+    return digest.hexdigest()
+
+
+def dependencies(module: str) -> dict[str, Path]:
+    """Return by name the files of a module and of all that it imports, however far away, in its package and ours.
+
+    An import counts wherever it stands in a file. So does a module that a text names as an entry point
+    ("package.module:attribute"), and of a package with a registry every module: what is made by name may be any.
+    """
+    packages = {PACKAGE, module.partition(".")[0]}
+    found: dict[str, Path] = {}
+    left = [module]
+    while left:
+        name = left.pop()
+        if name.partition(".")[0] not in packages or name in found or (path := _file_of(name)) is None:
+            continue
+        found[name], named = path, list(_named_in(path))
+        left += [*_parents(name), *named]
+        if path.name == "__init__.py" and f"{PACKAGE}.registry" in named:
+            left += [f"{name}.{one.name}" for one in iter_modules([str(path.parent)])]
+    return found
+
+
+def _named_in(path: Path) -> Iterator[str]:
+    """Yield what may be the name of a module that a file imports."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+        elif isinstance(node, ast.Constant) and (point := _ENTRY_POINT.fullmatch(str(node.value))):
+            yield point[1]
+
+
+def _parents(name: str) -> list[str]:
+    """Return the packages around a module, which are imported with it."""
+    parts = name.split(".")
+    return [".".join(parts[:i]) for i in range(1, len(parts))]
+
+
+def _file_of(name: str) -> Path | None:
+    """Return the file of a module, None for what is none, such as a class; only packages are imported to find it."""
+    parent = name.rpartition(".")[0]
+    if parent and ((around := _file_of(parent)) is None or around.name != "__init__.py"):
+        return None
+    spec = find_spec(name)
+    return Path(spec.origin) if spec is not None and spec.origin and spec.has_location else None

@@ -1,0 +1,306 @@
+"""The frontier: every method on series it has never seen, as labels come late, in part, wrongly or never."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from adt_gym import thresholds
+from adt_gym.data.sources import SourceSettings
+from adt_gym.evaluation.compare import evaluate
+from adt_gym.evaluation.frontier import (
+    KIND,
+    MEASURES,
+    NEVER,
+    FrontierRow,
+    delay_of,
+    over_delays,
+    panel,
+    settings_of,
+    write_rows,
+)  # fmt: skip
+from adt_gym.experiments.cells import run_cells
+from adt_gym.experiments.scores import make_scorers
+from adt_gym.experiments.servers import Scoring, Server, check_apart, read_servers, score
+from adt_gym.experiments.versions import versions
+from adt_gym.experiments.workers import finish, processes
+from adt_gym.folders import Folder, check_folder, own_folder
+from adt_gym.metrics.composite import DEADLINE
+from adt_gym.report import plots
+from adt_gym.report.frontier_tables import further_tables, leading_tables
+from adt_gym.report.progress import bar, console
+from adt_gym.series import InputError, ScoredSeries
+from adt_gym.settings import MAX_SEEDS, Settings, count, deadline, option, without
+from adt_gym.stream.feedback import Feedback, feedback_of
+from adt_gym.stream.stream import Method
+from adt_gym.thresholds.evidence import Evidence
+
+FEEDBACK = ("full", "alerts")
+FILES = ("config.json", "table.csv", "frontier.png")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontierSettings(Settings):
+    """Everything the frontier depends on; written to its config.json.
+
+    Args:
+        train, test: The sources of the series; without ``test`` each of ``train`` is tested by methods trained on the
+            others.
+        delays: Words: whole numbers of windows, or "never".
+        feedback: "full", "alerts", or both.
+        label_noise: Probabilities that a label that is told is the wrong one.
+        source: How all series are read and cut; its ``source`` is empty.
+        seeds: How many seeds are run, from 0 on.
+        scorer, epochs: Of the scores, a scorer per series and seed.
+        episodes: Of the training of the paper's agent.
+        deadline: Of the composite F1, in windows.
+
+    Raises:
+        InputError: If a word is no delay or no feedback, or a number out of its range.
+    """
+
+    train: tuple[str, ...] = option(
+        help="SERIES...: .npz files with train, test and test_label, folders, other sources"
+    )
+    test: tuple[str, ...] = option((), help="SERIES...; without it each of --train is left out and tested in turn")
+    delays: tuple[str, ...] = option(("1", "10", "60", "300", NEVER), help="windows until a label is told, or never")
+    feedback: tuple[str, ...] = option(FEEDBACK, help="whose labels are told: full (all) or alerts (flagged windows)")
+    label_noise: tuple[float, ...] = option((0.0,), help="shares of the labels that are told wrongly")
+    source: SourceSettings = field(metadata=without("source"))
+    seeds: int = count(5, "run so many seeds, from 0 on", most=MAX_SEEDS)
+    scorer: str = option("autoencoder", help="as of adt run")
+    epochs: int | None = count(None, "passes of the scorer's network over its windows; 30 by default")
+    episodes: int = count(2000, "of the training of the paper's agent")
+    deadline: int = deadline(DEADLINE)
+
+    @cached_property
+    def conditions(self) -> list[Feedback]:
+        """All that is asked for; labels that never come are one condition, whatever else is asked for.
+
+        Raises:
+            InputError: If a word is no delay or no feedback, or a noise no probability.
+        """
+        delays = [delay for word in dict.fromkeys(self.delays) if (delay := _delay(word)) is not None]
+        for kind in self.feedback:
+            if kind not in FEEDBACK:
+                raise InputError(
+                    f"--feedback {kind!r}: choose {' or '.join(FEEDBACK)}; labels that never come are --delays never"
+                )
+        kinds, noises = dict.fromkeys(self.feedback), dict.fromkeys(self.label_noise)
+        told = [feedback_of(kind, delay, noise) for kind in kinds for noise in noises for delay in delays]
+        return told + ([feedback_of("none")] if NEVER in self.delays else [])
+
+
+def _delay(word: str) -> int | None:
+    if word == NEVER:
+        return None
+    if not word.isdecimal() or int(word) < 1:
+        raise InputError(f"--delays {word!r}: a delay is a whole number of windows, at least 1, or {NEVER!r}")
+    return int(word)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One test series and seed: all that its rows depend on.
+
+    Args:
+        train: At least two series with an anomaly.
+        test: A series that no method has learned from.
+        methods: The registered names of those that are measured.
+        conditions: What is told of the labels of ``test``.
+        seed: Of everything that is drawn.
+        episodes: Of the training of the paper's agent.
+        deadline: Of the composite F1, in windows.
+    """
+
+    train: tuple[ScoredSeries, ...]
+    test: ScoredSeries
+    methods: tuple[str, ...]
+    conditions: tuple[Feedback, ...]
+    seed: int
+    episodes: int
+    deadline: int = DEADLINE
+
+    def __str__(self) -> str:
+        return f"{self.test.name} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The rows of a cell."""
+
+    rows: list[FrontierRow]
+
+
+def run_frontier(settings: FrontierSettings, out: Path, jobs: int, cache: Path, every: bool = False) -> list[str]:
+    """Train on some series, test on others, for every delay of the labels; go on where it was interrupted.
+
+    Methods that users registered are measured too, where the workers know them: registered by a module, or by the main
+    program outside of ``if __name__ == "__main__"``.
+
+    Args:
+        settings: What is asked for.
+        out: The folder of the results.
+        jobs: How many cells at a time.
+        cache: Where scores are kept.
+        every: Whether all tables are printed.
+
+    Returns:
+        What is to be told of each cell that failed.
+
+    Raises:
+        FileNotFoundError: If a path leads nowhere.
+        InputError: If a series cannot be read, or there is too little to learn from.
+    """
+    make_scorers([settings.scorer], settings.epochs)  # refuses what cannot be before anything is written
+    check_folder(out, KIND, FILES)
+    conditions, rounds = tuple(settings.conditions), read_rounds(settings)
+    methods = tuple(thresholds.registry.names(without=[thresholds.LESSER]))
+    with own_folder(out, KIND, FILES) as folder:
+        write_config(folder, settings, rounds)
+        cells = [
+            Cell(tuple(scores[o] for o in others), scores[one], methods, conditions, seed, settings.episodes,
+                 settings.deadline)
+            for seed, scores in score_all(settings, rounds, cache, jobs).items()
+            for others, one in rounds
+        ]  # fmt: skip
+        outcomes = run_cells(folder, cells, measure, jobs)
+        conclude(folder, [row for one in outcomes if one.result for row in one.result.rows], settings.deadline, every)
+    return [f"failed: {one.name}: {one.error}" for one in outcomes if one.error]
+
+
+# The series
+
+Round = tuple[list[Server], Server]
+"""The servers to learn from, and one that none of them is."""
+
+
+def read_rounds(settings: FrontierSettings) -> list[Round]:
+    """Return who is tested, and who is learned from for that.
+
+    Raises:
+        FileNotFoundError: If a path leads nowhere.
+        InputError: If a series cannot be read, is on both sides, or has fewer than two with an anomaly to learn from.
+    """
+    train, test = (read_servers(words, settings.source) for words in (settings.train, settings.test))
+    rounds = [(train, one) for one in test] or [([o for o in train if o is not one], one) for one in train]
+    for others, one in rounds:
+        check_apart(others, one)
+        anomalous = [o.name for o in others if o.judged.labels is not None and o.judged.labels.any()]
+        if len(anomalous) < 2:
+            raise InputError(
+                f"series {one.name!r} would be tested by methods trained on {len(anomalous)} series with an anomaly; "
+                "give at least two to learn from (--train)"
+            )
+    return rounds
+
+
+def score_all(
+    settings: FrontierSettings, rounds: Sequence[Round], cache: Path, jobs: int
+) -> dict[int, dict[Server, ScoredSeries]]:
+    """Return by seed the scores of every server.
+
+    Raises:
+        ChildProcessError: If workers died over one, as for want of memory.
+        InputError: If the scorer does not take the settings or the series.
+    """
+    servers = dict.fromkeys(server for others, one in rounds for server in (*others, one))
+    tasks = [
+        Scoring(server, settings.scorer, settings.epochs, seed, cache.resolve(), settings.source.window)
+        for seed in range(settings.seeds)
+        for server in servers
+    ]
+    scores: dict[int, dict[Server, ScoredSeries]] = {seed: {} for seed in range(settings.seeds)}
+    with processes(score, min(jobs, len(tasks))) as workers, bar("scores", len(tasks)) as advance:
+        for task, scored, _, error in finish(workers, tasks):
+            if error:
+                raise ChildProcessError(f"series {task.server.name!r} could not be scored: {error}")
+            scores[task.seed][task.server] = scored
+            advance(f"{task.server.name} seed {task.seed}")
+    return scores
+
+
+# A cell
+
+
+def measure(cell: Cell) -> Measured:
+    """Measure every method under every condition, trained on some series and tested on all of another.
+
+    All methods are told the same: labels flip where ``np.random.default_rng(seed).random(T) < noise``.
+    """
+    import sklearn.ensemble  # noqa: F401 - the limit reaches only the libraries that are loaded
+    from threadpoolctl import threadpool_limits
+
+    registry, rows = thresholds.registry, list[FrontierRow]()
+    blind: dict[str, FrontierRow] = {}
+    with threadpool_limits(1):
+        started = perf_counter()
+        evidence = Evidence(cell.seed).fit(cell.train)
+        shared = perf_counter() - started
+        for feedback in cell.conditions:
+            for name in cell.methods:
+                tags = registry[name].tags
+                if thresholds.SEES not in tags:
+                    if name not in blind:
+                        blind[name] = _measure(registry.make_for(name, seed=cell.seed), cell, feedback)
+                    rows.append(replace(blind[name], **_condition(feedback)))
+                elif feedback.tells or thresholds.COPIES not in tags:
+                    method = registry.make_for(name, feedback=feedback, seed=cell.seed, episodes=cell.episodes)
+                    if learns := hasattr(method, "evidence"):
+                        method.evidence = evidence
+                    row = _measure(method, cell, feedback)
+                    rows.append(replace(row, seconds=row.seconds + shared) if learns else row)
+    return Measured(rows)
+
+
+def _condition(feedback: Feedback) -> dict[str, Any]:
+    return {"feedback": feedback.kind, "delay": delay_of(feedback), "label_noise": feedback.noise}
+
+
+def _measure(method: Method, cell: Cell, feedback: Feedback) -> FrontierRow:
+    unmeasured = FrontierRow(
+        method.name, **_condition(feedback), series=cell.test.name, seed=cell.seed, saw_labels=method.sees_labels
+    )
+    try:
+        row = evaluate(method, cell.train, [cell.test], deadline=cell.deadline)
+    except InputError as error:  # scores that a method cannot be fitted with cost its row, not the others'
+        return replace(unmeasured, detail=str(error))
+    measures = {one: getattr(row, one) for one in MEASURES if hasattr(row, one)}
+    return replace(unmeasured, detail=method.detail, detection_delay=row.delay_median, **measures)
+
+
+# The folder
+
+
+def write_config(folder: Folder, settings: FrontierSettings, rounds: Sequence[Round]) -> None:
+    """Write config.json, with what the sources were taken for."""
+    servers = [server for others, one in rounds for server in (*others, one)]
+    taken = [asdict(one) for one in {server.summary.source: server.summary for server in servers}.values()]
+    content = {"kind": KIND, "settings": asdict(settings), "sources": taken, **versions()}
+    with folder.writing("config.json") as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def conclude(folder: Folder, rows: Sequence[FrontierRow], deadline: int = DEADLINE, every: bool = False) -> None:
+    """Write the table, print the leading tables or all, draw the picture, say where all is."""
+    with folder.writing("table.csv") as temporary:
+        table = write_rows(temporary, rows)
+    if rows:
+        settings = settings_of(table)
+        for feedback, noise in settings:
+            rows_here = panel(table, feedback, noise)
+            console.print(*leading_tables(rows_here, feedback, noise, deadline), sep="")
+            if every:
+                console.print(*further_tables(rows_here, feedback, noise), sep="")
+        least = min(noise for _, noise in settings)
+        curves = {kind: over_delays(panel(table, kind, noise)).mean for kind, noise in settings if noise == least}
+        with folder.writing("frontier.png") as temporary:
+            plots.frontier_curves(temporary, curves)
+    unmeasured = table[table["f1"].isna()].drop_duplicates(["method", "series", "seed", "delay"])
+    for one in unmeasured.itertuples():
+        what = f"no figures for {one.method}, delay {one.delay}, on {one.series}, seed {one.seed}: {one.detail}"
+        console.print(what, style="yellow", markup=False, soft_wrap=True)
+    console.print(f"{folder.path} holds table.csv, frontier.png, config.json, cells", soft_wrap=True)
