@@ -33,6 +33,19 @@ class MondayMornings(Feedback):
         return -((self.first - monday) // self.step)  # rounded up
 
 
+class Visits(Feedback):
+    """Every twelve windows someone looks at the alarms, and, newest first, at others of a visit before; not at all."""
+
+    def __init__(self, noise: float = 0.0):
+        self.noise = noise
+
+    def told_at(self, t: int, decision: bool) -> int | None:
+        """Return when, out of order; never of every fifth window."""
+        if t % 5 == 4:
+            return None
+        return t - t % 12 + (12 if decision else 36 - t % 12)
+
+
 class Table(Feedback):
     """A rule that looks up how many windows later a label is told.
 

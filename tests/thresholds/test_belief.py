@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from machines import TRAIN, noisy
 from numpy.typing import NDArray
+from own_rules import Visits
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.metrics import f1_score
 
@@ -194,15 +195,6 @@ def played_by(agent: Belief, evidence: Evidence, series: ScoredSeries) -> NDArra
     rule = Rule(*(np.array([value]) for value in agent.rule))
     told = told_labels(series, agent.feedback, agent.seed)
     return play(evidence(series), told, agent.chain, agent.feedback, rule)[0]
-
-
-class Visits(Feedback):
-    """Every twelve windows someone looks at the alarms, and, newest first, at others of a visit before; not at all."""
-
-    def told_at(self, t: int, decision: bool) -> int | None:
-        if t % 5 == 4:
-            return None
-        return t - t % 12 + (12 if decision else 36 - t % 12)
 
 
 class Rounds(Feedback):

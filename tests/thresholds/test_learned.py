@@ -7,26 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from machines import TRAIN, noisy
+from own_rules import Visits
 
-from adt_gym import InputError
 from adt_gym.stream.feedback import Feedback, feedback_of, told_at
-from adt_gym.stream.replay import replay
-from adt_gym.stream.state import restore, state_of
 from adt_gym.stream.stream import Method, Session
 from adt_gym.thresholds import load, make
 
 SERIES = noisy(260, seed=8)
-
-
-class Visits(Feedback):
-    """Every twelve windows someone looks at the alarms, and, newest first, at others of a visit before; not at all."""
-
-    noise = 0.1
-
-    def told_at(self, t: int, decision: bool) -> int | None:
-        if t % 5 == 4:
-            return None
-        return t - t % 12 + (12 if decision else 36 - t % 12)
 
 
 class Weekly(Feedback):
@@ -37,7 +24,7 @@ class Weekly(Feedback):
 
 
 WORDS = [("none", 1, 0.0), ("full", 1, 0.0), ("full", 10, 0.1), ("alerts", 3, 0.0), ("alerts", 3, 0.1)]
-RULES = [*(feedback_of(*word) for word in WORDS), Visits(), Weekly()]
+RULES = [*(feedback_of(*word) for word in WORDS), Visits(0.1), Weekly()]
 MAKERS: dict[str, Callable[[Feedback], Any]] = {
     "belief": lambda rule: make("belief", feedback=rule, seed=5, trees=5),
     "boosting": lambda rule: make("boosting", feedback=rule, seed=5, trees=5),
@@ -61,12 +48,6 @@ def decide(session: Session, score: float) -> bool:
     decision = bool(score > session.threshold(score))
     session.judged(score, decision)
     return decision
-
-
-def test_the_stream_is_the_series(method: Method) -> None:
-    detection, looped = method.detect(SERIES), replay(method, SERIES, method.feedback, method.seed)
-    np.testing.assert_array_equal(looped.thresholds, detection.thresholds)
-    assert 0 < detection.decisions.mean() < 1
 
 
 def test_labels_told_at_once_wait_for_their_time(method: Method) -> None:
@@ -95,30 +76,11 @@ def test_a_label_that_is_corrected_in_the_same_window_leaves_no_trace(method: Me
     np.testing.assert_array_equal(decisions, method.detect(SERIES).decisions)
 
 
-def test_it_goes_on_from_its_state(method: Method) -> None:
-    told, sessions = flipped(method.feedback), [method.start(), method.start()]
-    restored = method.start()
-    for t, score in enumerate(SERIES.scores.tolist()):
-        first, other = (decide(session, score) for session in sessions)
-        assert first == other
-        for session in sessions:
-            session.tell(max(t - 2, 0), told[max(t - 2, 0)])
-        if t == 130:
-            restore(restored, state_of(sessions[0]))
-            sessions[1] = restored
-
-
-def test_a_file_holds_all_of_it(method: Method, tmp_path: Path) -> None:
-    path = tmp_path / "method.npz"
-    if method.feedback.kind == "own rule":
-        with pytest.raises(InputError, match="rule of your own"):
-            method.save(path)
-        return
-    method.save(path)
-    again: Any = load(path)
-    assert (type(again), again.name, again.feedback) == (type(method), method.name, method.feedback)
-    np.testing.assert_array_equal(again.detect(SERIES).thresholds, method.detect(SERIES).thresholds)
-    one, other = (getattr(one, "chosen", one).held_out_f1 for one in (again, method))  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_file_holds_trees_and_how_they_did_on_series_that_they_had_not_seen(name: str, tmp_path: Path) -> None:
+    method: Any = MAKERS[name](feedback_of("full", 10, 0.1)).fit(TRAIN)
+    method.save(tmp_path / "method.npz")
+    one, other = (getattr(one, "chosen", one).held_out_f1 for one in (load(tmp_path / "method.npz"), method))
     np.testing.assert_array_equal(one, other)
-    with np.load(path, allow_pickle=False) as file:
+    with np.load(tmp_path / "method.npz", allow_pickle=False) as file:
         assert "roots" in file.files
