@@ -1,33 +1,16 @@
-"""Thresholders x series -> a table with one row per method."""
+"""Methods x series -> a table with one row per method."""
 
 import time
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from adt_gym import thresholds
-from adt_gym.metrics.bootstrap import f1_interval
-from adt_gym.metrics.composite import DEADLINE, composite_f1
-from adt_gym.metrics.events import (
-    alarm_segments_per_day,
-    false_alarms_per_1000,
-    false_alarms_per_day,
-    find_events,
-)
-from adt_gym.metrics.flags import of_detection
-from adt_gym.metrics.ranges import (
-    POINT_ADJUSTED,
-    margins,
-    point_adjusted,
-    range_precision_recall_f1,
-    vus,
-)
-from adt_gym.metrics.windows import pointwise_precision_recall_f1, precision_recall_f1
-from adt_gym.series import Detection, InputError, ScoredSeries, Series, known, varies
+from adt_gym import metrics, thresholds
+from adt_gym.metrics.composite import DEADLINE
+from adt_gym.metrics.evaluated import Evaluated
+from adt_gym.series import Detection, InputError, ScoredSeries, Series, known
 from adt_gym.spreadsheet import write_csv
 from adt_gym.stream.stream import Method
 
@@ -39,49 +22,23 @@ class Measures:
     Args:
         method: Its name.
         saw_labels: Whether it saw labels of the test series.
-        precision, recall, f1: In [0, 1], over windows.
-        composite_f1: In [0, 1], of precision over windows and recall over events; see `adt_gym.metrics.composite`.
-        f1_low, f1_high: The 95% interval of ``f1``, series drawn anew; NaN of a single series.
-        alarms_per_1000: Flagged windows per 1,000 windows.
-        seconds: Time to fit and detect.
-        false_alarms_per_day: Alarm segments that touch no event, per day of normal time; NaN where times are unknown.
-        false_alarms_per_1000: Flagged normal windows per 1,000 windows.
-        event_recall, event_f1: In [0, 1], over runs of anomalous windows.
-        delay_median, delay_p95: Windows from an event's start to its first alarm, over the found events.
-        missed_events: Runs of anomalous windows without an alarm.
-        alarm_segments_per_day: NaN where times are unknown.
-        point_precision, point_recall, point_f1: In [0, 1], over points; NaN where their labels are unknown.
-        range_f1: In [0, 1], range-based, the mean over series.
-        vus_pr, vus_roc: In [0, 1], of score minus threshold, the mean over the series with both kinds of windows; NaN
-            where not measured.
-        f1_point_adjusted: Inflated; see `adt_gym.metrics.ranges.point_adjusted_f1`.
+        values: By the name of a registered metric (`adt_gym.metrics.registry`), and "seconds", the time to fit and
+            detect; each is an attribute, too. NaN for what was not measured.
     """
 
     method: str
     saw_labels: bool
-    precision: float
-    recall: float
-    f1: float
-    composite_f1: float
-    f1_low: float
-    f1_high: float
-    alarms_per_1000: float
-    seconds: float
-    false_alarms_per_day: float
-    false_alarms_per_1000: float
-    event_recall: float
-    event_f1: float
-    delay_median: float
-    delay_p95: float
-    missed_events: int
-    alarm_segments_per_day: float
-    point_precision: float
-    point_recall: float
-    point_f1: float
-    range_f1: float
-    vus_pr: float
-    vus_roc: float
-    f1_point_adjusted: float
+    values: dict[str, float]
+
+    @property
+    def cells(self) -> dict[str, Any]:
+        """The line by column."""
+        return {"method": self.method, "saw_labels": self.saw_labels, **self.values}
+
+    def __getattr__(self, name: str) -> float:
+        if name == "values" or name not in self.values:
+            raise AttributeError(name)
+        return self.values[name]
 
 
 @dataclass(frozen=True)
@@ -93,11 +50,12 @@ class Row(Measures):
     @property
     def measures(self) -> Measures:
         """The row without its detections."""
-        return Measures(**{column: getattr(self, column) for column in COLUMNS})
+        return Measures(self.method, self.saw_labels, self.values)
 
 
-COLUMNS = tuple(one.name for one in fields(Measures))
-"""The columns of a written table, but for the point-adjusted F1, whose header says that it is inflated."""
+def columns() -> list[str]:
+    """Return the columns of a table."""
+    return ["method", "saw_labels", *metrics.names(), "seconds"]
 
 
 def evaluate(
@@ -145,44 +103,10 @@ def measure(
     deadline: int | None = DEADLINE,
 ) -> Row:
     """Return the row of given detections, one per test series; the other arguments are those of `evaluate`."""
-    pairs = [of_detection(one) for one in detections]
-    decisions, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
-    precision, recall, f1 = precision_recall_f1(decisions, labels)
-    interval = f1_interval([detections])
-    point_precision, point_recall, point_f1 = _pointwise(detections, test, points)
-    events = find_events(detections)
-    _, event_recall, event_f1 = events.precision_recall_f1()
-    indexes = [one.index for one in test if one.index is not None]
-    timed = len(indexes) == len(test)
-    vus_pr, vus_roc = _volumes(detections, test) if volumes else (float("nan"), float("nan"))
-    return Row(
-        method=method,
-        saw_labels=saw_labels,
-        precision=precision,
-        recall=recall,
-        f1=f1,
-        composite_f1=composite_f1(detections, deadline),
-        f1_low=interval.low,
-        f1_high=interval.high,
-        alarms_per_1000=1000 * float(decisions.mean()),
-        seconds=seconds,
-        false_alarms_per_day=false_alarms_per_day(detections, indexes) if timed else float("nan"),
-        false_alarms_per_1000=false_alarms_per_1000(decisions, labels),
-        event_recall=event_recall,
-        event_f1=event_f1,
-        delay_median=events.median_delay,
-        delay_p95=events.p95_delay,
-        missed_events=events.missed,
-        alarm_segments_per_day=_segments_per_day(detections, indexes) if timed else float("nan"),
-        point_precision=point_precision,
-        point_recall=point_recall,
-        point_f1=point_f1,
-        range_f1=float(np.mean([range_precision_recall_f1(*pair)[2] for pair in pairs])),
-        vus_pr=vus_pr,
-        vus_roc=vus_roc,
-        f1_point_adjusted=precision_recall_f1(np.concatenate([point_adjusted(*pair) for pair in pairs]), labels)[2],
-        detections=list(detections),
-    )
+    given, nan = Evaluated(detections, test, points, deadline), float("nan")
+    measured = metrics.names(without=[] if volumes else [metrics.SLOW])
+    values = {name: metrics.registry[name].load()(given) if name in measured else nan for name in metrics.names()}
+    return Row(method, saw_labels, values | {"seconds": seconds}, list(detections))
 
 
 def compare(
@@ -231,45 +155,6 @@ def where_possible(
     return rows
 
 
-def _pointwise(
-    detections: Sequence[Detection], test: Sequence[ScoredSeries], points: Sequence[Series] | None
-) -> tuple[float, float, float]:
-    labels = [one.labels for one in points or () if one.labels is not None]
-    if points is None or len(labels) < len(detections):
-        return float("nan"), float("nan"), float("nan")
-    decisions = [_dense(*one) for one in zip(detections, test, points, strict=True)]
-    return pointwise_precision_recall_f1(decisions, labels)
-
-
-def _segments_per_day(detections: Sequence[Detection], indexes: Sequence[NDArray[np.datetime64]]) -> float:
-    """Return `alarm_segments_per_day`, NaN where the times cover none."""
-    if not any(len(index) > 1 and index[0] < index[-1] for index in indexes):
-        return float("nan")
-    return alarm_segments_per_day(detections, indexes)
-
-
-def _dense(detection: Detection, scored: ScoredSeries, points: Series) -> NDArray[np.bool_]:
-    """Return decisions for windows that span a gap in time, which have no score, too: not flagged."""
-    if not len(points.breaks):
-        return detection.decisions
-    window = scored.meta["window"]
-    dense = np.zeros(len(points) - window + 1, dtype=bool)
-    dense[points.window_starts(window)] = detection.decisions
-    return dense
-
-
-def _volumes(detections: Sequence[Detection], test: Sequence[ScoredSeries]) -> tuple[float, float]:
-    """Return VUS-PR and VUS-ROC of score minus threshold, the mean over series with both kinds of windows."""
-    each = [
-        vus(margins(detection, one), one.truth)
-        for detection, one in zip(detections, test, strict=True)
-        if varies(one.truth)
-    ]
-    pr, roc = np.mean(each, axis=0) if each else (float("nan"), float("nan"))
-    return float(pr), float(roc)
-
-
 def write_table(path: str | Path, rows: Sequence[Measures]) -> None:
-    """Write the rows to a CSV file with the columns ``COLUMNS``."""
-    header = [POINT_ADJUSTED if column == "f1_point_adjusted" else column for column in COLUMNS]
-    write_csv(path, header, ([getattr(row, column) for column in COLUMNS] for row in rows))
+    """Write the rows to a CSV file, a column per measure."""
+    write_csv(path, columns(), ([row.cells[column] for column in columns()] for row in rows))

@@ -1,1 +1,46 @@
-"""Metrics of detections: over windows, events and ranges, the composite F1, and how sure they are."""
+"""Metrics of detections: over windows, events and ranges, the composite F1, and how sure they are.
+
+What stands in the registry is a column of every table.csv: a function that takes an
+`adt_gym.metrics.evaluated.Evaluated` and returns a number, NaN where it cannot be told.
+"""
+
+from adt_gym.registry import Entry, Registry
+
+__all__ = ["SLOW", "names", "register", "registry"]
+
+SLOW = "slow"
+"""Tag: takes minutes, and is measured only if asked for."""
+
+
+def _column(name: str, *tags: str) -> Entry:
+    return Entry(f"adt_gym.metrics.columns:{name}", frozenset(tags))
+
+
+registry = Registry(
+    "metric",
+    {
+        "precision": _column("precision"),
+        "recall": _column("recall"),
+        "f1": _column("f1"),
+        "composite_f1": _column("composite"),
+        "f1_low": _column("f1_low"),
+        "f1_high": _column("f1_high"),
+        "alarms_per_1000": _column("alarms_per_1000"),
+        "false_alarms_per_day": _column("false_alarms_per_day"),
+        "false_alarms_per_1000": _column("false_alarms_per_1000"),
+        "event_recall": _column("event_recall"),
+        "event_f1": _column("event_f1"),
+        "delay_median": _column("delay_median"),
+        "delay_p95": _column("delay_p95"),
+        "missed_events": _column("missed_events"),
+        "alarm_segments_per_day": _column("alarm_segments_per_day"),
+        "point_precision": _column("point_precision"),
+        "point_recall": _column("point_recall"),
+        "point_f1": _column("point_f1"),
+        "range_f1": _column("range_f1"),
+        "vus_pr": _column("vus_pr", SLOW),
+        "vus_roc": _column("vus_roc", SLOW),
+        "F1 (point-adjusted, inflated)": _column("f1_point_adjusted"),
+    },
+)
+names, register = registry.names, registry.register

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from adt_gym.evaluation.compare import COLUMNS
+from adt_gym.evaluation.compare import columns
 from adt_gym.experiments.cells import Outcome
 from adt_gym.experiments.grid import Grid, as_text
 from adt_gym.experiments.sweep import AGENT, Cell, Measured
@@ -77,8 +77,8 @@ def tabulate(cells: Sequence[Cell], outcomes: Sequence[Outcome[Measured]]) -> "p
             continue
         for row in outcome.result.rows:
             seconds = outcome.result.training_seconds if row.method == AGENT else None
-            rows.append({**settings, **vars(row), "training_seconds": seconds, **ends})
-    table = pd.DataFrame(rows, columns=[*Cell().settings, *COLUMNS, "training_seconds", "deaths", "error"])
+            rows.append({**settings, **row.cells, "training_seconds": seconds, **ends})
+    table = pd.DataFrame(rows, columns=[*Cell().settings, *columns(), "training_seconds", "deaths", "error"])
     return table.astype(dict.fromkeys(METRICS, float) | {"seconds": float, "error": "string"})
 
 

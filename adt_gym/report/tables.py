@@ -182,7 +182,7 @@ def events_table(rows: Sequence[Measures]) -> Table:
             number(row.event_f1),
             number(row.delay_median, 0),
             number(row.delay_p95, 0),
-            str(row.missed_events),
+            number(row.missed_events, 0),
             number(row.false_alarms_per_1000, 1),
             number(row.alarm_segments_per_day, 2),
             number(row.seconds, 2),
@@ -196,7 +196,7 @@ def points_table(rows: Sequence[Measures]) -> Table:
     """Return the same rows by points, by ranges and whatever the threshold."""
     adjusted = POINT_ADJUSTED.replace(", ", ",\n")
     columns = ("method", "point P", "point R", "point F1", "range F1", "VUS-PR", "VUS-ROC", adjusted)
-    measures = ("point_precision", "point_recall", "point_f1", "range_f1", "vus_pr", "vus_roc", "f1_point_adjusted")
+    measures = ("point_precision", "point_recall", "point_f1", "range_f1", "vus_pr", "vus_roc", POINT_ADJUSTED)
     cells = [(row.method, *(number(getattr(row, measure)) for measure in measures)) for row in rows]
     return new_table(columns, cells, "by points and ranges", "VUS: of score minus threshold, measured if asked for")
 

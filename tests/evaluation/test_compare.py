@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve, precision_recall_fscore_support
 
-from adt_gym import InputError, ScoredSeries, Series, thresholds
-from adt_gym.evaluation.compare import COLUMNS, Row, compare, evaluate, write_table
+from adt_gym import InputError, ScoredSeries, Series, metrics, thresholds
+from adt_gym.evaluation.compare import Row, compare, evaluate, write_table
 from adt_gym.metrics.bootstrap import f1_interval
+from adt_gym.metrics.evaluated import Evaluated
 
 METHODS = ("static", "static (test labels)", "persistence(1)", "persistence(3)", "always", "never")
 
@@ -114,10 +115,36 @@ def test_the_table_of_a_file_is_the_rows(rows: list[Row], tmp_path: Path) -> Non
     with (tmp_path / "run" / "table.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
     assert list(written[0])[:5] == ["method", "saw_labels", "precision", "recall", "f1"]
-    assert tuple(written[0]) == (*COLUMNS[:-1], "F1 (point-adjusted, inflated)")
+    assert list(written[0])[-2:] == ["F1 (point-adjusted, inflated)", "seconds"]
     for line, row in zip(written, rows, strict=True):
         assert line["method"] == row.method
         assert line["saw_labels"] == str(row.saw_labels)
-        for column, header in zip(COLUMNS[2:], list(line)[2:], strict=True):
-            assert float(line[header]) == pytest.approx(getattr(row, column), abs=0, nan_ok=True)
+        for column in list(line)[2:]:
+            assert float(line[column]) == pytest.approx(row.values[column], abs=0, nan_ok=True)
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["table.csv"]
+
+
+def flagged_at_once(one: Evaluated) -> float:
+    """Events whose first window is flagged."""
+    return float((one.events.delays == 0).sum())
+
+
+def test_a_metric_of_ones_own_is_a_column(
+    train: list[ScoredSeries], several: list[ScoredSeries], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics.registry, "_entries", dict(metrics.registry._entries))
+    metrics.register("flagged_at_once", flagged_at_once)
+    row = evaluate(thresholds.make("always"), train, several)
+    starts = sum(int(np.sum(np.diff(one.truth.astype(int), prepend=0) == 1)) for one in several)
+    assert row.flagged_at_once == starts
+    write_table(tmp_path / "table.csv", [row])
+    with (tmp_path / "table.csv").open(newline="") as file:
+        (line,) = csv.DictReader(file)
+    assert float(line["flagged_at_once"]) == starts
+
+
+def test_slow_metrics_are_measured_if_asked_for(train: list[ScoredSeries], several: list[ScoredSeries]) -> None:
+    plain, all_of_them = (evaluate(thresholds.make("static"), train, several, volumes=asked) for asked in (False, True))
+    slow = set(metrics.names(metrics.SLOW))
+    assert {name for name, value in plain.values.items() if np.isnan(value)} >= slow
+    assert not {name for name, value in all_of_them.values.items() if np.isnan(value)} & slow

@@ -10,7 +10,7 @@ from adt_gym import Detection, InputError, ScoredSeries, thresholds
 from adt_gym.evaluation.compare import measure
 from adt_gym.metrics.composite import composite_f1
 from adt_gym.metrics.events import false_alarms_per_day, find_events
-from adt_gym.metrics.ranges import point_adjusted_f1
+from adt_gym.metrics.ranges import POINT_ADJUSTED, point_adjusted_f1
 
 pairs = st.integers(1, 25).flatmap(lambda n: st.tuples(nps.arrays(bool, n), nps.arrays(bool, n)))
 
@@ -115,7 +115,7 @@ def test_events_at_a_seam_are_two() -> None:
     precision, recall = 1 / 3, 1 / 2
     assert row.composite_f1 == pytest.approx(2 * precision * recall / (precision + recall))
     # adjusted one by one: TP 1, FP 2, FN 2; joined, the missed event would count as found
-    assert row.f1_point_adjusted == pytest.approx(2 / (2 + 2 + 2))
+    assert row.values[POINT_ADJUSTED] == pytest.approx(2 / (2 + 2 + 2))
     joined = (np.concatenate([getattr(one, kind) for one in detections]) for kind in ("decisions", "labels"))
     assert point_adjusted_f1(*joined) == pytest.approx(6 / (6 + 2))
 
