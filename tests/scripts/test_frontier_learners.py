@@ -147,9 +147,7 @@ def decisions_of_all(
     methods = {
         "ours": chosen.detect(test).decisions,
         "gradient boosting": boosting.detect(test).decisions,
-        "adt (paper)": np.array(
-            stepped(trained(train, seed, episodes, feedback=feedback), test, seed, feedback=feedback)
-        ),
+        "adt (paper)": np.array(stepped(trained(train, seed, episodes, **condition), test, seed, **condition)),
         "static": make("static").fit(train).detect(test).decisions,
         "always": np.ones(len(test), dtype=bool),
         "never": np.zeros(len(test), dtype=bool),
