@@ -335,6 +335,7 @@ def test_an_option_takes_several_words_or_is_repeated() -> None:
         (["--train", "nowhere.csv"], "nowhere"),
         (["--train", "nowhere"], "unknown source 'nowhere'"),
         (["--train", "fleet", "--scorer", "guesswork"], "unknown scorer 'guesswork'"),
+        (["--train", "fleet", "--epochs", "3"], "scorer isolation has no network: leave epochs= out"),
         (["--train", "fleet", "--test", "fleet/web-1.npz"], "'web-1' is to be tested"),
         (["--train", "fleet", "--test", "copy.npz"], "'copy' is to be tested, and trained on as 'web-1'"),
         (["--train", "fleet", "copy.npz"], "'web-1' is to be tested, and trained on as 'copy'"),
