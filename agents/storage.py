@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from adt_gym.checks import MOST, InputError, whole
-from adt_gym.files import MALFORMED_NPZ, replacing, seal, unsealed
+from adt_gym.files import MALFORMED_NPZ, replacing, unsealed
 from adt_gym.reading import parse_json
 from adt_gym.saved import Saved
 
@@ -108,9 +108,8 @@ class Learner(Saved):
             "memory": {name: torch.from_numpy(getattr(self.memory, name)) for name in _MEMORY},
             "added": self.memory.added,
         }
-        with replacing(path) as temporary:
+        with replacing(path, sealed=True) as temporary:
             torch.save(state, temporary)
-            seal(temporary)
 
     @classmethod
     def resume(cls, path: str | Path, env: gym.Env[Any, Any]) -> Self:
