@@ -84,15 +84,23 @@ def one_of(name: str, value: Any, known: Iterable[str]) -> str:
     return value
 
 
+class UnknownArgument(InputError, TypeError):
+    """An argument that is none: a TypeError with Python's words, too, for libraries that try arguments (TorchRL)."""
+
+
 def made_of(kind: type[T], given: Mapping[str, Any], what: str) -> T:
     """Return a dataclass made of keyword arguments.
 
     Raises:
-        InputError: If it has no such field; the message calls it an unknown ``what`` and lists the fields.
+        UnknownArgument: If it has no such field; the message calls it an unknown ``what`` and lists the fields.
     """
     known = [one.name for one in fields(kind) if one.init]  # type: ignore[arg-type]
     for name in given:
-        one_of(what, name, sorted(known))
+        if name not in known:
+            known = sorted(known)
+            raise UnknownArgument(
+                f"unknown {what} {name!r}; known: {', '.join(known)} (unexpected keyword argument {name!r})"
+            )
     return kind(**given)
 
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
-from unittest.mock import patch
 
 import gymnasium as gym
 import numpy as np
@@ -144,8 +143,11 @@ class HoldDQN(SmallDQN):
         if self.loss == "huber":
             super().train(gradient_steps, batch_size)
         else:  # SB3 names its loss inside train(): exchange what the name stands for in that module
-            with patch.object(sb3_dqn, "F", SimpleNamespace(smooth_l1_loss=nn.functional.mse_loss)):
+            sb3_dqn.F = SimpleNamespace(smooth_l1_loss=nn.functional.mse_loss)  # type: ignore[assignment]
+            try:
                 super().train(gradient_steps, batch_size)
+            finally:
+                sb3_dqn.F = nn.functional
         if self._episode_num % self.target_update_episodes < gradient_steps:
             self.q_net_target.load_state_dict(self.q_net.state_dict())
 

@@ -2,21 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from time import perf_counter
-from typing import Any
 
 from adt_gym import thresholds
 from adt_gym.data.sources import SourceSettings
-from adt_gym.evaluation.compare import evaluate
 from adt_gym.evaluation.frontier import (
     KIND,
-    MEASURES,
     NEVER,
     FrontierRow,
-    delay_of,
     over_delays,
     panel,
     settings_of,
@@ -25,6 +20,7 @@ from adt_gym.evaluation.frontier import (
 from adt_gym.experiments.cells import run_cells
 from adt_gym.experiments.scores import make_scorers
 from adt_gym.experiments.servers import Scoring, Server, check_apart, read_servers, score
+from adt_gym.experiments.unseen import Cell, measure
 from adt_gym.experiments.versions import versions
 from adt_gym.experiments.workers import finish, processes
 from adt_gym.folders import Folder, check_folder, own_folder
@@ -35,8 +31,6 @@ from adt_gym.report.progress import bar, console
 from adt_gym.series import InputError, ScoredSeries
 from adt_gym.settings import MAX_SEEDS, Settings, count, deadline, option, without
 from adt_gym.stream.feedback import Feedback, feedback_of
-from adt_gym.stream.stream import Method
-from adt_gym.thresholds.evidence import Evidence
 
 FEEDBACK = ("full", "alerts")
 FILES = ("config.json", "table.csv", "frontier.png")
@@ -100,39 +94,6 @@ def _delay(word: str) -> int | None:
     if not word.isdecimal() or int(word) < 1:
         raise InputError(f"--delays {word!r}: a delay is a whole number of windows, at least 1, or {NEVER!r}")
     return int(word)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One test series and seed: all that its rows depend on.
-
-    Args:
-        train: At least two series with an anomaly.
-        test: A series that no method has learned from.
-        methods: The registered names of those that are measured.
-        conditions: What is told of the labels of ``test``.
-        seed: Of everything that is drawn.
-        episodes: Of the training of the paper's agent.
-        deadline: Of the composite F1, in windows.
-    """
-
-    train: tuple[ScoredSeries, ...]
-    test: ScoredSeries
-    methods: tuple[str, ...]
-    conditions: tuple[Feedback, ...]
-    seed: int
-    episodes: int
-    deadline: int = DEADLINE
-
-    def __str__(self) -> str:
-        return f"{self.test.name} seed {self.seed}"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The rows of a cell."""
-
-    rows: list[FrontierRow]
 
 
 def run_frontier(settings: FrontierSettings, out: Path, jobs: int, cache: Path, every: bool = False) -> list[str]:
@@ -221,55 +182,6 @@ def score_all(
             scores[task.seed][task.server] = scored
             advance(f"{task.server.name} seed {task.seed}")
     return scores
-
-
-# A cell
-
-
-def measure(cell: Cell) -> Measured:
-    """Measure every method under every condition, trained on some series and tested on all of another.
-
-    All methods are told the same: labels flip where ``np.random.default_rng(seed).random(T) < noise``.
-    """
-    import sklearn.ensemble  # noqa: F401 - the limit reaches only the libraries that are loaded
-    from threadpoolctl import threadpool_limits
-
-    registry, rows = thresholds.registry, list[FrontierRow]()
-    blind: dict[str, FrontierRow] = {}
-    with threadpool_limits(1):
-        started = perf_counter()
-        evidence = Evidence(cell.seed).fit(cell.train)
-        shared = perf_counter() - started
-        for feedback in cell.conditions:
-            for name in cell.methods:
-                tags = registry[name].tags
-                if thresholds.SEES not in tags:
-                    if name not in blind:
-                        blind[name] = _measure(registry.make_for(name, seed=cell.seed), cell, feedback)
-                    rows.append(replace(blind[name], **_condition(feedback)))
-                elif feedback.tells or thresholds.COPIES not in tags:
-                    method = registry.make_for(name, feedback=feedback, seed=cell.seed, episodes=cell.episodes)
-                    if learns := hasattr(method, "evidence"):
-                        method.evidence = evidence
-                    row = _measure(method, cell, feedback)
-                    rows.append(replace(row, seconds=row.seconds + shared) if learns else row)
-    return Measured(rows)
-
-
-def _condition(feedback: Feedback) -> dict[str, Any]:
-    return {"feedback": feedback.kind, "delay": delay_of(feedback), "label_noise": feedback.noise}
-
-
-def _measure(method: Method, cell: Cell, feedback: Feedback) -> FrontierRow:
-    unmeasured = FrontierRow(
-        method.name, **_condition(feedback), series=cell.test.name, seed=cell.seed, saw_labels=method.sees_labels
-    )
-    try:
-        row = evaluate(method, cell.train, [cell.test], deadline=cell.deadline)
-    except InputError as error:  # scores that a method cannot be fitted with cost its row, not the others'
-        return replace(unmeasured, detail=str(error))
-    measures = {one: getattr(row, one) for one in MEASURES if hasattr(row, one)}
-    return replace(unmeasured, detail=method.detail, detection_delay=row.delay_median, **measures)
 
 
 # The folder

@@ -16,7 +16,7 @@ def key_of(cell: Any, code: str) -> str:
 def data_digest(data: Any) -> str:
     """Return the SHA-256 of values and arrays, however deep they lie in dataclasses, as hexadecimal digits.
 
-    A cell that only names its data holds this of them.
+    A cell that only names its data holds this of them. Fields that do not count in comparisons do not count here.
     """
     content = hashlib.sha256()
     _add(content, data)
@@ -29,7 +29,8 @@ def _add(content: "hashlib._Hash", value: Any) -> None:
         _add(content, f"{value.dtype.str}{value.shape}")
         content.update(value.tobytes())
     elif is_dataclass(value) and not isinstance(value, type):
-        _add(content, [type(value).__qualname__, {one.name: getattr(value, one.name) for one in fields(value)}])
+        named = {one.name: getattr(value, one.name) for one in fields(value) if one.compare}
+        _add(content, [type(value).__qualname__, named])
     elif isinstance(value, Mapping):
         _add(content, [[key, value[key]] for key in sorted(value, key=repr)])
     elif isinstance(value, list | tuple):

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from adt_gym import thresholds
@@ -87,7 +87,7 @@ class Cell:
 
     settings: RunSettings
     source: Source
-    cache: Path
+    cache: Path = field(compare=False)
 
     def __str__(self) -> str:
         return f"seed {self.settings.seed}"

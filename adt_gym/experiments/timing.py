@@ -5,13 +5,13 @@ import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
 from adt_gym.checks import whole
+from adt_gym.experiments.versions import version_of
 
 PACKAGES = ("numpy", "torch", "gymnasium", "stable-baselines3")
 """What the speeds depend on."""
@@ -138,7 +138,7 @@ def this_machine() -> Machine:
         round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0,
         f"{platform.system()} {platform.machine()}",
         platform.python_version(),
-        {name: _version(name) for name in PACKAGES},
+        {name: version_of(name) for name in PACKAGES},
     )
 
 
@@ -147,10 +147,3 @@ def _processor() -> str:
     lines = info.read_text().splitlines() if info.is_file() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor() or platform.machine()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

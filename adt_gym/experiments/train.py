@@ -4,7 +4,7 @@ import json
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -112,11 +112,16 @@ def train(settings: TrainSettings, folder: Folder, resume: bool, checkpoint_seco
     """
     going_on = _prepare(folder, settings, resume)
     with _stopping() as signals:
-        schedule = _Schedule(checkpoint_seconds, lambda: bool(signals))
+        begin = _reference if settings.agent == "reference" else _sb3
+        training = begin(settings, folder.path, going_on)
+        save = partial(_keep, folder, CHECKPOINT, training.checkpoint)
         try:
-            _TRAINERS[settings.agent](settings, folder, going_on, schedule)
+            with bar(training.title, training.left) as advance:
+                training.learn(_Watch(advance, save, checkpoint_seconds, signals))
         except _Stopped:
             return signals[0]
+        save()
+        _keep(folder, settings.policy_file, training.policy)
     return 0
 
 
@@ -173,18 +178,29 @@ class _Stopped(Exception):
 
 
 @dataclass(frozen=True)
-class _Schedule:
-    """When to save, and whether to stop."""
+class _Training:
+    """An agent to train: the steps of its bar that are left, how it learns, and what writes its two files."""
 
-    checkpoint_seconds: float
-    stopped: Callable[[], bool]
+    title: str
+    left: int
+    learn: Callable[["_Watch"], object]
+    checkpoint: Callable[[Path], object]
+    policy: Callable[[Path], object]
+
+
+def _keep(folder: Folder, name: str, write: Callable[[Path], object]) -> None:
+    """Write a file of the run, whole or not at all."""
+    with folder.writing(name) as temporary:
+        write(temporary)
 
 
 class _Watch:
     """What follows every episode: the progress bar, now and then a checkpoint, and the stop that Ctrl-C asked for."""
 
-    def __init__(self, advance: Callable[[str], None], save: Callable[[], None], schedule: _Schedule):
-        self._advance, self._save, self._schedule = advance, save, schedule
+    def __init__(
+        self, advance: Callable[[str], None], save: Callable[[], None], seconds: float, signals: Sequence[int]
+    ):
+        self._advance, self._save, self._seconds, self._signals = advance, save, seconds, signals
         self._rewards: deque[float] = deque(maxlen=SMOOTHED)
         self._episodes = 0
         self._started = self._saved = time.perf_counter()
@@ -205,44 +221,30 @@ class _Watch:
         now = time.perf_counter()
         explored = "" if epsilon is None else f"  epsilon {epsilon:.2f}"
         self._advance(f"reward {self.mean_reward:.0f}{explored}  {self.episodes_per_second:.1f} episodes/s")
-        stopped = self._schedule.stopped()
-        if stopped or now - self._saved > self._schedule.checkpoint_seconds:
+        if self._signals or now - self._saved > self._seconds:
             self._save()
             self._saved = now
-        if stopped:
+        if self._signals:
             raise _Stopped
 
 
-def _train_reference(settings: TrainSettings, folder: Folder, resume: bool, schedule: _Schedule) -> None:
+def _reference(settings: TrainSettings, folder: Path, going_on: bool) -> _Training:
     env = gym.make(settings.env, series=settings.series, **settings.env_kwargs)
-    checkpoint = folder.path / CHECKPOINT
-    if resume:
-        agent = ReferenceDQN.resume(checkpoint, env)
+    if going_on:
+        agent = ReferenceDQN.resume(folder / CHECKPOINT, env)
     else:
         agent = ReferenceDQN(env, settings.seed, hold=settings.hold, **settings.learning)
-    logger = configure(str(folder.path), ["tensorboard"])
-    with bar("reference", settings.episodes - agent.episodes) as advance:
-        save = _keeping(folder, CHECKPOINT, agent.save_checkpoint)
-        watch = _Watch(advance, save, schedule)
+    logger = configure(str(folder), ["tensorboard"])
 
+    def learn(watch: _Watch) -> None:
         def after(report: EpisodeReport) -> None:
             if report.episode % SMOOTHED == 0:
                 _log(logger, report, watch, agent)
             watch(report.reward, report.epsilon)
 
-        agent.learn(settings.episodes, after, resumed=resume)
-    save()
-    _keeping(folder, settings.policy_file, agent.save)()
+        agent.learn(settings.episodes, after, resumed=going_on)
 
-
-def _keeping(folder: Folder, name: str, write: Callable[[Path], object]) -> Callable[[], None]:
-    """Return what writes a file of the run, whole or not at all."""
-
-    def keep() -> None:
-        with folder.writing(name) as temporary:
-            write(temporary)
-
-    return keep
+    return _Training("reference", settings.episodes - agent.episodes, learn, agent.save_checkpoint, agent.save)
 
 
 def _log(logger: Logger, report: EpisodeReport, watch: _Watch, agent: ReferenceDQN) -> None:
@@ -287,24 +289,6 @@ class _Episodes(BaseCallback):
         return True
 
 
-def _train_sb3_dqn(settings: TrainSettings, folder: Folder, resume: bool, schedule: _Schedule) -> None:
-    env = gym.make(settings.env, series=settings.series, **settings.env_kwargs)
-    checkpoint = folder.path / CHECKPOINT
-    if resume:
-        model = load_checkpoint(checkpoint, env)
-    else:
-        model = sb3.make_dqn(env, settings.seed, hold=settings.hold, **settings.learning)
-    model.set_logger(configure(str(folder.path), ["tensorboard"]))
-    with bar("sb3-dqn", settings.episodes - model._episode_num) as advance:
-        save = _keeping(folder, CHECKPOINT, partial(save_checkpoint, model))
-        watch = _Watch(advance, save, schedule)
-        sb3.learn_episodes(
-            model, settings.episodes, _Episodes(watch), log_interval=SMOOTHED, reset_num_timesteps=not resume
-        )
-    save()
-    _keeping(folder, settings.policy_file, partial(_save_sealed, model))()
-
-
 class _Rollouts(BaseCallback):
     """SB3's callback that watches PPO's rollouts."""
 
@@ -320,27 +304,35 @@ class _Rollouts(BaseCallback):
         return True
 
 
-def _train_sb3_ppo(settings: TrainSettings, folder: Folder, resume: bool, schedule: _Schedule) -> None:
-    if settings.hold > 1:
+def _sb3(settings: TrainSettings, folder: Path, going_on: bool) -> _Training:
+    ppo = settings.agent == "sb3-ppo"
+    if ppo and settings.hold > 1:
         raise InputError("PPO cannot keep an action while every window is a transition: --hold is for the DQNs")
-    env: Any = gym.make_vec(
-        settings.env, settings.num_envs, series=settings.series, autoreset_mode="SameStep", **settings.env_kwargs
-    )
-    checkpoint = folder.path / CHECKPOINT
-    if resume:
-        model = load_checkpoint(checkpoint, env)
+    made: dict[str, Any] = {"series": settings.series, **settings.env_kwargs}
+    env: Any
+    if ppo:
+        env = gym.make_vec(settings.env, settings.num_envs, autoreset_mode="SameStep", **made)
     else:
+        env = gym.make(settings.env, **made)
+    model: Any
+    if going_on:
+        model = load_checkpoint(folder / CHECKPOINT, env)
+    elif ppo:
         model = sb3.make_ppo(env, settings.seed, **settings.learning)
-    model.set_logger(configure(str(folder.path), ["tensorboard"]))
-    windows = settings.episodes * int(env.unwrapped.mdp.lengths.mean()) - model.num_timesteps
-    rollouts = -(-windows // (model.n_steps * settings.num_envs))
-
-    with bar("sb3-ppo (rollouts)", rollouts) as advance:
-        save = _keeping(folder, CHECKPOINT, partial(save_checkpoint, model))
-        watch = _Watch(advance, save, schedule)
-        model.learn(max(windows, 0), _Rollouts(watch), reset_num_timesteps=not resume)
-    save()
-    _keeping(folder, settings.policy_file, partial(_save_sealed, model))()
-
-
-_TRAINERS = {"reference": _train_reference, "sb3-dqn": _train_sb3_dqn, "sb3-ppo": _train_sb3_ppo}
+    else:
+        model = sb3.make_dqn(env, settings.seed, hold=settings.hold, **settings.learning)
+    model.set_logger(configure(str(folder), ["tensorboard"]))
+    anew = {"reset_num_timesteps": not going_on}
+    files = partial(save_checkpoint, model), partial(_save_sealed, model)
+    if ppo:
+        windows = settings.episodes * int(env.unwrapped.mdp.lengths.mean()) - model.num_timesteps
+        rollouts = -(-windows // (model.n_steps * settings.num_envs))
+        return _Training(
+            "sb3-ppo (rollouts)", rollouts, lambda watch: model.learn(max(windows, 0), _Rollouts(watch), **anew), *files
+        )
+    return _Training(
+        "sb3-dqn",
+        settings.episodes - model._episode_num,
+        lambda watch: sb3.learn_episodes(model, settings.episodes, _Episodes(watch), log_interval=SMOOTHED, **anew),
+        *files,
+    )

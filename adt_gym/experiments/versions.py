@@ -2,7 +2,7 @@
 
 import platform
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import adt_gym
 
@@ -16,6 +16,14 @@ def versions() -> dict[str, object]:
         "versions": {
             "python": platform.python_version(),
             "adt_gym": adt_gym.__version__,
-            **{name: version(name) for name in PACKAGES},
+            **{name: version_of(name) for name in PACKAGES},
         },
     }
+
+
+def version_of(package: str) -> str | None:
+    """Return the version of a package that is installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

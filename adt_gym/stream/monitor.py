@@ -94,7 +94,7 @@ class Monitor:
 
         Returns:
             What became of the window that ends with it; None while there are too few points for a window, at the start
-            and after a gap in time.
+            and after a `gap`.
 
         Raises:
             InputError: If the time is not later, or a value is missing, not finite, or one too many. Nothing changes.
@@ -102,29 +102,35 @@ class Monitor:
         last = self._last
         if time is not None and last is not None and not time > last:
             raise InputError(f"time {time} is not after {last}: push points in the order of their times")
+        why = None
         if self._stream is None:
-            raw = number("score", values, 0.0, 1.0)
+            raw = score = max(float(np.float32(number("score", values, 0.0, 1.0))), MIN_SCORE)
         else:
-            raw = self._stream.push(values, time)
+            found, why = self._stream.push(values, time), self._stream.why
+            if found is None:
+                self._last = time
+                return None
+            raw, score = found, self._stream.scaled(found)
         self._last = time
-        if raw is None:
-            return None
-        raw = float(np.float32(raw))
-        score = max(raw, MIN_SCORE) if self._stream is None else self._stream.scaled(raw)
-        t, given = self._t, raw if self._method.raw else score
+        given = raw if self._method.raw else score
         threshold = self._session.threshold(given)
         if not self._method.raw:
             threshold = float(np.float32(threshold))
         decision = given > threshold
         self._session.judged(given, decision)
-        self._t = t + 1
+        if self._method.raw:
+            threshold = self._scaled(threshold, score, decision)
+        t, self._t = self._t, self._t + 1
         if time is not None:
             self._times[time] = t
             if len(self._times) > HISTORY:
                 del self._times[next(iter(self._times))]
-        if self._method.raw:
-            threshold = float(self._scaling(threshold)) if self._scaling is not None else threshold
-        return Judged(t, time, score, threshold, decision, raw, None if self._stream is None else self._stream.why)
+        return Judged(t, time, score, threshold, decision, raw, why)
+
+    def _scaled(self, threshold: float, score: float, decision: bool) -> float:
+        """Return a raw threshold on the scale of the score; float32 must not turn the decision around."""
+        scaled = threshold if self._scaling is None else float(self._scaling(threshold))
+        return min(scaled, float(np.nextafter(np.float32(score), np.float32(0)))) if decision else max(scaled, score)
 
     def gap(self) -> None:
         """Say that time is missing before the next point: no window spans a gap."""

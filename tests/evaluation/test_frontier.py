@@ -6,10 +6,14 @@ import pandas as pd
 import pytest
 
 from adt_gym import Detection, ScoredSeries
-from adt_gym.evaluation.compare import measure
 from adt_gym.evaluation.frontier import FrontierRow, over_delays, panel, read_rows, settings_of, write_rows
+from adt_gym.experiments.unseen import Cell, measure
+from adt_gym.registry import Entry
 from adt_gym.series import InputError
 from adt_gym.stream.feedback import feedback_of
+from adt_gym.stream.stream import Method
+from adt_gym.thresholds import SEES, registry
+from adt_gym.thresholds.evidence import Evidence
 
 
 def row(
@@ -34,21 +38,19 @@ def rows() -> list[FrontierRow]:
     return found
 
 
-def test_a_row_by_hand() -> None:
+def test_a_row_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     labels, decisions = np.zeros((2, 40), dtype=bool)
     for start, stop in ((2, 5), (10, 16), (20, 32), (36, 38)):
         labels[start:stop] = True
     decisions[[2, 3, 7, 11, 29, 30, 33, 34]] = True  # found after 0, 1 and 9 windows; one missed; two false alarms
     hours = np.datetime64("2020-01-01") + np.arange(40) * np.timedelta64(1, "h")
     scored = ScoredSeries(np.full(40, 0.5), labels, "pump", hours)
-    detection = Detection(np.where(decisions, 0.0, 1.0).astype(np.float32), decisions, labels, "pump")
-    found = FrontierRow.of(
-        measure("ours", True, [detection], [scored], 1.5, deadline=5),
-        feedback_of("alerts", 7, 0.1),
-        "pump",
-        3,
-        "belief",
-    )
+    given = type("Given", (Method,), {"name": "ours", "sees_labels": True, "detail": "belief"})
+    given.detect = lambda self, series: Detection(1 - decisions.astype(np.float32), decisions, labels, "pump")
+    monkeypatch.setattr(registry, "_entries", {"given": Entry(given, frozenset({SEES}))})
+    monkeypatch.setattr(Evidence, "fit", lambda self, train: self)
+    cell = Cell((), scored, ("given",), (feedback_of("alerts", 7, 0.1),), seed=3, episodes=1, deadline=5)
+    (found,) = measure(cell).rows
     precision, recall, in_time = 5 / 8, 5 / 23, 2 / 4
     assert found == FrontierRow(
         "ours", "alerts", "7", 0.1, "pump", 3, True, "belief",
@@ -62,7 +64,7 @@ def test_a_row_by_hand() -> None:
         false_alarms_per_day=pytest.approx(2 / (17 / 24)),
         false_alarms_per_1000=pytest.approx(1000 * 3 / 40),
         alarms_per_1000=pytest.approx(1000 * 8 / 40),
-        seconds=1.5,
+        seconds=found.seconds,
     )  # fmt: skip
 
 
@@ -91,7 +93,7 @@ def test_labels_that_never_come_stand_last_in_every_panel(tmp_path: Path, rows: 
     for feedback, noise in settings_of(table):
         assert list(over_delays(panel(table, feedback, noise)).mean.columns) == ["1", "10", "never"]
     full = over_delays(panel(table, "full", 0.0))
-    assert list(full.mean.index) == ["persistence(d)", "static", "ours"]
+    assert list(full.mean.index) == ["static", "ours", "persistence(d)"]
     assert full.mean.loc["persistence(d)"].tolist() == pytest.approx([0.5, 0.2, float("nan")], nan_ok=True)
 
 

@@ -56,7 +56,10 @@ def road(settings: SourceSettings, series: Sequence[Series], scorer: str) -> tup
 
 
 def figures(row: object) -> dict[str, object]:
-    return {one.name: getattr(row, one.name) for one in fields(row) if one.name not in ("seconds", "detections")}
+    found = {one.name: getattr(row, one.name) for one in fields(row) if one.name not in ("seconds", "detections")}
+    if "values" in found:
+        found["values"] = {name: value for name, value in found["values"].items() if name != "seconds"}
+    return found
 
 
 @pytest.mark.parametrize("scorer", SCORERS)

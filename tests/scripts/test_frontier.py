@@ -21,8 +21,8 @@ from adt_gym.data.sources import SourceSettings
 from adt_gym.evaluation.frontier import PERSISTENCE, read_rows
 from adt_gym.experiments import cells
 from adt_gym.experiments import frontier as module
-from adt_gym.experiments.frontier import Cell, measure
 from adt_gym.experiments.servers import read_servers
+from adt_gym.experiments.unseen import Cell, Measured, measure
 from adt_gym.files import visible
 from adt_gym.mdp.plan import View
 from adt_gym.registry import Entry
@@ -188,10 +188,10 @@ def test_there_is_one_row_per_combination() -> None:
 def test_no_method_learns_from_the_server_that_it_is_tested_on(monkeypatch: pytest.MonkeyPatch) -> None:
     learned: list[tuple[str, set[str], set[bytes]]] = []
 
-    def spy(cell: Cell) -> module.Measured:
+    def spy(cell: Cell) -> Measured:
         learned.append((cell.test.name, {one.name for one in cell.train}, {one.scores.tobytes() for one in cell.train}))
         assert cell.test.scores.tobytes() not in learned[-1][2]
-        return module.Measured([])
+        return Measured([])
 
     monkeypatch.setattr(module, "measure", spy)
     succeed("--train", "fleet", "--seeds", 1, *QUICK)
@@ -203,7 +203,7 @@ def test_no_method_learns_from_the_server_that_it_is_tested_on(monkeypatch: pyte
 def test_finished_cells_are_kept_and_all_others_run(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[tuple[str, int]] = []
 
-    def spy(cell: Cell) -> module.Measured:
+    def spy(cell: Cell) -> Measured:
         ran.append((cell.test.name, cell.seed))
         return measure(cell)
 
@@ -227,7 +227,7 @@ def test_finished_cells_are_kept_and_all_others_run(monkeypatch: pytest.MonkeyPa
 def test_a_cell_that_failed_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = {"web-2"}
 
-    def fail(cell: Cell) -> module.Measured:
+    def fail(cell: Cell) -> Measured:
         if cell.test.name in broken:
             raise ZeroDivisionError("by nothing")
         return measure(cell)
@@ -335,6 +335,7 @@ def test_an_option_takes_several_words_or_is_repeated() -> None:
         (["--train", "nowhere.csv"], "nowhere"),
         (["--train", "nowhere"], "unknown source 'nowhere'"),
         (["--train", "fleet", "--scorer", "guesswork"], "unknown scorer 'guesswork'"),
+        (["--train", "fleet", "--epochs", "3"], "scorer isolation has no network: leave epochs= out"),
         (["--train", "fleet", "--test", "fleet/web-1.npz"], "'web-1' is to be tested"),
         (["--train", "fleet", "--test", "copy.npz"], "'copy' is to be tested, and trained on as 'web-1'"),
         (["--train", "fleet", "copy.npz"], "'web-1' is to be tested, and trained on as 'copy'"),

@@ -35,8 +35,11 @@ def stopped(folder: Path, words: tuple[str, ...], ready: Callable[[int], bool], 
     command = [sys.executable, "-m", "adt_gym.scripts", *words]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(command, cwd=folder, start_new_session=True, **pipes) as process:
+        limit = time.monotonic() + 120
         while not ready(process.pid):
-            assert process.poll() is None, process.communicate()[0]
+            if process.poll() is not None or time.monotonic() > limit:
+                process.kill()
+                pytest.fail(process.communicate()[0])
             time.sleep(0.02)
         os.killpg(process.pid, sent)
         output, _ = process.communicate(timeout=120)
@@ -57,8 +60,8 @@ def test_ctrl_c_while_loading_is_one_line(here: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "sign", "sent", "line"),
     [
-        (("run", *SOURCE, "--epochs", "1", *LONG), "runs/pump/.unfinished", signal.SIGINT, "interrupted"),
-        (("run", *SOURCE, "--epochs", "1", *LONG), "runs/pump/.unfinished", signal.SIGTERM, "told to end"),
+        (("run", *SOURCE, "--epochs", "1", *LONG), "runs/pump", signal.SIGINT, "interrupted"),
+        (("run", *SOURCE, "--epochs", "1", *LONG), "runs/pump", signal.SIGTERM, "told to end"),
         (("sweep", *SWEEP), "runs/sweep", signal.SIGINT, "interrupted"),
         (("classify", "blobs", *LONG), "runs/classify-blobs/seed-0", signal.SIGTERM, "told to end"),
     ],

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adt_gym import InputError, Monitor, ScoredSeries, thresholds
+from adt_gym import InputError, Monitor, ScoredSeries, Series, scoring, thresholds
 from adt_gym.stream import monitor as module
 from adt_gym.stream.feedback import Feedback, Waiting, feedback_of, told_labels
 from adt_gym.stream.replay import replay
@@ -146,3 +146,35 @@ def test_a_method_that_is_not_registered_is_not_loaded(tmp_path: Path) -> None:
     Unregistered().save(tmp_path / "method.npz")
     with pytest.raises(InputError, match="register it before"):
         thresholds.load(tmp_path / "method.npz")
+
+
+@pytest.mark.parametrize("scorer", ["pca", "range", "isolation"])
+@pytest.mark.parametrize("method", ["static", "spot", "rolling_quantile", "persistence"])
+def test_from_points_to_decisions_it_is_the_batch(scorer: str, method: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    labels = np.arange(900) % 200 > 185
+    values = random.normal(size=(900, 2)) + 3 * labels[:, None]
+    series = Series(values, labels, "pump", np.datetime64("2026-01-01", "m") + np.arange(900))
+    past, live = series[:500], series[500:]
+    fitted = scoring.make(scorer, window=4).fit([past])
+    train, test = fitted.score(past, past), fitted.score(live, past)
+    judge = thresholds.make(method, **({"delay": 5} if method == "persistence" else {})).fit([train])
+    expected = replay(judge, test, judge.feedback)
+    monitor, waiting, judged = Monitor(fitted, judge, past), Waiting(judge.feedback), []
+    assert live.index is not None
+    for i, (time, point) in enumerate(zip(live.index, live.values, strict=True)):
+        for window, told in waiting.come(i - 3):
+            if told:
+                monitor.tell(live.index[window + 3], bool(test.truth[window]))
+        one = monitor.push(time, point)
+        assert (one is None) == (i < 3)
+        if one is not None:
+            judged.append(one)
+            waiting.judged(one.t, one.decision)
+        if i == 200:
+            monitor.save(tmp_path / "monitor.npz")
+            monitor = Monitor.load(tmp_path / "monitor.npz")
+    assert [one.decision for one in judged] == expected.decisions.tolist()
+    assert all(one.decision == (one.score > one.threshold) for one in judged)
+    np.testing.assert_allclose([one.score for one in judged], test.scores, rtol=0, atol=1e-6)
+    np.testing.assert_allclose([one.threshold for one in judged], expected.thresholds, rtol=0, atol=1e-5)

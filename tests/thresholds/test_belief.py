@@ -182,7 +182,7 @@ def test_its_thresholds_played_in_the_environment_are_its_decisions(agent: Belie
         assert (info["t"], info["decision"]) == (t, detection.decisions[t])
     told = told_labels(series, feedback, agent.seed)
     earned = {"full": np.ones(200, bool), "alerts": detection.decisions, "none": np.zeros(200, bool)}[feedback.kind]
-    assert env.unwrapped.seen[k:] == np.where(earned, told, -1)[k:].tolist()
+    assert env.unwrapped.seen(k) == np.where(earned, told, -1)[k:].tolist()
 
 
 def test_detect_plays_the_rule_at_every_score(agent: Belief, evidence: Evidence) -> None:
