@@ -7,6 +7,20 @@ from typing import Any, TypeVar
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+def jit(function: Function) -> Function:
+    """Compile with Numba, and keep the result on disk where a folder for it can be written.
+
+    Raises:
+        ImportError: If there is no Numba.
+    """
+    from numba import njit
+
+    try:
+        return njit(cache=True)(function)
+    except RuntimeError:
+        return njit(function)
+
+
 def compiled(function: Function, plain: Function | None = None) -> Function:
     """Compile a function of numbers and arrays at its first call, which is when Numba is imported.
 
@@ -22,13 +36,9 @@ def compiled(function: Function, plain: Function | None = None) -> Function:
     @cache
     def fastest() -> Callable[..., Any]:
         try:
-            from numba import njit
+            return jit(function)
         except ImportError:
             return plain
-        try:
-            return njit(cache=True)(function)
-        except RuntimeError:
-            return njit(function)
 
     @wraps(plain)
     def call(*arguments: Any) -> Any:

@@ -15,6 +15,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adt_gym.checks import InputError
 
 MALFORMED_NPZ = (
     ArithmeticError,
@@ -45,8 +50,10 @@ _TIDIED: set[Path] = set()
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path, sealed: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that replaces it, in one step, when the block ends without an error.
+
+    With ``sealed`` it is an archive, which gets its checksum then; see `seal`.
 
     Where ``path`` is a link, what it leads to is replaced. The temporary name keeps the suffix, because many writers
     choose the format by it, and says which process writes: what dead ones left in the folder is removed.
@@ -56,9 +63,27 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = temporary_in(path.parent, path.suffix)
     try:
         yield temporary
+        if sealed:
+            seal(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_npz(path: str | Path, what: str) -> None:
+    """Refuse another ending than ``.npz`` for a file of ``what``, in the plural.
+
+    Raises:
+        InputError: If it has another one.
+    """
+    if Path(path).suffix != ".npz":
+        raise InputError(f"{path}: {what} are kept in .npz files; give the file that ending")
+
+
+def write_npz(path: str | Path, sealed: bool = False, **arrays: Any) -> None:
+    """Write arrays to an ``.npz`` file, whole or not at all, without pickle, with a checksum where it is sealed."""
+    with replacing(path, sealed) as temporary:
+        np.savez_compressed(temporary, allow_pickle=False, **arrays)
 
 
 def temporary_in(folder: Path, suffix: str = "") -> Path:

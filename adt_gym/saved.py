@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.checks import InputError
-from adt_gym.files import replacing, seal
+from adt_gym.files import require_npz, write_npz
 from adt_gym.reading import open_npz, parse_json
 from adt_gym.registry import class_of
 from adt_gym.scaling import MinMax, Scaling
@@ -48,14 +48,11 @@ class Saved:
         Raises:
             InputError: If ``path`` has another ending, or there is what a file cannot hold.
         """
-        if Path(path).suffix != ".npz":
-            raise InputError(f"{path}: {self.kind}s are kept in .npz files; give the file that ending")
+        require_npz(path, f"{self.kind}s")
         arrays: dict[str, Any] = {}
         kept = self.kept()
         header = {"class": class_of(type(self)), **kept, "values": _packed(kept["values"], "", arrays)}
-        with replacing(path) as temporary:
-            np.savez_compressed(temporary, allow_pickle=False, header=np.array(json.dumps(header)), **arrays)
-            seal(temporary)
+        write_npz(path, sealed=True, header=np.array(json.dumps(header)), **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

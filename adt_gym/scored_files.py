@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.files import replacing
+from adt_gym.files import require_npz, write_npz
 from adt_gym.reading import as_dataclass, open_npz, parse_json
 from adt_gym.scaling import Scaling
 from adt_gym.series import InputError, ScoredSeries
@@ -46,9 +46,7 @@ def save_scored(path: str | Path, series: Sequence[ScoredSeries]) -> None:
     Raises:
         InputError: If ``path`` does not end in .npz or there is nothing to write.
     """
-    path = Path(path)
-    if path.suffix != ".npz":
-        raise InputError(f"{path}: scored series are kept in .npz files; give the file that ending")
+    require_npz(path, "scored series")
     if not series:
         raise InputError(f"{path}: no series to write")
     header = [
@@ -56,15 +54,14 @@ def save_scored(path: str | Path, series: Sequence[ScoredSeries]) -> None:
         for s in series
     ]
     timed = [s.index for s in series if s.index is not None]
-    with replacing(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            header=np.array(json.dumps(header, default=np.ndarray.tolist)),
-            raw=np.concatenate([s.raw for s in series]),
-            labels=np.packbits(np.concatenate([NO_LABELS, *(s.labels for s in series if s.labels is not None)])),
-            index=np.concatenate(timed) if timed else np.empty(0, "datetime64[s]"),
-            past=np.concatenate([s.past for s in series]),
-        )
+    write_npz(
+        path,
+        header=np.array(json.dumps(header, default=np.ndarray.tolist)),
+        raw=np.concatenate([s.raw for s in series]),
+        labels=np.packbits(np.concatenate([NO_LABELS, *(s.labels for s in series if s.labels is not None)])),
+        index=np.concatenate(timed) if timed else np.empty(0, "datetime64[s]"),
+        past=np.concatenate([s.past for s in series]),
+    )
 
 
 def load_scored(path: str | Path) -> list[ScoredSeries]:

@@ -9,16 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from adt_gym.agents.hyperparameters import check
-from adt_gym.agents.networks import outputs_of, q_network
+from adt_gym.agents.networks import outputs_of
 from adt_gym.agents.storage import Learner
-from adt_gym.checks import MAX_SEED, InputError, made_of, whole
+from adt_gym.checks import InputError, whole
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.mdp.plan import MAX_STATES_PER_DECISION, outputs, roll_out, states_per_decision
 from adt_gym.threads import one_thread
@@ -119,24 +118,10 @@ class ReplayMemory:
 class ReferenceDQN(Learner):
     """Deep Q-network on ADT-v0, or on any environment with a flat Box observation and a Discrete action space.
 
-    Args:
-        env: Where it learns; None for an agent that only predicts.
-        seed: Of the network, the exploration, the replay and the environment.
-        hyperparameters: Fields of `Hyperparameters`.
-
-    Raises:
-        InputError: If a hyper-parameter is unknown or out of range, or the environment's spaces do not fit.
+    Its arguments are those of `Learner`; its settings are `Hyperparameters`.
     """
 
-    def __init__(self, env: gym.Env[Any, Any] | None, seed: int = 0, **hyperparameters: Any):
-        self.settings = made_of(Hyperparameters, hyperparameters, "hyper-parameter")
-        self.env, self.seed = env, whole("seed", seed, 0, MAX_SEED)
-        self.episodes, self.steps = 0, 0
-        if env is not None:
-            actions, shape = env.action_space, env.observation_space.shape or ()
-            if not isinstance(actions, gym.spaces.Discrete) or len(shape) != 1:
-                raise InputError(f"a DQN needs a Box observation of one dimension and Discrete actions, got {env}")
-            self._build(shape[0], int(actions.n))
+    Settings = Hyperparameters
 
     @one_thread()
     def learn(
@@ -270,13 +255,7 @@ class ReferenceDQN(Learner):
         return actions, None
 
     def _build(self, n_observations: int, n_actions: int) -> None:
-        self.n_actions = n_actions
-        self.random = np.random.default_rng(self.seed)
-        widths = [n_observations, *self.settings.net_arch]
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
-            self.network, self.target = (q_network(widths, n_actions) for _ in range(2))
-        self.target.load_state_dict(self.network.state_dict())
+        super()._build(n_observations, n_actions)
         self.layers = [layer for layer in self.network if isinstance(layer, nn.Linear)]
         # All parameters are views of one tensor, and so are their gradients: the optimizer has one to step.
         parameters = list(self.network.parameters())

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from adt_gym.agents.hyperparameters import check
-from adt_gym.agents.networks import outputs_of, q_network
+from adt_gym.agents.networks import outputs_of
 from adt_gym.agents.reference_dqn import EpisodeReport, ReplayMemory
 from adt_gym.agents.storage import Learner
-from adt_gym.checks import MAX_SEED, InputError, made_of, whole
+from adt_gym.checks import InputError, whole
 from adt_gym.threads import one_thread
 
 
@@ -67,23 +67,14 @@ class SamplesSettings:
 class SamplesDQN(Learner):
     """Deep Q-network on ADT-Samples-v0, or on any environment with a flat Box observation and Discrete actions.
 
-    Args:
-        env: Where it learns; None for an agent that only predicts.
-        seed: Of the network, the exploration, the replay and the environment.
-        hyperparameters: Fields of `SamplesSettings`.
-
-    Raises:
-        InputError: If a hyper-parameter is unknown or out of range, or the environment's spaces do not fit.
+    Its arguments are those of `Learner`; its settings are `SamplesSettings`.
     """
 
+    Settings = SamplesSettings
+
     def __init__(self, env: gym.Env[Any, Any] | None, seed: int = 0, **hyperparameters: Any):
-        self.settings = made_of(SamplesSettings, hyperparameters, "hyper-parameter")
-        self.env, self.seed, self.episodes, self.steps = env, whole("seed", seed, 0, MAX_SEED), 0, 0
+        super().__init__(env, seed, **hyperparameters)
         if env is not None:
-            shape = env.observation_space.shape or ()
-            if not isinstance(env.action_space, gym.spaces.Discrete) or len(shape) != 1:
-                raise InputError(f"a DQN needs a Box observation of one dimension and Discrete actions, got {env}")
-            self._build(shape[0], int(env.action_space.n))
             env.reset(seed=seed)
 
     @one_thread()
@@ -158,12 +149,7 @@ class SamplesDQN(Learner):
         return self.q_values(np.asarray(observation, dtype=np.float32)).argmax(axis=-1), None
 
     def _build(self, n_features: int, n_actions: int) -> None:
-        self.n_actions = n_actions
-        self.random = np.random.default_rng(self.seed)
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
-            self.network, self.target = (q_network([n_features, *self.settings.net_arch], n_actions) for _ in range(2))
-        self.target.load_state_dict(self.network.state_dict())
+        super()._build(n_features, n_actions)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.settings.learning_rate, fused=True)
         self.memory = ReplayMemory(self.settings.buffer_size, (n_features,))
 

@@ -15,7 +15,7 @@ import torch
 
 from adt_gym.agents.sb3 import HoldDQN, make_dqn, make_ppo
 from adt_gym.agents.vec_env import Env
-from adt_gym.files import MALFORMED_NPZ, replacing, seal, unsealed
+from adt_gym.files import MALFORMED_NPZ, replacing, unsealed
 from adt_gym.series import InputError
 
 _MAKERS: dict[str, Any] = {"HoldDQN": make_dqn, "SmallPPO": make_ppo}
@@ -51,9 +51,8 @@ def save_checkpoint(model: Any, path: str | Path) -> None:
     }
     if isinstance(model, HoldDQN):
         state |= _state_of_dqn(model)
-    with replacing(path) as temporary:
+    with replacing(path, sealed=True) as temporary:
         torch.save(state, temporary)
-        seal(temporary)
 
 
 def load_checkpoint(path: str | Path, env: Env) -> Any:

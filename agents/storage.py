@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import gymnasium as gym
 import numpy as np
 import torch
-from torch import nn
 
-from adt_gym.checks import MOST, InputError, whole
-from adt_gym.files import MALFORMED_NPZ, replacing, seal, unsealed
+from adt_gym.agents.networks import q_network
+from adt_gym.checks import MAX_SEED, MOST, InputError, made_of, whole
+from adt_gym.files import MALFORMED_NPZ, replacing, unsealed
 from adt_gym.reading import parse_json
 from adt_gym.saved import Saved
 
@@ -24,29 +24,43 @@ _MALFORMED = (*MALFORMED_NPZ, pickle.UnpicklingError)
 
 
 class Learner(Saved):
-    """An agent with a Q-network, made by ``Learner(env, seed, **settings)``.
+    """An agent with a Q-network, on any environment with a flat Box observation and a Discrete action space.
 
     `save` and `load` keep its policy, which predicts; `save_checkpoint` and `resume` all that learning on needs.
+
+    Args:
+        env: Where it learns; None for an agent that only predicts.
+        seed: Of the network, the exploration, the replay and the environment.
+        hyperparameters: Fields of ``Settings``.
+
+    Raises:
+        InputError: If a hyper-parameter is unknown or out of range, or the environment's spaces do not fit.
     """
 
     kind = "policy"
-    env: gym.Env[Any, Any] | None
-    seed: int
-    settings: Any
-    episodes: int
-    steps: int
-    random: np.random.Generator
-    network: nn.Sequential
-    target: nn.Sequential
+    Settings: ClassVar[type[Any]]
     optimizer: torch.optim.Adam
     memory: Any
 
     def __init__(self, env: gym.Env[Any, Any] | None, seed: int = 0, **hyperparameters: Any):
-        raise NotImplementedError
+        self.settings = made_of(self.Settings, hyperparameters, "hyper-parameter")
+        self.env, self.seed = env, whole("seed", seed, 0, MAX_SEED)
+        self.episodes, self.steps = 0, 0
+        if env is not None:
+            actions, shape = env.action_space, env.observation_space.shape or ()
+            if not isinstance(actions, gym.spaces.Discrete) or len(shape) != 1:
+                raise InputError(f"a DQN needs a Box observation of one dimension and Discrete actions, got {env}")
+            self._build(shape[0], int(actions.n))
 
     def _build(self, n_observations: int, n_actions: int) -> None:
-        """Make network, optimizer and memory."""
-        raise NotImplementedError
+        """Make the two networks; agents add optimizer and memory."""
+        self.n_actions = n_actions
+        self.random = np.random.default_rng(self.seed)
+        widths = [n_observations, *self.settings.net_arch]
+        with torch.random.fork_rng():
+            torch.manual_seed(self.seed)
+            self.network, self.target = (q_network(widths, n_actions) for _ in range(2))
+        self.target.load_state_dict(self.network.state_dict())
 
     def kept(self) -> dict[str, Any]:
         """Return what a policy consists of: settings, and the network's weights."""
@@ -108,9 +122,8 @@ class Learner(Saved):
             "memory": {name: torch.from_numpy(getattr(self.memory, name)) for name in _MEMORY},
             "added": self.memory.added,
         }
-        with replacing(path) as temporary:
+        with replacing(path, sealed=True) as temporary:
             torch.save(state, temporary)
-            seal(temporary)
 
     @classmethod
     def resume(cls, path: str | Path, env: gym.Env[Any, Any]) -> Self:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from adt_gym.checks import InputError
 from adt_gym.experiments import scorers
+from adt_gym.files import require_npz
 from adt_gym.folders import check_file
 from adt_gym.scripts.options import CACHE, Cache, Every, takes
 
@@ -23,8 +23,7 @@ def score(
     Prints what one static threshold makes of them on the rest. With the same data and settings the scores come from
     the cache. `adt score yahoo_like --out yahoo_like.npz` makes the packaged scores again.
     """
-    if out.suffix != ".npz":
-        raise InputError(f"{out}: scored series are kept in .npz files; give the file that ending")
+    require_npz(out, "scored series")
     for path in (out, scorers.curves_beside(out)):
         check_file(path, "score")
     scorers.score(settings, out, cache, every)

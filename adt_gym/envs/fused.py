@@ -4,49 +4,23 @@ An operation of NumPy costs about as much to start as to carry out for a thousan
 without arrays in between. Import this only where Numba is installed. The results are NumPy's bit by bit.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from adt_gym.compiling import jit
 from adt_gym.envs.memory import OUTCOME_NAMES, Array, TabulatedEpisodes
 from adt_gym.mdp.mdp import ThresholdingMDP
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 WORD = np.int64
 """As wide as a name of two letters, or two float32, in NumPy: to copy them as one number is much faster."""
 
 
-def compiled(function: Function) -> Function:
-    """Compile at the first call, and keep the result on disk where a folder for it can be written."""
-    try:
-        return njit(cache=True)(function)
-    except RuntimeError:
-        return njit(function)
-
-
-@compiled
+@jit
 def _judge(
-    scores: Array,
-    labels: Array,
-    names: Array,
-    rewards: Array,
-    outcome_of_row: Array,
-    k: int,
-    offset: Array,
-    position: Array,
-    row: Array,
-    threshold: Array,
-    waiting: Array,
-    earned: Array,
-    t: Array,
-    decision: Array,
-    label: Array,
-    outcome: Array,
-) -> None:
+    scores: Array, labels: Array, names: Array, rewards: Array, outcome_of_row: Array, k: int,
+    offset: Array, position: Array, row: Array, threshold: Array, waiting: Array,
+    earned: Array, t: Array, decision: Array, label: Array, outcome: Array,
+) -> None:  # fmt: skip
     # Short loops, which the compiler turns into vector instructions where one long one would be left as it is.
     n, mask = len(position), (1 << k) - 1
     for i in range(n):
@@ -64,7 +38,7 @@ def _judge(
         earned[i] = rewards[outcome_of_row[row[i]]]
 
 
-@compiled
+@jit
 def _observe(
     statistics: Array, shares: Array, outcome_of_row: Array, position: Array, row: Array, observations: Array
 ) -> None:
@@ -100,19 +74,8 @@ class FusedEpisodes(TabulatedEpisodes):
         n = len(position)
         rewards, t, outcome = np.empty(n), np.empty(n, np.int64), np.empty(n, OUTCOME_NAMES.dtype)
         decision, label = np.empty(n, np.bool_), np.empty(n, np.bool_)
-        _judge(
-            *self._judged_by,
-            offset,
-            position,
-            self._row,
-            threshold,
-            waiting,
-            rewards,
-            t,
-            decision,
-            label,
-            outcome.view(WORD),
-        )
+        given = offset, position, self._row, threshold, waiting
+        _judge(*self._judged_by, *given, rewards, t, decision, label, outcome.view(WORD))
         return rewards, {"t": t, "threshold": threshold, "decision": decision, "label": label, "outcome": outcome}
 
     def observe(self, position: Array) -> NDArray[np.float32]:

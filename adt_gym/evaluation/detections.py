@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.checks import InputError, whole
-from adt_gym.files import replacing
+from adt_gym.files import require_npz, write_npz
 from adt_gym.reading import as_dataclass, open_npz, parse_json
 from adt_gym.series import Detection
 
@@ -25,9 +25,7 @@ def save_detections(path: str | Path, detections: Mapping[str, Sequence[Detectio
     Raises:
         InputError: If ``path`` does not end in .npz, there is nothing to write, or the methods' series differ.
     """
-    path = Path(path)
-    if path.suffix != ".npz":
-        raise InputError(f"{path}: detections are kept in .npz files; give the file that ending")
+    require_npz(path, "detections")
     if not detections or not all(detections.values()):
         raise InputError(f"{path}: no detections to write")
     first_method, first = next(iter(detections.items()))
@@ -37,16 +35,15 @@ def save_detections(path: str | Path, detections: Mapping[str, Sequence[Detectio
         same_series = series == [(one.name, len(one.decisions)) for one in each]
         if not same_series or not np.array_equal(labels, np.concatenate([one.truth for one in each])):
             raise InputError(f"{path}: {method!r} and {first_method!r} judged other series; compare them on the same")
-    with replacing(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            header=np.array(json.dumps({"methods": list(detections), "series": series})),
-            labels=np.packbits(labels),
-            thresholds=np.array([np.concatenate([one.thresholds for one in each]) for each in detections.values()]),
-            decisions=np.array(
-                [np.packbits(np.concatenate([one.decisions for one in each])) for each in detections.values()]
-            ),
-        )
+    write_npz(
+        path,
+        header=np.array(json.dumps({"methods": list(detections), "series": series})),
+        labels=np.packbits(labels),
+        thresholds=np.array([np.concatenate([one.thresholds for one in each]) for each in detections.values()]),
+        decisions=np.array(
+            [np.packbits(np.concatenate([one.decisions for one in each])) for each in detections.values()]
+        ),
+    )
 
 
 def load_detections(path: str | Path) -> dict[str, list[Detection]]:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym import thresholds
-from adt_gym.metrics.composite import DEADLINE, composite_f1
-from adt_gym.metrics.events import false_alarms_per_day, find_events
+from adt_gym.metrics import columns
+from adt_gym.metrics.composite import DEADLINE
+from adt_gym.metrics.evaluated import Evaluated
 from adt_gym.metrics.flags import as_flags
 from adt_gym.metrics.windows import confusion_counts, precision_recall_f1
 from adt_gym.series import Detection, InputError, ScoredSeries, varies
@@ -118,26 +119,21 @@ def evaluate_baselines(
 
 
 def _report(
-    method: str,
-    saw_labels: bool,
-    detections: Sequence[Detection],
-    test: Sequence[ScoredSeries],
-    deadline: int | None,
+    method: str, saw_labels: bool, detections: Sequence[Detection], test: Sequence[ScoredSeries], deadline: int | None
 ) -> ScorerReport:
-    flagged = np.concatenate([one.decisions for one in detections])
-    labels = np.concatenate([one.truth for one in detections])
+    given = Evaluated(detections, test, deadline=deadline)
+    flagged, labels = given.decisions, given.labels
     tp, fp, fn = confusion_counts(flagged, labels)
     tn = len(labels) - tp - fp - fn
     anomalous = precision_recall_f1(flagged, labels)
     normal = precision_recall_f1(~flagged, ~labels)
     macro_precision, macro_recall, macro_f1 = ((a + b) / 2 for a, b in zip(anomalous, normal, strict=True))
-    indexes = [one.index for one in test if one.index is not None]
     return ScorerReport(
         method, saw_labels, *anomalous, (tp + tn) / len(labels), macro_precision, macro_recall, macro_f1,
         tp, fp, fn, tn,
-        composite_f1=composite_f1(detections, deadline),
-        false_alarms_per_day=false_alarms_per_day(detections, indexes) if len(indexes) == len(test) else float("nan"),
-        delay_median=find_events(detections).median_delay,
+        composite_f1=columns.composite(given),
+        false_alarms_per_day=columns.false_alarms_per_day(given),
+        delay_median=given.events.median_delay,
     )  # fmt: skip
 
 

@@ -12,11 +12,11 @@ from adt_gym.experiments.cells import Outcome, results
 from adt_gym.experiments.paper import Dataset, Setting, What
 from adt_gym.experiments.paper_agents import Cell, Trained, thresholder
 from adt_gym.experiments.paper_scores import PLANTS, PaperScores, ScoreSettings
+from adt_gym.metrics import columns
 from adt_gym.metrics.bootstrap import Interval, bootstrap_interval, f1_interval
-from adt_gym.metrics.composite import DEADLINE, composite_f1
-from adt_gym.metrics.events import false_alarms_per_day, find_events
+from adt_gym.metrics.composite import DEADLINE
+from adt_gym.metrics.evaluated import Evaluated
 from adt_gym.metrics.robustness import mean_and_std, subset_scores, wilcoxon_p
-from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.series import Detection, ScoredSeries
 from adt_gym.settings import MAX_SEEDS, Settings, argument, count, deadline, option, share
 
@@ -174,6 +174,8 @@ def measure(
         p_value = wilcoxon_p(samples[0][:, 2], values[:, 2]) if over_subsets and method.setting is None else None
         name = method.name if method.setting is None else "adt"
         said = paper.reported(settings.what, settings.dataset, name, method.setting)
+        given = [Evaluated(run, evaluated, deadline=settings.deadline) for run in runs]
+        delays = [one.events.median_delay for one in given if one.events.found]
         results.append(
             Result(
                 method.name,
@@ -181,10 +183,10 @@ def measure(
                 float(precision),
                 float(recall),
                 float(f1),
-                composite_f1=float(np.mean([composite_f1(run, settings.deadline) for run in runs])),
-                false_alarms_per_day=float(np.mean([alarms_a_day(run, evaluated) for run in runs])),
-                delay_median=mean_delay(runs),
-                alarms_per_1000=1000 * float(np.mean([decisions(run).mean() for run in runs])),
+                composite_f1=float(np.mean(list(map(columns.composite, given)))),
+                false_alarms_per_day=float(np.mean(list(map(columns.false_alarms_per_day, given)))),
+                delay_median=float(np.mean(delays)) if delays else float("nan"),
+                alarms_per_1000=float(np.mean(list(map(columns.alarms_per_1000, given)))),
                 precision_std=float(precision_std),
                 recall_std=float(recall_std),
                 f1_std=float(f1_std),
@@ -200,8 +202,8 @@ def measure(
 
 
 def of_seeds(runs: Sequence[Sequence[Detection]]) -> NDArray[np.float64]:
-    """Return precision, recall and F1 over all windows, shape ``(runs, 3)``."""
-    return np.array([precision_recall_f1(decisions(run), labels(run)) for run in runs])
+    """Return precision, recall and F1 over all windows, shape ``(runs, 3)``: each run is one subset."""
+    return np.concatenate([subset_scores(run, 1) for run in runs])
 
 
 def of_subsets(runs: Sequence[Sequence[Detection]]) -> NDArray[np.float64]:
@@ -214,28 +216,7 @@ def of_subsets_interval(runs: Sequence[Sequence[Detection]]) -> Interval:
     return bootstrap_interval(np.stack([subset_scores(run, paper.SUBSETS)[:, 2] for run in runs], axis=1))
 
 
-def alarms_a_day(run: Sequence[Detection], evaluated: Sequence[ScoredSeries]) -> float:
-    """Return the false alarms per day of normal time; NaN where times are unknown."""
-    indexes = [one.index for one in evaluated if one.index is not None]
-    return false_alarms_per_day(run, indexes) if len(indexes) == len(evaluated) else float("nan")
-
-
-def mean_delay(runs: Sequence[Sequence[Detection]]) -> float:
-    """Return the mean of the median delays of the runs that find an event; NaN where none does."""
-    delays = [delay for run in runs if not np.isnan(delay := find_events(run).median_delay)]
-    return float(np.mean(delays)) if delays else float("nan")
-
-
 def agreement(one: Sequence[Detection], other: Sequence[Detection]) -> float:
     """Return the share of the windows on which two methods decide alike."""
-    return float(np.mean(decisions(one) == decisions(other)))
-
-
-def decisions(run: Sequence[Detection]) -> NDArray[np.bool_]:
-    """Return the decisions on all windows."""
-    return np.concatenate([one.decisions for one in run])
-
-
-def labels(run: Sequence[Detection]) -> NDArray[np.bool_]:
-    """Return the labels of all windows."""
-    return np.concatenate([one.truth for one in run])
+    pairs = zip(one, other, strict=True)
+    return float(np.mean(np.concatenate([a.decisions == b.decisions for a, b in pairs])))

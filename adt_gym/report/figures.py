@@ -1,20 +1,14 @@
 """The paper's figures (matplotlib), each with the methods that an agent must be held against."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from adt_gym.files import replacing
 from adt_gym.metrics.bootstrap import Interval
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from adt_gym.report.pictures import legend, saving
 
 SAW_LABELS, BLIND, AGENT, TIME = "#d1495b", "#3b6ea5", "#1a1a1a", "#8a8a8a"
 REFERENCE_STYLES = ("-", "--", "-.", ":")
@@ -37,7 +31,7 @@ def f1_bars(path: str | Path, bars: Sequence[Bar], title: str) -> None:
         bars: From top to bottom.
         title: Above the picture.
     """
-    with _saving(path, title, (7, 0.35 * len(bars) + 1.5)) as figure:
+    with saving(path, (7, 0.35 * len(bars) + 1.5), title) as figure:
         axes = figure.subplots()
         for saw_labels, colour, label in ((True, SAW_LABELS, "saw test labels"), (False, BLIND, "saw none")):
             chosen = [(i, one) for i, one in enumerate(bars) if one.saw_labels == saw_labels]
@@ -52,7 +46,7 @@ def f1_bars(path: str | Path, bars: Sequence[Bar], title: str) -> None:
         axes.set_yticks(range(len(bars)), [one.method for one in bars])
         axes.invert_yaxis()
         axes.set(xlabel="F1 over windows; line: its 95% interval", xlim=(0, 1.05))
-        _legend(figure, axes)
+        legend(figure, axes)
 
 
 def f1_curve(
@@ -75,7 +69,7 @@ def f1_curve(
         title: Above the picture.
         seconds: Training time, one per value; none for a picture without.
     """
-    with _saving(path, title, (7.5, 5.5)) as figure:
+    with saving(path, (7.5, 5.5), title) as figure:
         axes = figure.subplots()
         f1 = [one.f1.estimate for one in agent]
         axes.errorbar(values, f1, _error_bars(agent), fmt="o-", color=AGENT, capsize=3, label="adt, 95% interval")
@@ -113,7 +107,7 @@ def f1_heat_map(
         title: Above the picture.
     """
     values = np.asarray(f1)
-    with _saving(path, title, (1.1 * len(columns) + 2.5, 0.7 * len(rows) + 2.2)) as figure:
+    with saving(path, (1.1 * len(columns) + 2.5, 0.7 * len(rows) + 2.2), title) as figure:
         axes = figure.subplots()
         image = axes.imshow(values, vmin=0, vmax=1, cmap="viridis", aspect="auto")
         for (row, column), value in np.ndenumerate(values):
@@ -139,7 +133,7 @@ def reward_curves(
         smoothed: Episodes of the moving average; at most as many as there are.
         title: Above the picture.
     """
-    with _saving(path, title, (8, 5)) as figure:
+    with saving(path, (8, 5), title) as figure:
         axes = figure.subplots()
         for name, values in rewards.items():
             array = np.asarray(values)
@@ -149,26 +143,10 @@ def reward_curves(
         for (name, value), style in zip(references.items(), REFERENCE_STYLES * len(references), strict=False):
             axes.axhline(value, color=TIME, linestyle=style, linewidth=1, label=name)
         axes.set(xlabel="episode", ylabel=f"reward, mean of {smoothed} episodes")
-        _legend(figure, axes)
+        legend(figure, axes)
 
 
 def _error_bars(bars: Sequence[Bar]) -> NDArray[np.float64]:
     """Return how far the intervals reach below and above, shape ``(2, len(bars))``; 0 where there is none."""
     reach = [[one.f1.estimate - one.f1.low, one.f1.high - one.f1.estimate] for one in bars]
     return np.maximum(np.nan_to_num(np.reshape(reach, (-1, 2)).T), 0)
-
-
-@contextmanager
-def _saving(path: str | Path, title: str, size: tuple[float, float]) -> Iterator["Figure"]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    yield figure
-    figure.suptitle(title, fontsize=10)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
-
-
-def _legend(figure: "Figure", axes: "Axes") -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)

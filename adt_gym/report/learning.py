@@ -18,6 +18,7 @@ from adt_gym.mdp.plan import outputs
 from adt_gym.mdp.solve import solve
 from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.report.benchmark import plain_table
+from adt_gym.report.pictures import saving
 from adt_gym.series import ScoredSeries
 
 BASELINES = ("persistence", "static", "always", "never")
@@ -152,25 +153,23 @@ def band(curves: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.f
 
 def draw(path: Path, judge: Judge, cells: Sequence[Cell], learned: Sequence[Learned]) -> None:
     """Draw the learning curves with their bands, the optimum above them and the baselines across."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.subplots()
-    episodes = len(learned[0].returns)
-    width = min(SMOOTHED, episodes)
-    kernel = np.ones(width) / width
-    for (agent, name), colour in zip(AGENTS.items(), ("#d1495b", "#3b6ea5"), strict=True):
-        found = [one.returns for cell, one in zip(cells, learned, strict=True) if cell.agent == agent]
-        returns = np.array(found) / judge.optimum
-        mean, half = band(np.array([np.convolve(one, kernel, "valid") for one in returns]))
-        x = np.arange(width, episodes + 1)
-        axes.plot(x, mean, color=colour, label=f"{name}, {len(returns)} seeds")
-        axes.fill_between(x, mean - half, mean + half, color=colour, alpha=0.25, linewidth=0)
-    axes.axhline(1.0, color="black", linewidth=0.8, label="optimum")
-    for name, style in zip(BASELINES, ("-", "--", "-.", ":"), strict=True):
-        axes.axhline(judge.baseline(name).of_optimum.median, color="grey", linestyle=style, linewidth=0.8, label=name)
-    axes.set(xlabel="episode", ylabel=f"training return / optimum, mean of {width} episodes")
-    axes.set_title(f"{place_of(judge)}: mean over seeds and its 95% band", fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=120)
+    with saving(path, (8, 4.5)) as figure:
+        axes = figure.subplots()
+        episodes = len(learned[0].returns)
+        width = min(SMOOTHED, episodes)
+        kernel = np.ones(width) / width
+        for (agent, name), colour in zip(AGENTS.items(), ("#d1495b", "#3b6ea5"), strict=True):
+            found = [one.returns for cell, one in zip(cells, learned, strict=True) if cell.agent == agent]
+            returns = np.array(found) / judge.optimum
+            mean, half = band(np.array([np.convolve(one, kernel, "valid") for one in returns]))
+            x = np.arange(width, episodes + 1)
+            axes.plot(x, mean, color=colour, label=f"{name}, {len(returns)} seeds")
+            axes.fill_between(x, mean - half, mean + half, color=colour, alpha=0.25, linewidth=0)
+        axes.axhline(1.0, color="black", linewidth=0.8, label="optimum")
+        for name, style in zip(BASELINES, ("-", "--", "-.", ":"), strict=True):
+            there = judge.baseline(name).of_optimum.median
+            axes.axhline(there, color="grey", linestyle=style, linewidth=0.8, label=name)
+        axes.set(xlabel="episode", ylabel=f"training return / optimum, mean of {width} episodes")
+        axes.set_title(f"{place_of(judge)}: mean over seeds and its 95% band", fontsize=10)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, fontsize=8)

@@ -21,6 +21,7 @@ from adt_gym.report.tables import (
     composite_note,
     new_table,
     number,
+    numbers,
     reasons_note,
     yes_no,
 )
@@ -80,18 +81,8 @@ def leading_table(settings: ReproduceSettings, windows: int, results: Sequence[R
     """Return how the methods did, with the paper's F1."""
     tested = settings.what == "table3"
     over = f"{paper.SUBSETS} even subsets" if tested else f"{settings.seeds} seed{'s' * (settings.seeds > 1)}"
-    columns = (
-        *TEXT,
-        COMPOSITE,
-        "F1",
-        "F1 95%",
-        "P",
-        "R",
-        "false\na day",
-        "delay",
-        "paper\nF1",
-        "p" if tested else "as\nlast",
-    )
+    last = "p" if tested else "as\nlast"
+    columns = (*TEXT, COMPOSITE, "F1", "F1 95%", "P", "R", "false\na day", "delay", "paper\nF1", last)
     caption = caption_of(
         composite_note(settings.deadline),
         f"F1, P, R over windows; 95%: bootstrap over {'subsets' if tested else 'series'} and seeds",
@@ -107,13 +98,9 @@ def leading_table(settings: ReproduceSettings, windows: int, results: Sequence[R
         (
             row.method,
             yes_no(row.saw_labels),
-            number(row.composite_f1),
-            number(row.f1),
+            *numbers(row, composite_f1=3, f1=3),
             between(row.interval.low, row.interval.high),
-            number(row.precision),
-            number(row.recall),
-            number(row.false_alarms_per_day, 2),
-            number(row.delay_median, 0),
+            *numbers(row, precision=3, recall=3, false_alarms_per_day=2, delay_median=0),
             number(row.reported[2]),
             _p_value(row) if tested else f"{row.copied:.1%}",
         )
@@ -124,29 +111,20 @@ def leading_table(settings: ReproduceSettings, windows: int, results: Sequence[R
 
 def further_table(results: Sequence[Result]) -> Table:
     """Return what else was measured of the same rows."""
-    columns = (
-        "method",
-        "P std",
-        "R std",
-        "F1 std",
-        "alarms\nper 1k",
-        "as\nlast",
-        "train\nCPU s",
-        "paper\nP",
-        "paper\nR",
-    )
+    columns = ("P std", "R std", "F1 std", "alarms\nper 1k", "as\nlast", "train\nCPU s", "paper\nP", "paper\nR")
     cells = [
         (
             row.method,
-            *map(number, (row.precision_std, row.recall_std, row.f1_std)),
-            number(row.alarms_per_1000, 1),
+            *numbers(row, precision_std=3, recall_std=3, f1_std=3, alarms_per_1000=1),
             f"{row.copied:.1%}",
             number(row.seconds, 1),
             *map(number, row.reported[:2]),
         )
         for row in results
     ]
-    return new_table(columns, cells, "deviations, alarms and training", "as last: decisions equal to persistence(1)'s")
+    return new_table(
+        ("method", *columns), cells, "deviations, alarms and training", "as last: decisions equal to persistence(1)'s"
+    )
 
 
 def reported_table(what: What, rows: Sequence[Reported]) -> Table:
@@ -154,10 +132,7 @@ def reported_table(what: What, rows: Sequence[Reported]) -> Table:
     named = [one.method if what != "table4" else f"adt l={one.setting.hold} alpha={one.setting.alpha:g}"  # type: ignore[union-attr]
              for one in rows]  # fmt: skip
     cells = [
-        (
-            name,
-            *(_as_printed(*pair) for pair in zip((one.precision, one.recall, one.f1), _deviations(one), strict=True)),
-        )
+        (name, *map(_as_printed, (one.precision, one.recall, one.f1), one.deviations or ("", "", "")))
         for name, one in zip(named, rows, strict=True)
     ]
     return new_table(("method", "P", "R", "F1"), cells, f"the paper's {name_of(what)}, {rows[0].dataset}")
@@ -179,10 +154,6 @@ def published_table(windows: int, results: Sequence[Result], published: Sequence
 
 def _p_value(row: Result) -> str:
     return number(row.p_value) + ("*" if row.p_value is not None and row.p_value < paper.SIGNIFICANCE else "")
-
-
-def _deviations(one: Reported) -> tuple[str, str, str]:
-    return one.deviations or ("", "", "")
 
 
 def _as_printed(value: float | None, deviation: str) -> str:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adt_gym.evaluation.frontier import OURS
-from adt_gym.files import replacing
 from adt_gym.metrics.events import runs
 from adt_gym.report.colours import colour
+from adt_gym.report.pictures import legend, saving
 from adt_gym.series import Detection, ScoredSeries
 
 if TYPE_CHECKING:
@@ -34,21 +34,16 @@ def detection_panels(path: str | Path, series: ScoredSeries, detections: dict[st
         series: Whose windows are drawn; of a long one the stretch of ``MAX_WINDOWS`` around its first anomaly.
         detections: By the method's name, of that series.
     """
-    from matplotlib.figure import Figure
-
     shown = _stretch(series)
     x = np.arange(shown.start, shown.stop) if series.index is None else series.index[shown]
-    figure = Figure(figsize=(11, 1.5 * len(detections) + 0.8), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(len(detections), 1, sharex=True, sharey=True))
-    for axes, (name, detection) in zip(panels, detections.items(), strict=True):
-        _panel(axes, x, series, detection, shown)
-        axes.set_title(name, loc="left", fontsize=9)
-    panels[-1].set_xlabel("time" if series.index is not None else "window")
-    figure.suptitle(f"{series.name}: anomaly scores, anomalous windows (shaded), thresholds", fontsize=10)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    title = f"{series.name}: anomaly scores, anomalous windows (shaded), thresholds"
+    with saving(path, (11, 1.5 * len(detections) + 0.8), title) as figure:
+        panels = np.atleast_1d(figure.subplots(len(detections), 1, sharex=True, sharey=True))
+        for axes, (name, detection) in zip(panels, detections.items(), strict=True):
+            _panel(axes, x, series, detection, shown)
+            axes.set_title(name, loc="left", fontsize=9)
+        panels[-1].set_xlabel("time" if series.index is not None else "window")
+        legend(figure, panels[0])
 
 
 def frontier_curves(path: str | Path, panels: "Mapping[str, pd.DataFrame]") -> None:
@@ -58,24 +53,19 @@ def frontier_curves(path: str | Path, panels: "Mapping[str, pd.DataFrame]") -> N
         path: An image file; the ending chooses the format.
         panels: By feedback, a table of F1 with a row per method and a column per delay; all with the same methods.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.5 + 5 * len(panels), 4.8), layout="constrained")
-    all_axes = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
-    for axes, (feedback, f1) in zip(all_axes, panels.items(), strict=True):
-        for i, (method, values) in enumerate(f1.iterrows()):
-            emphasis = {"color": "black", "linewidth": 4, "zorder": 1}
-            style = emphasis if method == OURS else {"color": colour(i)}
-            axes.plot(f1.columns, values, marker="o", markersize=4, label=method, **style)
-        axes.set_title(f"feedback {feedback}", fontsize=10)
-        axes.set_xlabel("windows until a label is told")
-        axes.set_ylim(0, 1)
-        axes.spines[["top", "right"]].set_visible(False)
-    all_axes[0].set_ylabel("F1, mean over unseen series and seeds")
-    handles, labels = all_axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    with saving(path, (1.5 + 5 * len(panels), 4.8)) as figure:
+        all_axes = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
+        for axes, (feedback, f1) in zip(all_axes, panels.items(), strict=True):
+            for i, (method, values) in enumerate(f1.iterrows()):
+                emphasis = {"color": "black", "linewidth": 4, "zorder": 1}
+                style = emphasis if method == OURS else {"color": colour(i)}
+                axes.plot(f1.columns, values, marker="o", markersize=4, label=method, **style)
+            axes.set_title(f"feedback {feedback}", fontsize=10)
+            axes.set_xlabel("windows until a label is told")
+            axes.set_ylim(0, 1)
+            axes.spines[["top", "right"]].set_visible(False)
+        all_axes[0].set_ylabel("F1, mean over unseen series and seeds")
+        legend(figure, all_axes[0])
 
 
 def _panel(axes: "Axes", x: np.ndarray, series: ScoredSeries, detection: Detection, shown: slice) -> None:

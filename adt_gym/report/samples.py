@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from rich import box
 from rich.table import Table
 
-from adt_gym.files import replacing
 from adt_gym.metrics.flags import flag_pair
 from adt_gym.metrics.windows import precision_recall_f1
+from adt_gym.report.pictures import legend, saving
 from adt_gym.samples.evaluation import CLASSES, METRICS, Summary, Verdicts
 
 
@@ -34,38 +34,29 @@ def samples_table(rows: Sequence[Summary], title: str, deviations: bool) -> Tabl
 
 def draw_confusion(path: str | Path, decisions: NDArray[np.bool_], labels: NDArray[np.bool_], title: str) -> None:
     """Draw the confusion matrix into an image file; the ending chooses the format."""
-    from matplotlib.figure import Figure
     from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
     decisions, labels = flag_pair(decisions, labels)
-    figure = Figure(figsize=(4.2, 3.8), layout="constrained")
-    counts = confusion_matrix(labels, decisions, labels=[False, True])
-    display = ConfusionMatrixDisplay(counts, display_labels=CLASSES)
-    display.plot(ax=figure.subplots(), cmap="Blues", colorbar=False)
-    figure.suptitle(title, fontsize=10)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    with saving(path, (4.2, 3.8), title) as figure:
+        counts = confusion_matrix(labels, decisions, labels=[False, True])
+        display = ConfusionMatrixDisplay(counts, display_labels=CLASSES)
+        display.plot(ax=figure.subplots(), cmap="Blues", colorbar=False)
 
 
 def draw_precision_recall(
     path: str | Path, verdicts: Sequence[Verdicts], labels: NDArray[np.bool_], title: str
 ) -> None:
     """Draw the precision-recall curve of every method that has scores, a dot where its decisions stand."""
-    from matplotlib.figure import Figure
     from sklearn.metrics import PrecisionRecallDisplay
 
-    figure = Figure(figsize=(5.5, 5.5), layout="constrained")
-    axes = figure.subplots()
-    for one in verdicts:
-        if one.scores is not None:
-            display = PrecisionRecallDisplay.from_predictions(labels, one.scores, name=one.method, ax=axes)
-            precision, recall, _ = precision_recall_f1(one.decisions, labels)
-            axes.plot(recall, precision, "o", color=display.line_.get_color())
-    axes.axhline(labels.mean(), color="grey", linestyle=":", label="always")
-    axes.set(xlabel="recall", ylabel="precision")
-    handles, names = axes.get_legend_handles_labels()
-    axes.legend().remove()
-    figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
-    figure.suptitle(title, fontsize=10)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+    with saving(path, (5.5, 5.5), title) as figure:
+        axes = figure.subplots()
+        for one in verdicts:
+            if one.scores is not None:
+                display = PrecisionRecallDisplay.from_predictions(labels, one.scores, name=one.method, ax=axes)
+                precision, recall, _ = precision_recall_f1(one.decisions, labels)
+                axes.plot(recall, precision, "o", color=display.line_.get_color())
+        axes.axhline(labels.mean(), color="grey", linestyle=":", label="always")
+        axes.set(xlabel="recall", ylabel="precision")
+        legend(figure, axes, ncols=2)
+        axes.legend().remove()

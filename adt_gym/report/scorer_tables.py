@@ -7,7 +7,17 @@ from rich.table import Table
 from adt_gym.evaluation.scorers import ScorerRow
 from adt_gym.metrics.composite import DEADLINE
 from adt_gym.report.curves import PARTS
-from adt_gym.report.tables import COMPOSITE, TEXT, caption_of, composite_note, new_table, number, reasons_note, yes_no
+from adt_gym.report.tables import (
+    COMPOSITE,
+    TEXT,
+    caption_of,
+    composite_note,
+    new_table,
+    number,
+    numbers,
+    reasons_note,
+    yes_no,
+)
 
 
 def scorer_tables(rows: Sequence[ScorerRow], title: str, every: bool = False) -> list[Table]:
@@ -30,10 +40,8 @@ def _rule_table(rows: Sequence[ScorerRow], title: str) -> Table:
         (
             one.method,
             yes_no(one.saw_labels),
-            *map(number, (one.composite_f1, one.f1, one.precision, one.recall)),
-            number(one.false_alarms_per_day, 2),
-            number(one.delay_median, 0),
-            *map(number, (one.auroc, one.threshold, one.accuracy)),
+            *numbers(one, composite_f1=3, f1=3, precision=3, recall=3, false_alarms_per_day=2, delay_median=0),
+            *numbers(one, auroc=3, threshold=3, accuracy=3),
         )
         for one in (row.report for row in rows)
     ]
@@ -45,11 +53,10 @@ def _counts_table(rows: Sequence[ScorerRow]) -> Table:
         (
             one.method,
             *(f"{count:,}" for count in (one.tp, one.fp, one.fn, one.tn)),
-            *map(number, (one.macro_precision, one.macro_recall, one.macro_f1)),
+            *numbers(one, macro_precision=3, macro_recall=3, macro_f1=3),
             number(row.seconds, 1),
         )
-        for row in rows
-        for one in (row.report,)
+        for one, row in ((row.report, row) for row in rows)
     ]
     columns = ("method", "TP", "FP", "FN", "TN", "macro P", "macro R", "macro F1", "seconds")
     return new_table(columns, cells, "counts of windows, and means of both classes")

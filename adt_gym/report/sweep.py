@@ -14,6 +14,7 @@ from adt_gym.experiments.grid import Grid, as_text
 from adt_gym.experiments.sweep import AGENT, Cell, Measured
 from adt_gym.folders import Folder
 from adt_gym.metrics.composite import DEADLINE
+from adt_gym.report.pictures import saving
 from adt_gym.report.progress import console
 from adt_gym.report.tables import COMPOSITE, caption_of, composite_note, new_table, number, yes_no
 from adt_gym.spreadsheet import write_frame
@@ -157,25 +158,22 @@ def heat_map(path: Path, summary: "pd.DataFrame", grid: Grid, x: str, y: str, ag
         y: The setting along the vertical axis.
         agent: Whose F1 is coloured.
     """
-    from matplotlib.figure import Figure
-
     is_agent = summary["method"] == agent
     columns, rows = (list(map(as_text, grid[name])) for name in (x, y))
     f1 = summary[is_agent].groupby([y, x])["f1"].mean().unstack(x).reindex(index=rows, columns=columns)
-    figure = Figure(figsize=(max(5.5, 2 + 0.7 * len(columns)), 2.2 + 0.4 * len(rows)), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(f1, vmin=0, vmax=1, cmap="viridis", aspect="auto")
-    for row, values in enumerate(f1.to_numpy()):
-        for column, value in enumerate(values):
-            text = "failed" if math.isnan(value) else f"{value:.3f}"
-            colour = "black" if value > 0.6 or math.isnan(value) else "white"
-            axes.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
-    axes.set_xticks(range(len(columns)), list(map(str, columns)), rotation=30 if x == "series" else 0)
-    axes.set_yticks(range(len(rows)), list(map(str, rows)))
-    axes.set(xlabel=x, ylabel=y)
-    axes.set_title("F1 of the agent, which sees labels: mean over seeds and other settings", fontsize=9)
-    figure.colorbar(image, ax=axes)
-    rules = summary[~is_agent].groupby("method", sort=False).agg(f1=("f1", "mean"), saw=("saw_labels", "first"))
-    beside = [f"{r.Index} {r.f1:.3f}{' (sees labels)' if r.saw else ''}" for r in rules.itertuples()]
-    figure.supxlabel("F1 on the same windows: " + ", ".join(beside), fontsize=8)
-    figure.savefig(path, dpi=120)
+    with saving(path, (max(5.5, 2 + 0.7 * len(columns)), 2.2 + 0.4 * len(rows))) as figure:
+        axes = figure.subplots()
+        image = axes.imshow(f1, vmin=0, vmax=1, cmap="viridis", aspect="auto")
+        for row, values in enumerate(f1.to_numpy()):
+            for column, value in enumerate(values):
+                text = "failed" if math.isnan(value) else f"{value:.3f}"
+                colour = "black" if value > 0.6 or math.isnan(value) else "white"
+                axes.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+        axes.set_xticks(range(len(columns)), list(map(str, columns)), rotation=30 if x == "series" else 0)
+        axes.set_yticks(range(len(rows)), list(map(str, rows)))
+        axes.set(xlabel=x, ylabel=y)
+        axes.set_title("F1 of the agent, which sees labels: mean over seeds and other settings", fontsize=9)
+        figure.colorbar(image, ax=axes)
+        rules = summary[~is_agent].groupby("method", sort=False).agg(f1=("f1", "mean"), saw=("saw_labels", "first"))
+        beside = [f"{r.Index} {r.f1:.3f}{' (sees labels)' if r.saw else ''}" for r in rules.itertuples()]
+        figure.supxlabel("F1 on the same windows: " + ", ".join(beside), fontsize=8)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if abs(value) < 1e5 else f"{value:.1e}"
 
 
+def numbers(row: Any, **digits: int) -> list[str]:
+    """Return attributes of a row as cells, each rounded to so many digits."""
+    return [number(getattr(row, name), places) for name, places in digits.items()]
+
+
 def between(low: float, high: float) -> str:
     """Return the ends of an interval, or a dash where there was nothing to resample."""
     return "-" if np.isnan(low) else f"{low:.3f}-{high:.3f}"
@@ -83,28 +88,11 @@ def composite_note(deadline: int | None) -> str:
     return f"composite F1: of precision over windows and recall over events, an event found if {within}"
 
 
-class Measured(Protocol):
-    """What a row of any table of methods has."""
+def reasons_note(rows: Iterable[Any]) -> str:
+    """Say why methods stand at 0 and which flag every window, so that neither is taken for what it is not.
 
-    @property
-    def method(self) -> str:
-        """Its name."""
-
-    @property
-    def composite_f1(self) -> float:
-        """See `adt_gym.metrics.composite`."""
-
-    @property
-    def f1(self) -> float:
-        """Over windows."""
-
-    @property
-    def alarms_per_1000(self) -> float:
-        """Flagged windows per 1,000 windows."""
-
-
-def reasons_note(rows: Iterable[Measured]) -> str:
-    """Say why methods stand at 0 and which flag every window, so that neither is taken for what it is not."""
+    A row has ``method``, ``composite_f1``, ``f1`` and ``alarms_per_1000``.
+    """
     methods: dict[str, list[str]] = {}
     for row in rows:
         if reason := _reason(row):
@@ -112,7 +100,7 @@ def reasons_note(rows: Iterable[Measured]) -> str:
     return "; ".join(f"{reason}: {', '.join(names)}" for reason, names in methods.items())
 
 
-def _reason(row: Measured) -> str:
+def _reason(row: Any) -> str:
     if row.alarms_per_1000 == 0:
         return "flags nothing, its threshold lies above all scores"
     if row.alarms_per_1000 == 1000:
@@ -140,14 +128,9 @@ def table(rows: Sequence[Measures], title: str, deadline: int | None = DEADLINE)
         (
             row.method,
             yes_no(row.saw_labels),
-            number(row.composite_f1),
-            number(row.f1),
+            *numbers(row, composite_f1=3, f1=3),
             between(row.f1_low, row.f1_high),
-            number(row.precision),
-            number(row.recall),
-            number(row.false_alarms_per_day, 2),
-            number(row.delay_median, 0),
-            number(row.alarms_per_1000, 1),
+            *numbers(row, precision=3, recall=3, false_alarms_per_day=2, delay_median=0, alarms_per_1000=1),
         )
         for row in rows
     ]
@@ -161,35 +144,16 @@ def further_tables(rows: Sequence[Measures]) -> list[Table]:
 
 def events_table(rows: Sequence[Measures]) -> Table:
     """Return what cannot be had by flagging many windows of one event: the same rows by events."""
-    columns = (
-        "method",
-        "events",
-        "event\nF1",
-        "delay",
-        "delay\np95",
-        "missed",
-        "false\nper 1k",
-        "alarms\na day",
-        "seconds",
-    )
-    caption = (
-        "events: share of anomalous stretches with an alarm; false: flagged normal windows; alarms: their stretches"
-    )
+    columns = ("events", "event\nF1", "delay", "delay\np95", "missed", "false\nper 1k", "alarms\na day", "seconds")
+    note = "events: share of anomalous stretches with an alarm; false: flagged normal windows; alarms: their stretches"
     cells = [
-        (
-            row.method,
-            number(row.event_recall),
-            number(row.event_f1),
-            number(row.delay_median, 0),
-            number(row.delay_p95, 0),
-            number(row.missed_events, 0),
-            number(row.false_alarms_per_1000, 1),
-            number(row.alarm_segments_per_day, 2),
-            number(row.seconds, 2),
-        )
+        (row.method, *numbers(
+            row, event_recall=3, event_f1=3, delay_median=0, delay_p95=0, missed_events=0, false_alarms_per_1000=1,
+            alarm_segments_per_day=2, seconds=2,
+        ))
         for row in rows
-    ]
-    return new_table(columns, cells, "by events", caption)
+    ]  # fmt: skip
+    return new_table(("method", *columns), cells, "by events", note)
 
 
 def points_table(rows: Sequence[Measures]) -> Table:

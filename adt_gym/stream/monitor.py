@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from adt_gym.checks import InputError, number, shown
-from adt_gym.files import replacing, seal
+from adt_gym.files import require_npz, write_npz
 from adt_gym.reading import open_npz, parse_json
 from adt_gym.registry import load
 from adt_gym.series import MIN_SCORE, Series
@@ -167,8 +167,7 @@ class Monitor:
         Raises:
             InputError: If ``path`` has another ending, or the method cannot be saved.
         """
-        if Path(path).suffix != ".npz":
-            raise InputError(f"{path}: monitors are kept in .npz files; give the file that ending")
+        require_npz(path, "monitors")
         past, arrays = self._past, {}
         if isinstance(past, Series):
             arrays = {f"past_{name}": getattr(past, name) for name in _ARRAYS if getattr(past, name) is not None}
@@ -176,12 +175,11 @@ class Monitor:
         elif past is not None:
             arrays["past"] = np.asarray(past)
         parts = {"method": self._method} | ({} if self._scorer is None else {"scorer": self._scorer})
-        with TemporaryDirectory() as folder, replacing(path) as temporary:
+        with TemporaryDirectory() as folder:
             for name, part in parts.items():
                 part.save(Path(folder, f"{name}.npz"))
                 arrays[name] = np.frombuffer(Path(folder, f"{name}.npz").read_bytes(), np.uint8)
-            np.savez_compressed(temporary, state=np.array(json.dumps(state_of(self))), **arrays)
-            seal(temporary)
+        write_npz(path, sealed=True, state=np.array(json.dumps(state_of(self))), **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

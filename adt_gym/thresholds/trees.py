@@ -10,19 +10,15 @@ from numpy.typing import NDArray
 from adt_gym.compiling import compiled
 
 Array = NDArray[np.float64]
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
 
 CHUNK = 1024
 """Rows that go down all trees at once: what they need in memory stays small."""
 
 
 def _sums_by_levels(
-    rows: NDArray[np.float32],
-    feature: NDArray[np.int32],
-    threshold: NDArray[np.float32],
-    left: NDArray[np.int32],
-    right: NDArray[np.int32],
-    value: Array,
-    roots: NDArray[np.int32],
+    rows: Floats, feature: Ints, threshold: Floats, left: Ints, right: Ints, value: Array, roots: Ints
 ) -> Array:
     """Go down all trees at once with some of the rows, one level at a time."""
     sums = np.empty(len(rows))
@@ -35,15 +31,7 @@ def _sums_by_levels(
     return sums
 
 
-def _sums(
-    rows: NDArray[np.float32],
-    feature: NDArray[np.int32],
-    threshold: NDArray[np.float32],
-    left: NDArray[np.int32],
-    right: NDArray[np.int32],
-    value: Array,
-    roots: NDArray[np.int32],
-) -> Array:
+def _sums(rows: Floats, feature: Ints, threshold: Floats, left: Ints, right: Ints, value: Array, roots: Ints) -> Array:
     """Go down one tree with all rows, then the next, whose nodes are then near."""
     sums = np.zeros(len(rows))
     for root in roots:

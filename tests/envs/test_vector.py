@@ -111,9 +111,9 @@ def test_which_environments_are_compiled(
 
 def test_loops_compile_where_their_cache_has_no_place() -> None:
     pytest.importorskip("numba")
-    from adt_gym.envs.fused import compiled
+    from adt_gym.compiling import jit
 
-    assert compiled(eval("lambda number: number + 1"))(2) == 3  # typed in, so no folder to keep it beside
+    assert jit(eval("lambda number: number + 1"))(2) == 3  # typed in, so no folder to keep it beside
 
 
 @st.composite
