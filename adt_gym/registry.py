@@ -116,6 +116,11 @@ class Registry:
         taken = inspect.signature(entry.load()).parameters
         return self.make(name, **{one: options[one] for one in options if one in taken and one not in entry.options})
 
+    def modules(self) -> set[str]:
+        """Return the modules of all that is registered."""
+        every = (one.where for one in self._entries.values())
+        return {one.partition(":")[0] if isinstance(one, str) else one.__module__ for one in every}
+
     def find(self, where: str) -> Any:
         """Return the registered class or function of that "module:attribute"; only such may be named by a file.
 
