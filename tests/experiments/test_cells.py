@@ -21,7 +21,7 @@ from adt_gym.experiments.cells import Outcome, key_of, results, run_cells
 from adt_gym.experiments.workers import MOST_DEATHS, variable
 from adt_gym.folders import own_folder
 from adt_gym.report.progress import console
-from adt_gym.stream.feedback import Full, feedback_of
+from adt_gym.stream.feedback import Feedback, Full, feedback_of
 
 CELLS = [Cell(seed) for seed in range(4)]
 
@@ -142,6 +142,35 @@ def test_results_of_older_code_are_not_taken(tmp_path: Path, did: list[Cell], mo
     monkeypatch.setattr(module, "code_digest", lambda function: f"newer code of {function.__module__}")
     run(tmp_path / "out")
     assert did == CELLS * 2
+
+
+def slotted(base: type) -> type:
+    """Return a rule with its days in a slot."""
+
+    class Days(base):  # type: ignore[misc]
+        __slots__ = ("days",)
+
+        def __init__(self, days: int):
+            self.days = days
+
+        def told_at(self, t: int, decision: bool) -> int:
+            return t + self.days
+
+    return Days
+
+
+class Plain:
+    def __init__(self, days: int):
+        self.days = days
+
+    def told_at(self, t: int, decision: bool) -> int:
+        return t + self.days
+
+
+@pytest.mark.parametrize("kind", [Plain, slotted(object), slotted(Feedback), OwnRule])
+def test_a_rule_of_ones_own_is_known_by_what_it_holds(kind: Any) -> None:
+    one, again, other = (key_of(Cell(1, (), feedback_of(kind(days))), "code") for days in (1, 1, 2))
+    assert one == again != other
 
 
 # What goes wrong
