@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from adt_gym.agents import sb3
 from adt_gym.agents.reference_dqn import ReferenceDQN
 from adt_gym.agents.samples_dqn import SamplesDQN, SamplesSettings, make_sb3_dqn
 from adt_gym.scoring.training import Objective
+from adt_gym.threads import one_thread
 from adt_gym.thresholds import Policy
 
 ROOT = Path(__file__).parents[1]
@@ -73,3 +75,13 @@ def test_nothing_else_sets_it(seen: set[int]) -> None:
     setting = {path.name for path in files if re.search(r"set_num_(interop_)?threads", path.read_text())}
     assert setting == {"threads.py"}
     seen.add(1)
+
+
+def test_two_threads_that_overlap_give_the_users_number_back(seen: set[int]) -> None:
+    first, second = one_thread(), one_thread()
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        for executor, step in ((one, first.__enter__), (other, second.__enter__)):
+            executor.submit(step).result()
+        one.submit(first.__exit__, None, None, None).result()
+        seen.add(other.submit(torch.get_num_threads).result())
+        other.submit(second.__exit__, None, None, None).result()

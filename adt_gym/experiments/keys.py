@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ def _add(content: "hashlib._Hash", value: Any) -> None:
     if isinstance(value, np.ndarray):
         _add(content, f"{value.dtype.str}{value.shape}")
         content.update(value.tobytes())
-    elif is_dataclass(value) and not isinstance(value, type):
+    elif "__dataclass_fields__" in vars(type(value)):  # a subclass that is no dataclass may hold more than fields
         named = {one.name: getattr(value, one.name) for one in fields(value) if one.compare}
         _add(content, [type(value).__qualname__, named])
     elif isinstance(value, Mapping):
@@ -52,8 +52,25 @@ def _add(content: "hashlib._Hash", value: Any) -> None:
         _add(content, len(value))
         for one in value:
             _add(content, one)
-    elif not isinstance(value, type) and getattr(value, "__dict__", None):  # such as a feedback rule of the user's own
-        _add(content, [type(value).__qualname__, vars(value)])
+    elif (held := _held(value)) is not None:  # such as a feedback rule of the user's own
+        _add(content, [type(value).__qualname__, held])
     else:
         text = repr(value).encode()
         content.update(f"{len(text)}:".encode() + text)
+
+
+def _held(value: Any) -> dict[str, Any] | None:
+    """Return the attributes of an object, those in slots too; None where its repr says what it is."""
+    if isinstance(value, type) or (not hasattr(value, "__dict__") and not hasattr(value, "__slots__")):
+        return None
+    held = dict(getattr(value, "__dict__", {}))
+    if not held and type(value).__repr__ not in (object.__repr__, Feedback.__repr__):
+        return None
+    for kind in type(value).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name.startswith("__") and not name.endswith("__"):  # as Python mangles it
+                name = f"_{kind.__name__.lstrip('_')}{name}"
+            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
+                held[name] = getattr(value, name)
+    return held

@@ -1,9 +1,9 @@
 """Feedback: which labels become known of the windows that were judged, and when."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +23,9 @@ OUTCOME_NUMBERS = [[OUTCOMES.index(outcome) for outcome in row] for row in OUTCO
 
 MAX_DELAY = 10**6
 """Windows that a label may be late."""
+
+ASKED = 1_000
+"""Windows, the first ones, that a rule is asked about to find out if it is partial."""
 
 
 class Feedback(ABC):
@@ -56,8 +59,8 @@ class Feedback(ABC):
 
     @property
     def partial(self) -> bool:
-        """Whether it depends on the decision if a window's label is told; asked of window 0."""
-        return self.told_at(0, True) != self.told_at(0, False)
+        """Whether it depends on the decision if a window's label is told; asked of the first ``ASKED``."""
+        return any(self.told_at(t, True) != self.told_at(t, False) for t in range(ASKED))
 
     @property
     def immediate(self) -> bool:
@@ -66,8 +69,7 @@ class Feedback(ABC):
 
     def schedule(self, windows: int) -> "Schedule | None":
         """Return the rule in arrays over that many windows, None where it does not come as a `Schedule`."""
-        cached = _schedule if isinstance(self, Hashable) else _schedule.__wrapped__  # a dataclass may be neither
-        return cached(self, windows)
+        return (_schedule if _never_changes(self) else _schedule.__wrapped__)(self, windows)
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,10 @@ class Full(Feedback):
         """Whether it is the paper's: a delay of 1 and no noise."""
         return self == IMMEDIATE
 
-    def schedule(self, windows: int) -> "Schedule":
-        """Return the rule in arrays."""
+    def schedule(self, windows: int) -> "Schedule | None":
+        """Return the rule in arrays; that of a subclass with a `told_at` of its own as `Feedback` does."""
+        if type(self).told_at not in (Full.told_at, Alerts.told_at):
+            return super().schedule(windows)
         t, told = np.arange(windows), [[self.told_at(0, d) is not None for d in (False, True)]]
         return Schedule(t, t + self.delay, np.repeat(told, windows, axis=0))
 
@@ -131,11 +135,13 @@ class Untold(Full):
 
     @property
     def tells(self) -> bool:
-        """Whether any label is ever told: none is."""
-        return False
+        """Whether any label is ever told: none is, but by a subclass with a `told_at` of its own."""
+        return type(self).told_at is not Untold.told_at
 
-    def schedule(self, windows: int) -> "Schedule":
-        """Return the rule in arrays."""
+    def schedule(self, windows: int) -> "Schedule | None":
+        """Return the rule in arrays; see `Full.schedule`."""
+        if self.tells:
+            return super().schedule(windows)
         none = np.empty(0, np.int64)
         return Schedule(none, none, np.zeros((windows, 2), dtype=bool))
 
@@ -151,12 +157,13 @@ class _Own(Feedback):
     """A rule that does not subclass `Feedback`."""
 
     def __init__(self, rule: Any):
-        self.told_at, self.noise = rule.told_at, share("noise", getattr(rule, "noise", 0.0))  # type: ignore[method-assign]
+        self._rule, self.noise = rule, getattr(rule, "noise", 0.0)
         self.kind = str(getattr(rule, "kind", type(rule).__name__))  # type: ignore[misc]
 
     def told_at(self, t: int, decision: bool) -> int | None:
-        """Ask the rule; the constructor puts its method here."""
-        raise NotImplementedError
+        """Ask the rule."""
+        at: int | None = self._rule.told_at(t, decision)
+        return at
 
 
 def feedback_of(kind: Any = "full", delay: int = 1, noise: float = 0.0) -> Feedback:
@@ -174,7 +181,9 @@ def feedback_of(kind: Any = "full", delay: int = 1, noise: float = 0.0) -> Feedb
             raise InputError(
                 f"feedback {shown(kind)} has a delay and a noise of its own: leave feedback_delay and label_noise out"
             )
-        return kind if isinstance(kind, Feedback) else _Own(kind)
+        rule = kind if isinstance(kind, Feedback) else _Own(kind)
+        share("noise", rule.noise)
+        return rule
     return KINDS[one_of("feedback", kind, KINDS)](delay, noise)
 
 
@@ -203,6 +212,19 @@ class Schedule:
         return np.searchsorted(self.due, position, side="right")
 
 
+def _never_changes(rule: Feedback) -> bool:
+    """Return whether a rule is known to answer as every one that equals it does: a frozen dataclass of such values."""
+    kind = type(rule)
+    own = vars(kind).get("__dataclass_params__")  # a subclass that is no dataclass may have more attributes
+    if own is None or not own.frozen or not all(one.compare for one in fields(rule)):  # type: ignore[arg-type]
+        return False
+    try:
+        hash(rule)
+    except TypeError:
+        return False
+    return True
+
+
 @lru_cache(maxsize=16)
 def _schedule(feedback: Feedback, windows: int) -> Schedule | None:
     at = [[told_at(feedback, t, decision) for decision in (False, True)] for t in range(windows)]
@@ -223,12 +245,14 @@ def told_at(feedback: Feedback, t: int, decision: bool) -> int | None:
         InputError: If that is not a window after t.
     """
     at = feedback.told_at(t, decision)
-    if at is not None and at <= t:
+    if at is None:
+        return None
+    if isinstance(at, bool) or not isinstance(at, Integral) or at <= t:
         raise InputError(
-            f"feedback {feedback.kind!r} tells the label of window {t} before window {at}; told_at must return "
-            f"{t + 1} or more, or None"
+            f"feedback {feedback.kind!r} tells the label of window {t} before window {shown(at)}; told_at must return "
+            f"a whole number, {t + 1} or more, or None"
         )
-    return at
+    return int(at)
 
 
 def in_at(feedback: Feedback, t: int, decision: bool) -> tuple[int | None, bool]:

@@ -1,17 +1,21 @@
 """A detector at work: points come in one by one, decisions go out, and labels are told whenever they become known."""
 
 import json
+import math
+from datetime import datetime
+from numbers import Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adt_gym.checks import InputError, number, shown
 from adt_gym.files import require_npz, write_npz
 from adt_gym.reading import open_npz, parse_json
 from adt_gym.registry import load
-from adt_gym.series import MIN_SCORE, Series
+from adt_gym.series import MIN_SCORE, ScoredSeries, Series
 from adt_gym.stream.state import restore, state_of
 from adt_gym.stream.stream import Method
 
@@ -65,18 +69,28 @@ class Monitor:
             Scores are scaled and methods calibrated by it; None where there is nothing.
 
     Raises:
-        InputError: If scorer or method is not fitted, or cannot begin with this past.
+        InputError: If scorer or method is not one or not fitted, or cannot begin with this past.
     """
 
-    state: ClassVar = ("_session", "_stream", "_t", "_times", "_last")
+    state: ClassVar = ("_session", "_stream", "_t", "_times", "_last", "_whole")
 
     def __init__(self, scorer: Any, method: Method, past: Any = None):
+        if not isinstance(method, Method):
+            raise InputError(f"a method is one such as thresholds.make('persistence') makes, got {shown(method)}")
+        if scorer is not None and not callable(getattr(scorer, "start", None)):
+            raise InputError(f"a scorer is one such as scoring.make('pca') makes, fitted, or None; got {shown(scorer)}")
         self._scorer, self._method, self._past = scorer, method, past
-        self._t, self._last = 0, None
+        self._t, self._last, self._whole = 0, None, False
         self._times: dict[Any, int] = {}
         self._stream = self._scaling = None
-        scores = None if past is None or scorer is not None else np.asarray(past, dtype=np.float32)
-        if scorer is not None:
+        scores = None
+        if scorer is None:
+            scores = None if past is None else _scores(past)
+        else:
+            if past is not None and not isinstance(past, Series):
+                raise InputError(
+                    f"past must be points, an adt_gym.Series, where a scorer scores them; got a {type(past).__name__}"
+                )
             self._stream = scorer.start(past)
             self._scaling = self._stream.scaling
             scores = self._stream.past
@@ -88,8 +102,8 @@ class Monitor:
         """Take in the newest point.
 
         Args:
-            time: When it was measured, after the one before: numbers, words that sort, or times, all of one kind; None
-                where nobody knows.
+            time: When it was measured, after the one before: numbers, words that sort, ``datetime``, pandas's
+                ``Timestamp`` or ``np.datetime64``, all of one kind; None where nobody knows.
             values: Its m metrics, or its one number.
 
         Returns:
@@ -97,21 +111,26 @@ class Monitor:
             and after a `gap`.
 
         Raises:
-            InputError: If the time is not later, or a value is missing, not finite, or one too many. Nothing changes.
+            InputError: If the time is none, of another kind or not later, or a value is missing, not finite, or one too
+                many. Nothing changes.
         """
-        last = self._last
-        if time is not None and last is not None and not time > last:
-            raise InputError(f"time {time} is not after {last}: push points in the order of their times")
+        if time is not None:
+            kind, last = _kind(time), self._last
+            if last is not None:
+                if kind != _kind(last):
+                    raise InputError(f"time {shown(time)} is a {kind}, {shown(last)} a {_kind(last)}: push one kind")
+                if not time > last:
+                    raise InputError(f"time {time} is not after {last}: push points in the order of their times")
         why = None
         if self._stream is None:
             raw = score = max(float(np.float32(number("score", values, 0.0, 1.0))), MIN_SCORE)
         else:
             found, why = self._stream.push(values, time), self._stream.why
             if found is None:
-                self._last = time
+                self._took(time)
                 return None
             raw, score = found, self._stream.scaled(found)
-        self._last = time
+        self._took(time)
         given = raw if self._method.raw else score
         threshold = self._session.threshold(given)
         if not self._method.raw:
@@ -127,6 +146,12 @@ class Monitor:
                 del self._times[next(iter(self._times))]
         return Judged(t, time, score, threshold, decision, raw, why)
 
+    def _took(self, time: Any) -> None:
+        """Note the time of a point that was taken in."""
+        if time is not None:
+            self._last = time
+            self._whole = self._whole or (_kind(time) == "number" and time % 1 == 0)
+
     def _scaled(self, threshold: float, score: float, decision: bool) -> float:
         """Return a raw threshold on the scale of the score; float32 must not turn the decision around."""
         scaled = threshold if self._scaling is None else float(self._scaling(threshold))
@@ -141,20 +166,27 @@ class Monitor:
         """Take in a label: early or late, in any order; the last word counts.
 
         Args:
-            when: The time of a window's last point, as it was pushed, among the last ``HISTORY``; or its number.
+            when: The time of a window's last point, as it was pushed, among the last ``HISTORY``; or its number, unless
+                whole numbers were pushed as times.
             label: Whether the window is anomalous.
 
         Raises:
             InputError: If there is no such window, or the label is neither True nor False, 1 nor 0.
         """
-        if label not in (True, False):
+        if not isinstance(label, Real | np.bool_) or label not in (True, False):
             raise InputError(f"a label is True or False, 1 or 0, got {shown(label)}")
-        t = self._times.get(when)
+        try:
+            t = None if isinstance(when, bool | np.bool_) else self._times.get(when)
+        except TypeError:  # such as a list
+            t = None
         if t is None:
+            none = f"no window ended at {shown(when)} among the last {len(self._times)} with a time"
             if isinstance(when, bool) or not isinstance(when, int | np.integer):
+                raise InputError(f"{none}: tell it by its {'time' if self._whole else 'number'}")
+            if self._whole:
                 raise InputError(
-                    f"no window ended at {shown(when)} among the last {len(self._times)} with a time: tell it by its "
-                    "number"
+                    f"{none}: whole numbers are times here, not numbers of windows; push words or datetimes as times "
+                    "to tell by those"
                 )
             if not 0 <= when < self._t:
                 raise InputError(f"no window {when}: {self._t} were judged, 0 the first of them")
@@ -202,3 +234,51 @@ class Monitor:
             monitor = cls(parts["scorer"], parts["method"], past)
             restore(monitor, parse_json(str(arrays["state"]), "its state", nan=True))
         return monitor
+
+
+def _kind(time: Any) -> str:
+    """Return of which kind a time is; those of one kind can be compared.
+
+    Raises:
+        InputError: If it is none.
+    """
+    if isinstance(time, int | float | np.integer | np.floating) and not isinstance(time, bool):
+        kind, known = "number", -math.inf < time < math.inf
+    elif isinstance(time, str):
+        kind, known = "word", True
+    elif isinstance(time, datetime):
+        kind, known = "time" if time.tzinfo is None else "time with a zone", time == time
+    elif isinstance(time, np.datetime64):
+        kind, known = "datetime64", not np.isnat(time)
+    else:
+        kind, known = "", False
+    if not known:
+        raise InputError(
+            f"{shown(time)} is no time: push a finite number, a word, a datetime, a Timestamp or a datetime64, or None "
+            "where nobody knows"
+        )
+    return kind
+
+
+def _scores(past: Any) -> NDArray[np.float32]:
+    """Return the scores of a past.
+
+    Raises:
+        InputError: If they are none.
+    """
+    if isinstance(past, Series | ScoredSeries):
+        raise InputError(
+            f"without a scorer, past must be scores of shape (p,), got a {type(past).__name__}: pass the scores of a "
+            "ScoredSeries, or a scorer with a Series"
+        )
+    try:
+        scores = np.asarray(past, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise InputError(f"past must be scores of shape (p,), got {shown(past)}: pass numbers in [0, 1]") from None
+    if scores.ndim != 1:
+        raise InputError(f"past must be scores of shape (p,), got shape {scores.shape}: pass one score a window")
+    wrong = np.flatnonzero(~((scores >= 0) & (scores <= 1)))
+    if len(wrong):
+        i = int(wrong[0])
+        raise InputError(f"past must be scores in [0, 1], got {scores[i]} at {i}: leave it out, or scale them")
+    return scores

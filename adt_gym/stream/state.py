@@ -1,17 +1,19 @@
 """What changes in an object while a stream runs, as values that JSON can hold, and back, bit for bit.
 
-A class lists the names of such attributes in ``state``. They hold numbers, words, times, None, lists and tuples of
-such, deques, dictionaries with whole numbers or words as keys, arrays, random generators, or objects that have a
-``state`` themselves, and lists of those.
+A class lists the names of such attributes in ``state``. They hold numbers, NumPy's too, words, times, None, arrays,
+and lists, tuples, deques and dictionaries of such; or random generators, objects that have a ``state`` themselves, and
+lists of those, which must be there before they are given it back.
 """
 
+import math
 from collections import deque
 from datetime import datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from adt_gym.checks import InputError
+from adt_gym.checks import InputError, shown
 
 
 def state_of(thing: Any) -> dict[str, Any]:
@@ -32,51 +34,76 @@ def restore(thing: Any, state: Any) -> None:
 
 
 def _kept(value: Any) -> Any:
+    """Return a value with a word for its kind, ``{word: ...}``, where JSON does not say it."""
     if hasattr(type(value), "state"):
         return state_of(value)
     if isinstance(value, np.random.Generator):
         return value.bit_generator.state
     if isinstance(value, np.ndarray):
-        return {"dtype": value.dtype.str, "shape": list(value.shape), "values": value.ravel().tolist()}
-    if isinstance(value, np.datetime64 | datetime):
-        return {type(value).__name__: str(value)}
+        return {"array": [value.dtype.str, list(value.shape), _numbers(value)]}
     if isinstance(value, np.generic):
-        return value.item()
+        return {"scalar": [value.dtype.str, *_numbers(np.array(value))]}
+    if isinstance(value, datetime):
+        word = "Timestamp" if type(value).__name__ == "Timestamp" else "datetime"
+        return {word: value.isoformat()}
     if isinstance(value, dict):
-        return [[_kept(key), _kept(one)] for key, one in value.items()]
-    if isinstance(value, list | tuple | deque):
+        return {"dict": [[_kept(key), _kept(one)] for key, one in value.items()]}
+    if isinstance(value, tuple | deque):
+        return {"deque" if isinstance(value, deque) else "tuple": [_kept(one) for one in value]}
+    if isinstance(value, list):
         return [_kept(one) for one in value]
+    if isinstance(value, float) and math.isinf(value):
+        return {"float": str(value)}
     return value
 
 
-def _back(kept: Any, now: Any) -> Any:
-    """Return what was kept as the kind of thing that stands in its place now."""
+def _numbers(array: NDArray[Any]) -> list[Any]:
+    """Return what lies in an array; times as the whole numbers that they are."""
+    flat = array.ravel()
+    if flat.dtype.kind in "mM":
+        flat = flat.view(flat.dtype.str[0] + "i8")
+    return [_kept(one) for one in flat.tolist()]
+
+
+def _array(dtype: str, shape: list[int], kept: list[Any]) -> NDArray[Any]:
+    """Return the array that `_numbers` was asked about."""
+    kind, numbers = np.dtype(dtype), [_back(one) for one in kept]
+    flat = np.array(numbers, dtype[0] + "i8").view(kind) if kind.kind in "mM" else np.array(numbers, kind)
+    return flat.reshape(shape)
+
+
+def _back(kept: Any, now: Any = None) -> Any:
+    """Return what was kept; an object, a generator and the length of a deque are those that stand in its place now."""
     if hasattr(type(now), "state"):
         restore(now, kept)
         return now
     if isinstance(now, np.random.Generator):
         now.bit_generator.state = kept
         return now
-    if isinstance(kept, dict):
-        return _inner(kept)
-    if isinstance(now, deque):
-        return deque(map(_inner, kept), now.maxlen)
-    if isinstance(now, dict):
-        return {_inner(key): _inner(one) for key, one in kept}
-    if isinstance(now, tuple):
-        return tuple(map(_inner, kept))
-    if isinstance(now, list) and any(hasattr(type(one), "state") for one in now):
-        return [_back(inner, one) for inner, one in zip(kept, now, strict=True)]
-    return kept
-
-
-def _inner(kept: Any) -> Any:
-    """Return what was kept inside of a container: of the kinds there, only tuples are lists to JSON."""
     if isinstance(kept, list):
-        return [tuple(one) if isinstance(one, list) else one for one in kept]
-    if isinstance(kept, dict) and "dtype" in kept:
-        return np.array(kept["values"], dtype=np.dtype(kept["dtype"])).reshape(kept["shape"])
-    if isinstance(kept, dict):
-        ((kind, value),) = kept.items()
-        return np.datetime64(value) if kind == "datetime64" else datetime.fromisoformat(value)
-    return kept
+        if isinstance(now, list) and any(hasattr(type(one), "state") for one in now):
+            return [_back(inner, one) for inner, one in zip(kept, now, strict=True)]
+        return [_back(one) for one in kept]
+    if not isinstance(kept, dict):
+        return kept
+    ((word, value),) = kept.items()
+    match word:
+        case "array":
+            return _array(*value)
+        case "scalar":
+            return _array(value[0], [], value[1:])[()]
+        case "Timestamp":
+            from pandas import Timestamp
+
+            return Timestamp(value)
+        case "datetime":
+            return datetime.fromisoformat(value)
+        case "dict":
+            return {_back(key): _back(one) for key, one in value}
+        case "deque":
+            return deque(map(_back, value), now.maxlen if isinstance(now, deque) else None)
+        case "tuple":
+            return tuple(map(_back, value))
+        case "float":
+            return float(value)
+    raise InputError(f"there is no kind of state {shown(word)}")

@@ -23,7 +23,7 @@ from adt_gym.experiments.workers import MOST_DEATHS, variable
 from adt_gym.folders import own_folder
 from adt_gym.registry import Entry, Registry
 from adt_gym.report.progress import console
-from adt_gym.stream.feedback import Full, feedback_of
+from adt_gym.stream.feedback import Feedback, Full, feedback_of
 
 CELLS = [Cell(seed) for seed in range(4)]
 
@@ -171,6 +171,35 @@ def test_other_code_of_a_rule_in_a_cell_is_another_key(
     path.write_text(path.read_text() + "# changed\n")
     run(tmp_path / "out", cells)
     assert did == cells * 2
+
+
+def slotted(base: type) -> type:
+    """Return a rule with its days in a slot."""
+
+    class Days(base):  # type: ignore[misc]
+        __slots__ = ("days",)
+
+        def __init__(self, days: int):
+            self.days = days
+
+        def told_at(self, t: int, decision: bool) -> int:
+            return t + self.days
+
+    return Days
+
+
+class Plain:
+    def __init__(self, days: int):
+        self.days = days
+
+    def told_at(self, t: int, decision: bool) -> int:
+        return t + self.days
+
+
+@pytest.mark.parametrize("kind", [Plain, slotted(object), slotted(Feedback), OwnRule])
+def test_a_rule_of_ones_own_is_known_by_what_it_holds(kind: Any) -> None:
+    one, again, other = (key_of(Cell(1, (), feedback_of(kind(days))), "code") for days in (1, 1, 2))
+    assert one == again != other
 
 
 # What goes wrong

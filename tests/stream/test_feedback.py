@@ -1,17 +1,20 @@
 """Feedback rules: those that have a word, a user's own, and what the package makes of them."""
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from own_rules import MondayMornings, Table, tables
+from own_rules import MondayMornings, Table, Visits, tables
 
 from adt_gym.series import InputError, ScoredSeries
-from adt_gym.stream.feedback import IMMEDIATE, MAX_DELAY, Feedback, Waiting, feedback_of, told_labels
+from adt_gym.stream.feedback import IMMEDIATE, MAX_DELAY, Feedback, Full, Untold, Waiting, feedback_of, told_labels
 
 HOURLY = MondayMornings(datetime(2026, 11, 5, 6), timedelta(hours=1))
 """From a Thursday, six in the morning, on."""
@@ -161,3 +164,75 @@ def test_labels_told_wrongly_are_those_that_the_environment_would_flip() -> None
     assert 0.1 < wrong.mean() < 0.3
     np.testing.assert_array_equal(told, labels ^ wrong)
     np.testing.assert_array_equal(told_labels(series, feedback_of("alerts", 3), seed=4), labels)
+
+
+# Rules that change what those with a word say
+
+
+class NotAtNight(Full):
+    def told_at(self, t: int, decision: bool) -> int | None:
+        return t + 2 if t % 4 or decision else None
+
+
+class Sometimes(Untold):
+    def told_at(self, t: int, decision: bool) -> int | None:
+        return t + 1 if t % 2 else None
+
+
+@pytest.mark.parametrize("rule", [NotAtNight(), Sometimes()], ids=str)
+def test_a_subclass_with_a_told_at_of_its_own_is_asked(rule: Full) -> None:
+    schedule = rule.schedule(9)
+    assert schedule is not None
+    assert rule.tells
+    assert schedule.told.tolist() == [[rule.told_at(t, d) is not None for d in (False, True)] for t in range(9)]
+    due = dict(zip(schedule.windows.tolist(), schedule.due.tolist(), strict=True))
+    assert due == {t: at for t in range(9) if (at := rule.told_at(t, True)) is not None}
+
+
+def test_a_rule_is_partial_if_any_window_is() -> None:
+    class Samples(Feedback):
+        def told_at(self, t: int, decision: bool) -> int | None:
+            return t + 3 if t % 10 == 0 or decision else None
+
+    assert Samples().partial
+
+
+@pytest.mark.parametrize("noise", [7, math.nan, "much"])
+def test_the_noise_of_a_rule_is_checked(noise: Any) -> None:
+    with pytest.raises(InputError, match=r"noise must be in \[0, 1\]"):
+        feedback_of(Visits(noise))
+
+
+@dataclass(frozen=True)
+class Listed(Feedback):
+    delays: list[int]
+
+    def told_at(self, t: int, decision: bool) -> int:
+        return t + self.delays[0]
+
+
+class Held(Full):
+    def __init__(self, delays: list[int]):
+        super().__init__()
+        object.__setattr__(self, "delays", delays)
+
+    told_at = Listed.told_at  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("kind", [Listed, Table, Held])
+def test_a_rule_that_changes_gets_no_schedule_of_before(kind: Any) -> None:
+    first, other = ([(1, 1)] * 5, [(2, 2)] * 5) if kind is Table else ([1], [2])
+    rule = kind(first)
+    assert rule.schedule(5).due.tolist() == [1, 2, 3, 4, 5]
+    rule.delays[:] = other
+    assert rule.schedule(5).due.tolist() == [2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("late", [2.5, "later", True, 3.0])
+def test_a_label_is_told_before_a_window_with_a_whole_number(late: Any) -> None:
+    class Odd(Feedback):
+        def told_at(self, t: int, decision: bool) -> Any:
+            return late if isinstance(late, str | bool) else t + late
+
+    with pytest.raises(InputError, match="told_at must return a whole number, 1 or more"):
+        Odd().schedule(5)

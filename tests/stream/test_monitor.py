@@ -1,10 +1,13 @@
 import doctest
+import itertools
+import math
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from adt_gym import InputError, Monitor, ScoredSeries, Series, scoring, thresholds
@@ -178,3 +181,106 @@ def test_from_points_to_decisions_it_is_the_batch(scorer: str, method: str, tmp_
     assert all(one.decision == (one.score > one.threshold) for one in judged)
     np.testing.assert_allclose([one.score for one in judged], test.scores, rtol=0, atol=1e-6)
     np.testing.assert_allclose([one.threshold for one in judged], expected.thresholds, rtol=0, atol=1e-5)
+
+
+# Times, labels and pasts
+
+
+def pushed(*times: Any) -> Monitor:
+    monitor = Monitor(None, thresholds.make("persistence"))
+    for time in times:
+        monitor.push(time, 0.5)
+    return monitor
+
+
+def test_a_whole_number_is_a_time_once_whole_numbers_were_pushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HISTORY", 3)
+    pushed(0, 1, 2, 3, 4).save(tmp_path / "monitor.npz")
+    for monitor in (pushed(0, 1, 2, 3, 4), pushed(0.0, 0.5, 1.5, 2.5), Monitor.load(tmp_path / "monitor.npz")):
+        with pytest.raises(InputError, match=r"no window ended at 1 among the last 3 .*: whole numbers are times here"):
+            monitor.tell(1, True)
+    pushed(*"abcde").tell(0, True)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [date(2026, 1, 1), (1, 2), math.nan, math.inf, np.float32("nan"), np.datetime64("NaT"), pd.NaT, True, [1], b"a"],
+    ids=str,
+)
+def test_what_is_no_time_is_refused_and_changes_nothing(time: Any) -> None:
+    monitor = pushed()
+    with pytest.raises(InputError, match="is no time: push a finite number, a word"):
+        monitor.push(time, 0.5)
+    judged = monitor.push(1, 0.5)
+    assert judged is not None
+    assert judged.t == 0
+
+
+@pytest.mark.parametrize(
+    "times",
+    list(
+        itertools.permutations(
+            [1, "09:00", datetime(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC), np.datetime64("2026-01-01")], 2
+        )
+    ),
+    ids=str,
+)
+def test_times_are_of_one_kind(times: Any) -> None:
+    with pytest.raises(InputError, match="push one kind"):
+        pushed(*times)
+
+
+def test_a_point_without_a_time_does_not_turn_time_back() -> None:
+    with pytest.raises(InputError, match="is not after"):
+        pushed(5, None, 3)
+
+
+def test_nanoseconds_are_kept(tmp_path: Path) -> None:
+    times = [pd.Timestamp("2026-01-01", tz="UTC") + pd.Timedelta(i, "ns") for i in range(3)]
+    pushed(*times[:2]).save(tmp_path / "monitor.npz")
+    monitor = Monitor.load(tmp_path / "monitor.npz")
+    monitor.tell(times[0], True)
+    monitor.tell(times[1], True)
+    monitor.push(times[2], 0.5)
+
+
+@pytest.mark.parametrize(
+    ("past", "message"),
+    [
+        ([[0.5]], r"got shape \(1, 1\): pass one score a window"),
+        ([0.5, math.nan], r"in \[0, 1\], got nan at 1: leave it out"),
+        ([7.0], r"in \[0, 1\], got 7.0 at 0"),
+        ("high", "pass numbers"),
+        (ScoredSeries([0.5], [0]), "got a ScoredSeries: pass the scores"),
+    ],
+    ids=str,
+)
+def test_a_past_without_a_scorer_is_scores(past: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Monitor(None, thresholds.make("persistence"), past)
+
+
+def test_a_past_with_a_scorer_is_points_and_both_are_made_objects() -> None:
+    series = Series(np.random.default_rng(0).normal(size=(50, 1)), None, "pump")
+    scorer, method = scoring.make("range", window=4).fit([series]), thresholds.make("persistence")
+    with pytest.raises(InputError, match=r"past must be points.*got a ScoredSeries"):
+        Monitor(scorer, method, ScoredSeries([0.5], [0]))
+    with pytest.raises(InputError, match=r"a method is one such as thresholds\.make.*got 'static'"):
+        Monitor(None, "static")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"a scorer is one such as scoring\.make.*got 'range'"):
+        Monitor("range", method)
+
+
+@pytest.mark.parametrize("when", [[0], {}, np.zeros(2), True, None])
+def test_what_names_no_window_is_refused(when: Any) -> None:
+    for monitor in (pushed("a"), pushed(0, 1)):
+        with pytest.raises(InputError, match="no window ended at"):
+            monitor.tell(when, True)
+
+
+@pytest.mark.parametrize("label", [np.zeros(2), np.ones(1), [1], "1", None, 0.5])
+def test_what_is_no_label_is_refused(label: Any) -> None:
+    with pytest.raises(InputError, match="a label is True or False"):
+        pushed("a").tell(0, label)

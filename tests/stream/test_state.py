@@ -1,13 +1,17 @@
 """The state of what runs, as JSON holds it, and back."""
 
 import json
+import math
 from collections import deque
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from adt_gym.checks import InputError
+from adt_gym.reading import parse_json
 from adt_gym.stream.feedback import Waiting, feedback_of
 from adt_gym.stream.state import restore, state_of
 
@@ -86,3 +90,41 @@ def test_feedback_that_waits_goes_on_waiting() -> None:
 def test_the_state_of_something_else_is_refused(state: Any) -> None:
     with pytest.raises(InputError, match="this is not the state of a Inner"):
         restore(Inner(0), state)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Return whether both are of the same kind, and all in them."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray):
+        return bool(one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes())
+    if isinstance(one, dict):
+        return same(list(one.items()), list(other.items()))
+    if isinstance(one, list | tuple | deque):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other) and getattr(one, "dtype", None) == getattr(other, "dtype", None)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [np.arange(3), np.float32([[0.1]])],
+        {1: [2, (3, [4])], (5, 6): {"a": [1.5]}},
+        (1, None, (2,)),
+        deque([(1, [2])]),
+        [np.float32(0.1), np.int8(3), np.bool_(True), np.datetime64("2026-01-05", "W"), np.float64(0.1)],
+        np.array(["2026-01-01", "NaT"], "datetime64[ns]"),
+        [datetime(2026, 1, 1, 9, tzinfo=UTC), pd.Timestamp(1, unit="ns"), math.inf, np.array([-math.inf])],
+        [1, 0.1, "a", True, None],
+    ],
+    ids=str,
+)
+def test_a_value_comes_back_of_its_kind_whatever_stands_in_its_place(value: Any) -> None:
+    for now in (None, [], {}, ()):
+        inner: Any = Inner(now)  # type: ignore[arg-type]
+        restore(inner, parse_json(json.dumps(state_of(Inner(value))), "state", nan=True))
+        assert same(inner.count, value)
+
+
+def test_plain_numbers_are_kept_as_they_are() -> None:
+    assert state_of(Inner([1, 2.5])) == {"count": [1, 2.5]}  # type: ignore[arg-type]
