@@ -62,12 +62,15 @@ class Registry:
         """Give something a name; the arguments are those of `Entry`.
 
         Raises:
-            InputError: If the name is taken or has a colon, which stands between a family and its member.
+            InputError: If the name is taken or has a colon, which stands between a family and its member; or if it is a
+                function of a kind that is saved, so that no file could be read again.
         """
         if not name or ":" in name:
             raise InputError(f"{self.kind} {name!r}: a name is a word without a colon")
         if name in self._entries:
             raise InputError(f"there is a {self.kind} {name!r} already; choose another name")
+        if self.kind in ROOMS and not isinstance(where, str) and not inspect.isclass(where):
+            raise InputError(f"{self.kind} {name!r}: register the class, not a function: what is saved names its class")
         self._entries[name] = Entry(where, frozenset(tags), dict(options or {}), member)
 
     def names(self, *tags: str, without: Iterable[str] = ()) -> list[str]:
@@ -115,6 +118,15 @@ class Registry:
         entry = self[name]
         taken = inspect.signature(entry.load()).parameters
         return self.make(name, **{one: options[one] for one in options if one in taken and one not in entry.options})
+
+    def takes(self, name: str, option: str) -> bool:
+        """Return whether what a name stands for is made with such an option."""
+        return option in inspect.signature(self[name].load()).parameters
+
+    def modules(self) -> set[str]:
+        """Return the modules of all that is registered."""
+        every = (one.where for one in self._entries.values())
+        return {one.partition(":")[0] if isinstance(one, str) else one.__module__ for one in every}
 
     def find(self, where: str) -> Any:
         """Return the registered class or function of that "module:attribute"; only such may be named by a file.

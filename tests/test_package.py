@@ -13,6 +13,7 @@ LAYERS = (
     {
         "checks",
         "compiling",
+        "dependencies",
         "reading",
         "series",
         "saved",

@@ -57,6 +57,13 @@ def test_every_name_of_the_package_stands_for_something(module: Any) -> None:
             make(name, no_such_option=1)
 
 
+@pytest.mark.parametrize("registry", [scoring.registry, thresholds.registry])
+def test_a_function_is_refused_where_what_it_makes_is_saved(registry: Registry) -> None:
+    with pytest.raises(InputError, match=f"{registry.kind} 'mine': register the class, not a function"):
+        registry.register("mine", lambda: None)
+    assert "mine" not in registry.names()
+
+
 def numeric_options() -> list[tuple[str, str, type]]:
     """Return every number that a method takes: its name, the option, and the type."""
     found = []

@@ -1,5 +1,6 @@
 """What a user's word for a source of series names: a data set, a file or a folder."""
 
+import inspect
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ class SourceSettings(Settings):
 
     Args:
         source: ``yahoo_like`` or ``kubernetes``; the path of a table, of an ``.npz`` file with train, test and
-            test_label, or of a folder of either; or the name of a data set, with ``root``.
+            test_label, or of a folder of either; or the name of a data set, with ``root`` if it needs
+            one.
         value_columns, time_column, label_column, key_column, drop_columns, windows, delimiter, decimal, thousands: See
             `adt_gym.data.table.read_table`.
         max_gap: Missing values in a row that are filled; None for what the reader of the data set takes.
@@ -179,7 +181,7 @@ def _load(settings: SourceSettings, seed: int) -> tuple[list[Series], Columns | 
         raise InputError("the source is empty; give the path of a table or the name of a data set")
     path = Path(settings.source)
     gap: dict[str, Any] = {} if settings.max_gap is None else {"max_gap": settings.max_gap}
-    if settings.source in GENERATED:
+    if settings.source in GENERATED or (settings.root is None and _stands_alone(settings.source)):
         _refuse(settings, *TABLE_ONLY, "max_gap", "root")
         return data.load(settings.source, **({"seed": seed} if settings.drawn else {})), None
     if settings.root is not None:
@@ -197,6 +199,14 @@ def _load(settings: SourceSettings, seed: int) -> tuple[list[Series], Columns | 
     asked["value_columns"] = settings.value_columns or None
     read = read_table(path, **asked, **gap, allow_gaps=settings.allow_gaps)
     return read.series, read.columns
+
+
+def _stands_alone(name: str) -> bool:
+    """Return whether a data set of that name needs nothing else to be loaded."""
+    if name not in data.names():
+        return False
+    taken = inspect.signature(data.registry[name].load()).parameters.values()
+    return all(one.default is not one.empty or one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in taken)
 
 
 def arrays_at(path: Path) -> list[Path]:

@@ -137,6 +137,30 @@ def baselines(delay: int = 1, seed: int = 0) -> list[Method]:
     return made
 
 
+def check_names(names: Iterable[str], taken: Iterable[str] = (), **options: Any) -> None:
+    """Refuse registered methods that a table could not tell apart.
+
+    Args:
+        names: The registered names.
+        taken: What the table calls its other rows.
+        options: What they are made with, as far as they take it.
+
+    Raises:
+        InputError: If two are called alike.
+    """
+    called = dict.fromkeys(taken, "what is always there")
+    for name in names:
+        try:
+            shown = thresholds.registry.make_for(name, **options).name
+        except Exception:
+            continue
+        if shown in called:
+            raise InputError(
+                f"method {name!r} and {called[shown]} are both called {shown!r} in tables; give one another `name`"
+            )
+        called[shown] = f"method {name!r}"
+
+
 def where_possible(
     methods: Iterable[Method],
     train: Sequence[ScoredSeries],

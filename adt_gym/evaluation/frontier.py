@@ -5,9 +5,10 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adt_gym import thresholds
 from adt_gym.series import InputError
 from adt_gym.spreadsheet import original, write_frame
-from adt_gym.stream.feedback import Feedback
+from adt_gym.stream.feedback import Feedback, feedback_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,6 +83,7 @@ def write_rows(path: str | Path, rows: Iterable[FrontierRow]) -> "pd.DataFrame":
     import pandas as pd
 
     table = pd.DataFrame([asdict(row) for row in rows], columns=[f.name for f in fields(FrontierRow)])
+    table = table.astype(dict.fromkeys(MEASURES, float))  # as rows that were kept in the meantime are
     write_frame(path, table)
     return table
 
@@ -122,10 +124,16 @@ def settings_of(table: "pd.DataFrame") -> list[tuple[str, float]]:
 
 
 def panel(table: "pd.DataFrame", feedback: str, noise: float) -> "pd.DataFrame":
-    """Return the rows of that feedback and noise, those of labels that never come last; persistence under one name."""
+    """Return the rows of that feedback and noise, those of labels that never come last; copies under one name each."""
     rows = table[((table["feedback"] == feedback) & (table["label_noise"] == noise)) | (table["feedback"] == "none")]
-    copies = rows["method"].str.startswith("persistence(")
-    return rows.assign(method=rows["method"].mask(copies, PERSISTENCE))
+    told = [feedback_of(feedback, int(delay), noise) for delay in rows["delay"].unique() if delay != NEVER]
+    registry = thresholds.registry
+    copies = {
+        registry.make_for(name, feedback=one).name: f"{name}(d)"
+        for name in registry.names(thresholds.COPIES)
+        for one in told
+    }
+    return rows.assign(method=rows["method"].replace(copies))
 
 
 def title_of(feedback: str, noise: float) -> str:

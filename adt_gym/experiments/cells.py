@@ -19,8 +19,9 @@ can hold. With ``files`` it also takes a folder to leave files in.
         measured = results(outcomes)  # raises if one failed
 
 A finished cell is the file ``cells/KEY.json`` of the folder, beside the folder ``cells/KEY`` of what else it left. The
-key is a digest of the cell's settings, of its data, and of the source files that ``work`` depends on: results of older
-code are never taken for new ones. Whatever ends the process, Ctrl-C or kill -9, no more is lost than the running cells.
+key is a digest of the cell's settings, of its data, and of the source files that ``work`` depends on, with those of all
+that users registered and of feedback rules of their own: results of older code are never taken for new ones. Whatever
+ends the process, Ctrl-C or kill -9, no more is lost than the running cells.
 """
 
 import json
@@ -31,9 +32,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast, get_type_hints
 
+from adt_gym import data, metrics, scoring, thresholds
 from adt_gym.checks import InputError
-from adt_gym.experiments.dependencies import code_digest
-from adt_gym.experiments.keys import key_of
+from adt_gym.dependencies import PACKAGE, code_digest
+from adt_gym.experiments.keys import key_of, rules_in
 from adt_gym.experiments.workers import Finished, finish, processes, ray_tasks
 from adt_gym.folders import Folder
 from adt_gym.reading import as_dataclass, read_json
@@ -131,7 +133,7 @@ def run_cells(
         name: What the progress bar and messages call a cell.
         files: Whether ``work`` takes, behind the cell, a folder to leave files in; not on Ray.
     """
-    kind, code = get_type_hints(work)["return"], code_digest(work)
+    kind, code = get_type_hints(work)["return"], code_digest(work, *_of_the_user(cells))
     keys = [key_of(cell, code) for cell in cells]
     found = [_read(folder, key, kind, name(cell)) for key, cell in zip(keys, cells, strict=True)]
     if any(one is not None for one in found):
@@ -173,6 +175,13 @@ def results(outcomes: Sequence[Outcome[R]]) -> list[R]:
         if one.error is not None:
             raise ChildProcessError(f"{one.name} failed: {one.error}")
     return [cast(R, one.result) for one in outcomes]
+
+
+def _of_the_user(cells: Sequence[Any]) -> set[str]:
+    """Return the modules, not of this package, of what is registered and of the feedback rules in cells."""
+    registries = (data.registry, metrics.registry, scoring.registry, thresholds.registry)
+    modules = set[str]().union(*(one.modules() for one in registries)) | {rule.__module__ for rule in rules_in(cells)}
+    return {one for one in modules if one.partition(".")[0] != PACKAGE}
 
 
 # The folder

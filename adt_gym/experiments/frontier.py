@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adt_gym import thresholds
 from adt_gym.data.sources import SourceSettings
+from adt_gym.evaluation.compare import check_names
 from adt_gym.evaluation.frontier import (
     KIND,
     NEVER,
@@ -120,6 +121,7 @@ def run_frontier(settings: FrontierSettings, out: Path, jobs: int, cache: Path, 
     check_folder(out, KIND, FILES)
     conditions, rounds = tuple(settings.conditions), read_rounds(settings)
     methods = tuple(thresholds.registry.names(without=[thresholds.LESSER]))
+    check_names(methods, feedback=next(iter(conditions), None))
     with own_folder(out, KIND, FILES) as folder:
         write_config(folder, settings, rounds)
         cells = [
@@ -129,7 +131,9 @@ def run_frontier(settings: FrontierSettings, out: Path, jobs: int, cache: Path, 
             for others, one in rounds
         ]  # fmt: skip
         outcomes = run_cells(folder, cells, measure, jobs)
-        conclude(folder, [row for one in outcomes if one.result for row in one.result.rows], settings.deadline, every)
+        done = [one.result for one in outcomes if one.result]
+        if done:  # a table of before is better than none
+            conclude(folder, [row for one in done for row in one.rows], settings.deadline, every)
     return [f"failed: {one.name}: {one.error}" for one in outcomes if one.error]
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from adt_gym.stream.feedback import Feedback
+
 
 def key_of(cell: Any, code: str) -> str:
     """Return 16 hexadecimal digits that stand for a cell and the code that it is done with."""
@@ -21,6 +23,19 @@ def data_digest(data: Any) -> str:
     content = hashlib.sha256()
     _add(content, data)
     return content.hexdigest()
+
+
+def rules_in(value: Any) -> set[type[Feedback]]:
+    """Return the classes of the feedback rules in values, however deep they lie in dataclasses."""
+    if isinstance(value, Feedback):
+        return {type(value)}
+    if is_dataclass(value) and not isinstance(value, type):
+        value = [getattr(value, one.name) for one in fields(value) if one.compare]
+    elif isinstance(value, Mapping):
+        value = list(value.values())
+    elif not isinstance(value, list | tuple):
+        return set()
+    return set[type[Feedback]]().union(*map(rules_in, value))
 
 
 def _add(content: "hashlib._Hash", value: Any) -> None:

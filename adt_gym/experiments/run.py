@@ -9,7 +9,16 @@ from pathlib import Path
 from adt_gym import thresholds
 from adt_gym.data.kubernetes import kubernetes_kinds
 from adt_gym.data.sources import Source, Summary
-from adt_gym.evaluation.compare import Measures, Row, baselines, compare, measure, where_possible, write_table
+from adt_gym.evaluation.compare import (
+    Measures,
+    Row,
+    baselines,
+    check_names,
+    compare,
+    measure,
+    where_possible,
+    write_table,
+)
 from adt_gym.evaluation.detections import load_detections, save_detections
 from adt_gym.evaluation.scorers import shares_found
 from adt_gym.evaluation.split import Split, choose_labelled, cut, for_agent
@@ -116,6 +125,7 @@ def run(settings: RunSettings, folder: Folder, cache: Path, every: bool = False)
         every: Whether all tables are printed.
     """
     settings.make(settings.scorer)  # refuses what cannot be before anything is read
+    check_names(thresholds.names(without=[thresholds.MACHINES]), ["adt"], seed=settings.seed)
     done: list[tuple[Outcome[Measured], Measured]] = []
     source = read(settings.source, settings.seed)
     summary = source.summary

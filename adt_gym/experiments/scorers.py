@@ -62,7 +62,7 @@ def compare_scorers(settings: CompareScorersSettings, folder: Folder, every: boo
         started = time.perf_counter()
         scored.append(fit_and_score(scorer, split))
         seconds = time.perf_counter() - started
-        rows.append(ScorerRow(evaluate_scorer(scorer.label, *scored[-1]), seconds, getattr(scorer, "curve", [])))
+        rows.append(ScorerRow(evaluate_scorer(scorer.label, *scored[-1]), seconds, scorer.curve))
     (train, test), *_ = scored  # random raises as many alarms as the first scorer's threshold
     rows += map(ScorerRow, evaluate_baselines(train, test, seed=settings.seed))
     config = {"settings": asdict(settings), "source": asdict(source.summary)}
@@ -109,7 +109,7 @@ def score(settings: ScoreSettings, out: Path, cache: Path, every: bool = False) 
     ]  # a first part that has no history is no past of itself
     with own_file(out, "score") as temporary:
         save_scored(temporary, scored)
-    curve = getattr(scorer, "curve", [])
+    curve = scorer.curve
     if labelled:
         train = [one[: end - window + 1] for one, end in zip(scored, ends, strict=True)]
         test = [one[end:] for one, end in zip(scored, ends, strict=True)]

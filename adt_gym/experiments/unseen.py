@@ -50,7 +50,8 @@ class Measured:
 def measure(cell: Cell) -> Measured:
     """Measure every method under every condition, trained on some series and tested on all of another.
 
-    All methods are told the same: labels flip where ``np.random.default_rng(seed).random(T) < noise``.
+    All methods are told the same: labels flip where ``np.random.default_rng(seed).random(T) < noise``. What sees no
+    labels, whatever it is told of, is measured once. A method that fails costs its rows, not the others'.
     """
     import sklearn.ensemble  # noqa: F401 - the limit reaches only the libraries that are loaded
     from threadpoolctl import threadpool_limits
@@ -63,17 +64,22 @@ def measure(cell: Cell) -> Measured:
         shared = perf_counter() - started
         for feedback in cell.conditions:
             for name in cell.methods:
-                tags = registry[name].tags
-                if thresholds.SEES not in tags:
-                    if name not in blind:
-                        blind[name] = _measure(registry.make_for(name, seed=cell.seed), cell, feedback)
+                if name in blind:
                     rows.append(replace(blind[name], **_condition(feedback)))
-                elif feedback.tells or thresholds.COPIES not in tags:
+                    continue
+                if thresholds.COPIES in registry[name].tags and not feedback.tells:
+                    continue
+                try:
                     method = registry.make_for(name, feedback=feedback, seed=cell.seed, episodes=cell.episodes)
-                    if learns := hasattr(method, "evidence"):
-                        method.evidence = evidence
-                    row = _measure(method, cell, feedback)
-                    rows.append(replace(row, seconds=row.seconds + shared) if learns else row)
+                except Exception as error:
+                    rows.append(FrontierRow(name, **_place(cell, feedback), saw_labels=False, detail=_words(error)))
+                    continue
+                if method.shares_evidence:
+                    method.evidence = evidence
+                row = _measure(method, cell, feedback)
+                rows.append(replace(row, seconds=row.seconds + shared) if method.shares_evidence else row)
+                if not method.sees_labels and not registry.takes(name, "feedback"):
+                    blind[name] = row
     return Measured(rows)
 
 
@@ -81,13 +87,19 @@ def _condition(feedback: Feedback) -> dict[str, Any]:
     return {"feedback": feedback.kind, "delay": delay_of(feedback), "label_noise": feedback.noise}
 
 
+def _place(cell: Cell, feedback: Feedback) -> dict[str, Any]:
+    return {**_condition(feedback), "series": cell.test.name, "seed": cell.seed}
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+
+
 def _measure(method: Method, cell: Cell, feedback: Feedback) -> FrontierRow:
-    unmeasured = FrontierRow(
-        method.name, **_condition(feedback), series=cell.test.name, seed=cell.seed, saw_labels=method.sees_labels
-    )
+    unmeasured = FrontierRow(method.name, **_place(cell, feedback), saw_labels=method.sees_labels)
     try:
         row = evaluate(method, cell.train, [cell.test], deadline=cell.deadline)
-    except InputError as error:  # scores that a method cannot be fitted with cost its row, not the others'
-        return replace(unmeasured, detail=str(error))
+    except Exception as error:
+        return replace(unmeasured, detail=_words(error))
     measures = {one: getattr(row, one) for one in MEASURES if hasattr(row, one)}
     return replace(unmeasured, detail=method.detail, detection_delay=row.delay_median, **measures)

@@ -1,6 +1,6 @@
 """Metrics of detections: over windows, events and ranges, the composite F1, and how sure they are.
 
-What stands in the registry is a column of every table.csv: a function that takes an
+What stands in the registry is a column of the table.csv of `adt run`, `evaluate` and `sweep`: a function that takes an
 `adt_gym.metrics.evaluated.Evaluated` and returns a number, NaN where it cannot be told.
 """
 

@@ -2,19 +2,28 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from adt_gym.registry import Entry, Registry
 from adt_gym.registry import load as load_as
 from adt_gym.scoring.stream import ScoreStream
 from adt_gym.series import ScoredSeries, Series
 
+if TYPE_CHECKING:
+    from adt_gym.scoring.training import Epoch
+
 __all__ = ["ScoreStream", "Scorer", "load", "make", "names", "register", "registry"]
 
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Learns what is normal and scores how far a window is from it."""
+    """Learns what is normal and scores how far a window is from it.
+
+    Attributes:
+        curve: Of the training of a network; else empty.
+    """
+
+    curve: "list[Epoch]"
 
     @property
     def label(self) -> str:

@@ -4,7 +4,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from adt_gym.scaling import Scaling
 from adt_gym.scoring.scaling import SCALINGS
 from adt_gym.scoring.stream import Newest, ScoreStream, Tracker
 from adt_gym.series import NO_PAST, InputError, ScoredSeries, Series
+
+if TYPE_CHECKING:
+    from adt_gym.scoring.training import Epoch
 
 Floats = NDArray[np.float64]
 
@@ -47,18 +50,23 @@ class BaseScorer(Saved, ABC):
 
     Args:
         settings: Fields of the class's ``Settings``.
+
+    Attributes:
+        curve: Of the training of a network; else empty.
     """
 
     kind = "scorer"
     name: ClassVar[str]
     Settings: ClassVar[type[ScorerSettings]] = ScorerSettings
     settings: Any
+    curve: "list[Epoch]"
 
     def __init__(self, **settings: Any):
         known = [f.name for f in fields(self.Settings)]
         if unknown := sorted(set(settings) - set(known)):
             raise InputError(f"{self.name}: unknown setting {unknown[0]!r}; known: {', '.join(known)}")
         self.settings = self.Settings(**settings)
+        self.curve = []
 
     @property
     def label(self) -> str:

@@ -5,10 +5,13 @@ import json
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import adt_gym
+from adt_gym import scoring
+from adt_gym.dependencies import PACKAGE, code_digest
 from adt_gym.scored_files import load_scored, save_scored
 from adt_gym.scoring import Scorer
 from adt_gym.scoring.base import digest
@@ -22,7 +25,7 @@ WithPast = tuple[Series, Series | None]
 
 
 def cache_key(scorer: Scorer, normal: Sequence[Series], series: Sequence[WithPast]) -> str:
-    """Return the SHA-256 of the data, the scorer's name and settings, and the version of this package.
+    """Return the SHA-256 of the data, the scorer's name and settings, this package's version and the scorer's code.
 
     Args:
         scorer: Fitted or not: its `describe` counts.
@@ -30,7 +33,8 @@ def cache_key(scorer: Scorer, normal: Sequence[Series], series: Sequence[WithPas
         series: What it scores, with the past of each.
     """
     found = hashlib.sha256()
-    _add(found, json.dumps([adt_gym.__version__, scorer.describe(), len(normal)], sort_keys=True))
+    code = _code_of(type(scorer), frozenset(scoring.registry.modules()))
+    _add(found, json.dumps([adt_gym.__version__, code, scorer.describe(), len(normal)], sort_keys=True))
     for one in (*normal, *(part for pair in series for part in pair)):
         if one is None:
             _add(found, "no past")
@@ -83,6 +87,12 @@ _PLAIN = str.maketrans(dict.fromkeys(": /()", "-"))
 
 def _add(found: Any, text: str) -> None:
     found.update(f"{len(text)}:{text}".encode())
+
+
+@cache  # code that was changed meanwhile is not what this process runs
+def _code_of(kind: type, registered: frozenset[str]) -> str:
+    """Return the digest of a scorer's code; any that is registered may be a member of an ensemble."""
+    return code_digest(kind, *(one for one in registered if one.partition(".")[0] != PACKAGE))
 
 
 def _read(path: Path, key: str, names: list[str]) -> list[ScoredSeries] | None:

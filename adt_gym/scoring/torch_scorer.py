@@ -55,7 +55,6 @@ class TorchScorer(RowScorer):
 
     def __init__(self, **settings: Any):
         super().__init__(**settings)
-        self.curve: list[Epoch] = []
         self._dtype = torch.float32
         self._device = device(self.settings.device)
 

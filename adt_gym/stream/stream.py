@@ -69,6 +69,8 @@ class Method(Saved):
         feedback: What it expects to be told of the series that it judges; one that sees no labels needs none.
         seed: Of what label noise flips in `detect`.
         detail: What `fit` has chosen, for tables.
+        shares_evidence: Whether it takes ``evidence``, which methods for different feedback may share.
+        evidence: The `adt_gym.thresholds.evidence.Evidence` of the series that `fit` gets, set before it, or None.
     """
 
     kind = "method"
@@ -79,6 +81,8 @@ class Method(Saved):
     feedback: Feedback = Untold()
     seed: int = 0
     detail: str = ""
+    shares_evidence: bool = False
+    evidence: Any = None
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Learn from labelled series of other machines, or nothing; return self."""

@@ -213,6 +213,7 @@ class Belief(ToldMethod):
 
     name = "belief"
     fitted: ClassVar = ("rule", "chain", "forest", "held_out_f1")
+    shares_evidence = True
     evidence: Evidence | None = None
 
     def __init__(

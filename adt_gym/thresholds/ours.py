@@ -31,6 +31,7 @@ class Ours(ToldMethod):
 
     name = "ours"
     fitted: ClassVar = ("chosen",)
+    shares_evidence = True
     evidence: Evidence | None = None
     chosen: Belief | Boosting
 

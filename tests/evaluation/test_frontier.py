@@ -97,6 +97,11 @@ def test_labels_that_never_come_stand_last_in_every_panel(tmp_path: Path, rows: 
     assert full.mean.loc["persistence(d)"].tolist() == pytest.approx([0.5, 0.2, float("nan")], nan_ok=True)
 
 
+def test_a_method_that_is_only_called_like_a_copy_is_none(tmp_path: Path, rows: list[FrontierRow]) -> None:
+    table = write_rows(tmp_path / "table.csv", [*rows, row("persistence(mine)", "full", "1", 0.9)])
+    assert over_delays(panel(table, "full", 0.0)).mean.loc["persistence(mine)", "1"] == 0.9
+
+
 def test_the_mean_is_over_series_and_the_deviation_over_seeds(tmp_path: Path, rows: list[FrontierRow]) -> None:
     full = over_delays(panel(write_rows(tmp_path / "table.csv", rows), "full", 0.0))
     assert full.mean.loc["ours"].tolist() == pytest.approx([0.7, 0.6, 0.3])

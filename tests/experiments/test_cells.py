@@ -1,3 +1,4 @@
+import importlib
 import json
 import math
 import os
@@ -15,11 +16,12 @@ import pytest
 from inline import in_this_process
 from toy_cells import Cell, Squared, work, work_with_files
 
-from adt_gym import ScoredSeries
+from adt_gym import ScoredSeries, data, metrics, scoring, thresholds
 from adt_gym.experiments import cells as module
 from adt_gym.experiments.cells import Outcome, key_of, results, run_cells
 from adt_gym.experiments.workers import MOST_DEATHS, variable
 from adt_gym.folders import own_folder
+from adt_gym.registry import Entry, Registry
 from adt_gym.report.progress import console
 from adt_gym.stream.feedback import Full, feedback_of
 
@@ -139,9 +141,36 @@ def test_results_of_older_code_are_not_taken(tmp_path: Path, did: list[Cell], mo
     run(tmp_path / "out")
     run(tmp_path / "out")
     assert did == CELLS
-    monkeypatch.setattr(module, "code_digest", lambda function: f"newer code of {function.__module__}")
+    monkeypatch.setattr(module, "code_digest", lambda function, *_: f"newer code of {function.__module__}")
     run(tmp_path / "out")
     assert did == CELLS * 2
+
+
+@pytest.mark.parametrize("registry", [data.registry, metrics.registry, scoring.registry, thresholds.registry])
+def test_other_code_of_what_is_registered_is_another_key(
+    tmp_path: Path, did: list[Cell], monkeypatch: pytest.MonkeyPatch, registry: Registry
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(registry._entries, "mine", Entry("registered_by_me:Mine"))
+    for text in ("class Mine: pass\n", "class Mine: pass\n", "class Mine: x = 1\n"):
+        (tmp_path / "registered_by_me.py").write_text(text)
+        run(tmp_path / "out")
+    assert did == CELLS * 2
+
+
+def test_other_code_of_a_rule_in_a_cell_is_another_key(
+    tmp_path: Path, did: list[Cell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    path = tmp_path / "rule_of_mine.py"
+    path.write_text("from adt_gym.stream.feedback import Feedback\nclass Rule(Feedback):\n    told_at = None\n")
+    cells = [Cell(1, feedback=importlib.import_module("rule_of_mine").Rule())]
+    monkeypatch.delitem(sys.modules, "rule_of_mine")
+    vars(cells[0].feedback)["every"] = 2
+    run(tmp_path / "out", cells)
+    path.write_text(path.read_text() + "# changed\n")
+    run(tmp_path / "out", cells)
+    assert did == cells * 2
 
 
 # What goes wrong

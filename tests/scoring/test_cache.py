@@ -1,3 +1,5 @@
+import importlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,18 +22,18 @@ def scorer(**settings: object) -> Isolation:
     return Isolation(**{"window": 4, "trees": 5, **settings})
 
 
-class Refuses(Isolation):
-    """A scorer that must not be fitted."""
-
-    def fit(self, normal: object) -> "Refuses":
-        raise AssertionError("fitted although its scores are in the cache")
+def refuse(self: object, normal: object) -> None:
+    """Stand for the ``fit`` of a scorer that must not be fitted."""
+    raise AssertionError("fitted although its scores are in the cache")
 
 
 def test_the_second_time_nothing_is_fitted_and_everything_is_equal(tmp_path: Path) -> None:
     judged = [(series(1), None), (series(2, "t"), series(3))]
     first, found = cached_scores(tmp_path / "cache", scorer(), [series()], judged)
     assert not found
-    again, found = cached_scores(tmp_path / "cache", Refuses(window=4, trees=5), [series()], judged)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Isolation, "fit", refuse)
+        again, found = cached_scores(tmp_path / "cache", scorer(), [series()], judged)
     assert found
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.scores, other.scores)
@@ -68,6 +70,19 @@ def test_every_change_of_data_settings_or_version_changes_the_key(monkeypatch: p
     assert len(set(keys)) == len(keys)
 
 
+def test_another_code_of_the_scorer_changes_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "own_scorer.py"
+    path.write_text("from adt_gym.scoring.isolation import Isolation\nclass Own(Isolation): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    keys = []
+    for more in ("", "FACTOR = 2\n"):
+        path.write_text(path.read_text() + more)
+        monkeypatch.delitem(sys.modules, "own_scorer", raising=False)
+        keys.append(cache_key(importlib.import_module("own_scorer").Own(), [series()], []))
+    assert len(set(keys)) == 2
+    monkeypatch.delitem(sys.modules, "own_scorer")
+
+
 def test_a_file_that_holds_other_scores_is_not_used_in_silence(tmp_path: Path) -> None:
     expected, _ = cached_scores(tmp_path, scorer(), [series()], [(series(1), None)])
     (path,) = tmp_path.iterdir()
@@ -89,8 +104,10 @@ def test_a_broken_file_is_made_again_with_a_warning(tmp_path: Path) -> None:
 
 
 def test_a_failing_fit_leaves_no_file_and_fit_may_be_given(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="fitted although"):
-        cached_scores(tmp_path, Refuses(window=4, trees=5), [series()], [(series(1), None)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Isolation, "fit", refuse)
+        with pytest.raises(AssertionError, match="fitted although"):
+            cached_scores(tmp_path, scorer(), [series()], [(series(1), None)])
     assert not list(tmp_path.iterdir())
     mine = scorer()
     cached_scores(tmp_path, mine, [series()], [(series(1), None)], fit=lambda: mine.fit([series()]))

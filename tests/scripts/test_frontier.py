@@ -31,6 +31,7 @@ from adt_gym.scripts.options import SeveralWords
 from adt_gym.scripts.report import report
 from adt_gym.series import InputError
 from adt_gym.stream.feedback import Feedback, feedback_of, told_labels
+from adt_gym.stream.stream import ToldMethod
 from adt_gym.thresholds import Method, make, policy
 from adt_gym.thresholds.best_pythresh import BestPyThresh
 from adt_gym.thresholds.evidence import Evidence
@@ -292,6 +293,83 @@ def test_methods_of_ones_own_are_rows_in_tables_page_and_picture_however_many(mo
     colours = re.findall(r'class="method" style="--method: (#[0-9a-f]{6})">', page)[: len(expected)]
     assert len(set(colours)) == len(expected), "no two have one colour"
     assert all(f">{name}<" in page and name in output for name in names)
+
+
+class Told(ToldMethod):
+    """A method of one's own that copies the last label, registered without a tag."""
+
+    name = "told"
+
+    def detect(self, series: ScoredSeries) -> Detection:
+        return make("persistence", feedback=self.feedback, seed=self.seed).detect(series)
+
+
+class Faulty(Half):
+    """A method of one's own with a defect."""
+
+    name = "faulty"
+
+    def fit(self, train: Sequence[ScoredSeries]) -> "Faulty":
+        raise ValueError("a defect")
+
+
+@pytest.fixture
+def mine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thresholds.registry, "_entries", dict(thresholds.registry._entries))
+
+
+@pytest.mark.usefixtures("mine")
+def test_what_is_told_of_every_delay_is_measured_at_each_whatever_its_tags() -> None:
+    thresholds.register("told", Told)
+    conditions = (feedback_of("none"), feedback_of("full", 1), feedback_of("full", 20))
+    rows = measure(Cell((scored(1), scored(2)), scored(0), ("told", "persistence"), conditions, 0, 1)).rows
+    f1s = {(row.method.partition("(")[0], row.delay): row.f1 for row in rows}
+    assert f1s["told", "1"] == f1s["persistence", "1"] != f1s["told", "20"] == f1s["persistence", "20"]
+    assert [row.saw_labels for row in rows if row.method == "told"] == [False, True, True]
+
+
+@pytest.mark.usefixtures("mine")
+def test_a_defect_costs_the_rows_of_its_method_only() -> None:
+    thresholds.register("faulty", Faulty)
+    thresholds.registry._entries["unmade"] = Entry("adt_gym.thresholds.static:Nonesuch")
+    cell = Cell((scored(1), scored(2)), scored(0), ("faulty", "unmade", "always"), (feedback_of("none"),), 0, 1)
+    rows = {row.method: row for row in measure(cell).rows}
+    assert rows["faulty"].detail == "ValueError: a defect"
+    assert rows["unmade"].detail.startswith("AttributeError: ")
+    assert rows["always"].f1 > 0
+
+
+@pytest.mark.usefixtures("here", "quick")
+def test_where_every_cell_fails_the_table_of_before_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("--train", "fleet", "--delays", 5, "--seeds", 1, *QUICK)
+    succeed(*words)
+    before = Path("runs/frontier/table.csv").read_bytes()
+
+    def fail(cell: Cell) -> Measured:
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr(module, "measure", fail)
+    assert adt_frontier(*words[:3], 6, *words[4:]).exit_code == 1
+    assert Path("runs/frontier/table.csv").read_bytes() == before
+
+
+@pytest.mark.usefixtures("here", "quick")
+def test_a_resumed_frontier_writes_what_a_fresh_one_does() -> None:
+    words = ("--train", "fleet", "--delays", 5, "--seeds", 1, *QUICK)
+    succeed(*words)
+    before = Path("runs/frontier/table.csv").read_bytes()
+    succeed(*words)
+    assert Path("runs/frontier/table.csv").read_bytes() == before
+
+
+@pytest.mark.usefixtures("here", "mine")
+def test_two_methods_of_one_name_are_refused() -> None:
+    thresholds.register("one half", Half)
+    thresholds.register("other half", Half)
+    result = adt_frontier("--train", "fleet", *QUICK)
+    message = "method 'other half' and method 'one half' are both called 'half' in tables; give one another `name`"
+    assert str(result.exception) == message
+    assert not Path("runs").exists()
 
 
 # Words

@@ -279,6 +279,14 @@ def test_a_method_of_ones_own_is_a_row_and_has_a_panel(here: Path, monkeypatch: 
     assert ">half<" in Path("page.html").read_text(encoding="utf-8")
 
 
+def test_two_methods_of_one_name_are_refused_before_any_work(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._entries, "mine", Entry(registry["always"].where))
+    result = adt_run(*PUMP)
+    assert result.exit_code == 2
+    assert "method 'mine' and method 'always' are both called 'always'" in " ".join(result.stderr.split())
+    assert not Path("runs").exists()
+
+
 # The cache
 
 

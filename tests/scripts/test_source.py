@@ -11,12 +11,13 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from adt_gym import data
 from adt_gym.data.sources import SourceSettings, load
 from adt_gym.evaluation.split import cut as split
 from adt_gym.experiments.servers import Scoring, read_servers, score
 from adt_gym.report.source import in_options
 from adt_gym.scripts.__main__ import app
-from adt_gym.series import InputError, ScoredSeries
+from adt_gym.series import InputError, ScoredSeries, Series
 
 READERS = ("run", "score", "compare-scorers", "frontier")
 POINTS = 600
@@ -113,6 +114,17 @@ def test_an_option_that_means_nothing_for_a_source_is_refused(here: Path) -> Non
         load(SourceSettings("server.npz", time_column="time"))
     with pytest.raises(InputError, match="source is empty"):
         load(SourceSettings(""))
+
+
+def test_a_data_set_of_ones_own_that_needs_no_root_is_a_source(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def own(points: int = 60) -> list[Series]:
+        return [Series(np.arange(points, dtype=float), np.arange(points) % 9 == 0, "own")]
+
+    monkeypatch.setattr(data.registry, "_entries", dict(data.registry._entries))
+    data.register("own", own)
+    assert len(load(SourceSettings("own")).series[0]) == 60
+    with pytest.raises(InputError, match="time_column= means nothing for own"):
+        load(SourceSettings("own", time_column="time"))
 
 
 def test_messages_name_the_options_of_the_command_line() -> None:

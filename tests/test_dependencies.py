@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adt_gym.experiments.dependencies import code_digest, dependencies
+from adt_gym.dependencies import code_digest, dependencies
 
 FILES = {
     "__init__": "",

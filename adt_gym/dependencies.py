@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import re
+import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,25 +15,33 @@ PACKAGE = "adt_gym"
 _ENTRY_POINT = re.compile(r"(\w+(?:\.\w+)+):\w+")
 """How Gymnasium and our registries write what is only imported when it is made."""
 
+_MAIN = ("__main__", "__mp_main__")
+"""The names of the main program, here and in workers."""
 
-def code_digest(function: Callable[..., Any]) -> str:
-    """Return the SHA-256 of the source files that a function depends on, as hexadecimal digits."""
+
+def code_digest(function: Callable[..., Any], *modules: str) -> str:
+    """Return the SHA-256 of the source files that a function or class depends on, as hexadecimal digits.
+
+    Args:
+        function: The function or class.
+        modules: The names of others that it makes use of without naming them, such as those of what users registered.
+    """
     digest = hashlib.sha256()
-    for name, path in sorted(dependencies(function.__module__).items()):
+    for name, path in sorted(dependencies(function.__module__, *modules).items()):
         content = path.read_bytes()
-        digest.update(f"{name}:{len(content)}:".encode() + content)
+        digest.update(f"{_MAIN[0] if name in _MAIN else name}:{len(content)}:".encode() + content)
     return digest.hexdigest()
 
 
-def dependencies(module: str) -> dict[str, Path]:
-    """Return by name the files of a module and of all that it imports, however far away, in its package and ours.
+def dependencies(*modules: str) -> dict[str, Path]:
+    """Return by name the files of modules and of all that they import, however far away, in their packages and ours.
 
     An import counts wherever it stands in a file. So does a module that a text names as an entry point
     ("package.module:attribute"), and of a package with a registry every module: what is made by name may be any.
     """
-    packages = {PACKAGE, module.partition(".")[0]}
+    packages = {PACKAGE, *(one.partition(".")[0] for one in modules)}
     found: dict[str, Path] = {}
-    left = [module]
+    left = list(modules)
     while left:
         name = left.pop()
         if name.partition(".")[0] not in packages or name in found or (path := _file_of(name)) is None:
@@ -63,6 +72,9 @@ def _parents(name: str) -> list[str]:
 
 def _file_of(name: str) -> Path | None:
     """Return the file of a module, None for what is none, such as a class; only packages are imported to find it."""
+    if name in _MAIN:  # it has no spec where it is run as a file
+        file = getattr(sys.modules.get(name), "__file__", None)
+        return Path(file) if file else None
     parent = name.rpartition(".")[0]
     if parent and ((around := _file_of(parent)) is None or around.name != "__init__.py"):
         return None
