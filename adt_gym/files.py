@@ -22,21 +22,9 @@ import numpy as np
 from adt_gym.checks import InputError
 
 MALFORMED_NPZ = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    tokenize.TokenError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, RuntimeError,
+    SyntaxError, TypeError, tokenize.TokenError, ValueError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 """What reading a damaged ``.npz`` file, and making something of its arrays, may raise."""
 
 TEMPORARY = ".adt_gym-"

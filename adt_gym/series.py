@@ -138,11 +138,6 @@ class Series:
         self._require_window(length)
         return np.asarray(sliding_window_view(known(self.labels, self.name), length).any(axis=1))
 
-    def window_index(self, length: int) -> NDArray[np.datetime64] | None:
-        """Return the time of each window's last point, when its score can first be known."""
-        self._require_window(length)
-        return None if self.index is None else self.index[length - 1 :]
-
     def _require_window(self, length: int) -> None:
         if length < 1:
             raise InputError(f"a window needs at least 1 point, got {length}")

@@ -60,15 +60,6 @@ def test_a_window_is_anomalous_if_any_of_its_points_is(labels: np.ndarray, data:
     assert computed.tolist() == [any(points[t : t + length]) for t in range(len(points) - length + 1)]
 
 
-def test_a_window_has_the_time_of_its_last_point() -> None:
-    series = Series(np.zeros(6), index=HOURS)
-    index = series.window_index(4)
-    assert index is not None
-    np.testing.assert_array_equal(index, HOURS[[3, 4, 5]])
-    assert len(index) == len(series.windows(4))
-    assert Series(np.zeros(6)).window_index(4) is None
-
-
 def test_a_slice_keeps_everything_that_belongs_to_its_rows() -> None:
     part = Series(np.arange(12).reshape(6, 2), [0, 0, 1, 1, 0, 0], "name", HOURS, ("a", "b"))[2:5]
     assert (part.name, part.columns, len(part)) == ("name", ("a", "b"), 3)
@@ -100,7 +91,7 @@ def test_bad_series(arguments: dict[str, Any], message: str) -> None:
         Series(name="pump", **arguments)
 
 
-@pytest.mark.parametrize("method", [Series.windows, Series.window_labels, Series.window_index])
+@pytest.mark.parametrize("method", [Series.windows, Series.window_labels])
 def test_bad_windows(method: Callable[[Series, int], object]) -> None:
     series = Series(np.zeros(5), np.zeros(5), "pump")
     with pytest.raises(InputError, match=r"'pump' has 5 points.*6"):

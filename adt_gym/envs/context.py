@@ -6,15 +6,12 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box
-from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from adt_gym.checks import InputError, shown
 from adt_gym.envs.feedback import Arrivals
 from adt_gym.envs.memory import Array, Envs
-from adt_gym.envs.settings import takes_settings
-from adt_gym.envs.sources import Source
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.envs.vector import ThresholdingVectorEnv
 from adt_gym.series import ScoredSeries
@@ -104,9 +101,7 @@ class ContextEnv(ThresholdingEnv):
     Takes the arguments of `ThresholdingEnv`, but for ``observe_score``, which must be True.
     """
 
-    @takes_settings
-    def __init__(self, series: Source = None, render_mode: str | None = None, **settings: Any):
-        super().__init__(series, render_mode, **settings)
+    def _extend(self) -> None:
         require_score(self)
         self._context = EpisodeContext(self)
         self.observation_space = with_context(self.observation_space, self.feedback)
@@ -125,19 +120,10 @@ class ContextEnv(ThresholdingEnv):
 class ContextVectorEnv(ThresholdingVectorEnv):
     """N episodes of ``ADT-Context-v0`` stepped at once; takes the arguments of `ThresholdingVectorEnv`."""
 
-    @takes_settings
-    def __init__(
-        self,
-        num_envs: int = 1,
-        series: Source = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        render_mode: None = None,
-        **settings: Any,
-    ):
-        super().__init__(num_envs, series, autoreset_mode, render_mode, **settings)
+    def _extend(self) -> None:
         require_score(self)
         self.single_observation_space = with_context(self.single_observation_space, self.feedback)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self._scored = np.concatenate([_score_context_of(one) for one in self.mdp.series])
         self._labels = LabelContexts(self) if self.feedback.tells else None
 

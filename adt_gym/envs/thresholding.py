@@ -142,6 +142,10 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         self._memory = truth if self.feedback.immediate else ToldEpisode(truth, self.mdp, self.feedback)
         self._position = self._stop = 0  # until reset() there is nothing to judge
         self._screen: Any = None
+        self._extend()
+
+    def _extend(self) -> None:
+        """Make what a subclass has beside all this."""
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -69,6 +69,10 @@ class ThresholdingVectorEnv(NativeVectorEnv):
         self._truth = truth
         self._memory = truth if self.feedback.immediate else ToldEpisodes(truth, self.mdp, self.feedback, num_envs)
         self._series, self._offset, self._position, self._stop, self._end = np.zeros((5, num_envs), dtype=np.int64)
+        self._extend()
+
+    def _extend(self) -> None:
+        """Make what a subclass has beside all this."""
 
     def told(self, env: Array, window: Array) -> NDArray[np.integer]:
         """Return what is told of windows, by position, that environments judged lately: 0, 1, or -1 for nothing."""

@@ -6,13 +6,10 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.spaces import Box
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from adt_gym.checks import InputError, shown
 from adt_gym.envs.memory import Envs
-from adt_gym.envs.settings import takes_settings
-from adt_gym.envs.sources import Source
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.envs.vector import ThresholdingVectorEnv
 from adt_gym.stream.feedback import OUTCOME_OF, OUTCOMES
@@ -98,9 +95,7 @@ class OutcomesEnv(ThresholdingEnv):
     ``gym.make_vec("mo-adt-v0", num_envs=1024)`` is native: see `OutcomesVectorEnv`.
     """
 
-    @takes_settings
-    def __init__(self, series: Source = None, render_mode: str | None = None, **settings: Any):
-        super().__init__(series, render_mode, **settings)
+    def _extend(self) -> None:
         self._counts = OutcomeCounts(self)
         self.reward_space, self.reward_dim = self._counts.space, len(OUTCOMES)
 
@@ -122,16 +117,7 @@ class OutcomesVectorEnv(ThresholdingVectorEnv):
     Takes the arguments of `ThresholdingVectorEnv`; ``reward_space`` and ``reward_dim`` are those of one environment.
     """
 
-    @takes_settings
-    def __init__(
-        self,
-        num_envs: int = 1,
-        series: Source = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        render_mode: None = None,
-        **settings: Any,
-    ):
-        super().__init__(num_envs, series, autoreset_mode, render_mode, **settings)
+    def _extend(self) -> None:
         self.reward_space, self.reward_dim = reward_space_of(self.mdp.k, self.hold), len(OUTCOMES)
 
     def _earned(self, envs: Envs, rewards: NDArray[Any]) -> NDArray[Any]:

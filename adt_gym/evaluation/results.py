@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.checks import InputError
+from adt_gym.evaluation.compare import Measures
 from adt_gym.evaluation.detections import load_detections
 from adt_gym.files import replacing
 from adt_gym.folders import is_whole
@@ -56,15 +57,6 @@ class LearningCurve:
 
 
 @dataclass(frozen=True)
-class MethodRow:
-    """One row of table.csv: the method, whether it saw labels at test time, and what was measured, by column."""
-
-    method: str
-    saw_labels: bool
-    measures: dict[str, float]
-
-
-@dataclass(frozen=True)
 class RunConfig:
     """What config.json says: what the run depends on, the words of its command, and versions by package."""
 
@@ -92,7 +84,7 @@ class RunResults:
     settings: Mapping[str, Any]
     command: tuple[str, ...]
     versions: Mapping[str, str]
-    table: list[MethodRow]
+    table: list[Measures]
     test: list[ScoredSeries]
     detections: dict[str, list[Detection]]
     curve: LearningCurve | None
@@ -140,11 +132,11 @@ def _read_config(path: Path) -> RunConfig:
     return as_dataclass(RunConfig, read_json(path, CONFIG), f"{path} is not {CONFIG}", others=True)
 
 
-def _read_table(path: Path) -> list[MethodRow]:
+def _read_table(path: Path) -> list[Measures]:
     try:
         with path.open(newline="") as file:
             rows = [
-                MethodRow(
+                Measures(
                     original(row.pop("method")),
                     {"True": True, "False": False}[row.pop("saw_labels")],
                     {name: float(value) for name, value in row.items() if value != ""},

@@ -97,20 +97,14 @@ def roll_out(
     taken, history = np.empty(len(deciding), dtype=np.int64), 0
     for first in range(0, len(deciding), CHUNK):
         part = slice(first, first + CHUNK)
-        taken[part], history = walk(deciding[part], choose, levels, hold, forced[part], history)
+        taken[part], history = walk(choose, levels, hold, deciding[part], forced[part], history)
     return np.repeat(taken, hold)[: stop - start]
 
 
 def _by_history(
-    mdp: ThresholdingMDP,
-    view: View,
-    deciding: Counts,
-    choose: Choose,
-    levels: NDArray[np.float64],
-    hold: int,
-    forced: NDArray[np.integer],
-    history: int,
-) -> tuple[NDArray[np.integer], int]:
+    mdp: ThresholdingMDP, view: View, choose: Choose, levels: NDArray[np.float64], hold: int,
+    deciding: Counts, forced: NDArray[np.integer], history: int,
+) -> tuple[NDArray[np.integer], int]:  # fmt: skip
     """Small k: an action for each of the 2**k histories before each decision, then one look-up per decision."""
     assert mdp.table is not None
     histories, n = np.arange(1 << mdp.k)[:, None], len(deciding)
@@ -147,15 +141,9 @@ def _by_history(
 
 
 def _by_counts(
-    mdp: ThresholdingMDP,
-    view: View,
-    deciding: Counts,
-    choose: Choose,
-    levels: NDArray[np.float64],
-    hold: int,
-    forced: NDArray[np.integer],
-    history: int,
-) -> tuple[list[int], int]:
+    mdp: ThresholdingMDP, view: View, choose: Choose, levels: NDArray[np.float64], hold: int,
+    deciding: Counts, forced: NDArray[np.integer], history: int,
+) -> tuple[list[int], int]:  # fmt: skip
     """Large k: an action for each (nTP, nFP) that can occur before each decision."""
     asked = deciding[forced < 0]
     positives = mdp.positives[asked]
@@ -233,14 +221,9 @@ class _Told:
 
 
 def _by_told(
-    told: _Told,
-    deciding: Counts,
-    choose: Choose,
-    levels: NDArray[np.float64],
-    hold: int,
-    forced: NDArray[np.integer],
-    history: int,
-) -> tuple[list[int], int]:
+    told: _Told, choose: Choose, levels: NDArray[np.float64], hold: int,
+    deciding: Counts, forced: NDArray[np.integer], history: int,
+) -> tuple[list[int], int]:  # fmt: skip
     """Small k, any complete schedule: an action for each history of the k windows whose labels came last.
 
     ``history`` also holds the decisions that are made already but not released yet.

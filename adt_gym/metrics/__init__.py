@@ -19,25 +19,16 @@ def _column(name: str, *tags: str) -> Entry:
 registry = Registry(
     "metric",
     {
-        "precision": _column("precision"),
-        "recall": _column("recall"),
-        "f1": _column("f1"),
+        **{name: _column(name) for name in ("precision", "recall", "f1")},
         "composite_f1": _column("composite"),
-        "f1_low": _column("f1_low"),
-        "f1_high": _column("f1_high"),
-        "alarms_per_1000": _column("alarms_per_1000"),
-        "false_alarms_per_day": _column("false_alarms_per_day"),
-        "false_alarms_per_1000": _column("false_alarms_per_1000"),
-        "event_recall": _column("event_recall"),
-        "event_f1": _column("event_f1"),
-        "delay_median": _column("delay_median"),
-        "delay_p95": _column("delay_p95"),
-        "missed_events": _column("missed_events"),
-        "alarm_segments_per_day": _column("alarm_segments_per_day"),
-        "point_precision": _column("point_precision"),
-        "point_recall": _column("point_recall"),
-        "point_f1": _column("point_f1"),
-        "range_f1": _column("range_f1"),
+        **{
+            name: _column(name)
+            for name in (
+                *("f1_low", "f1_high", "alarms_per_1000", "false_alarms_per_day", "false_alarms_per_1000"),
+                *("event_recall", "event_f1", "delay_median", "delay_p95", "missed_events", "alarm_segments_per_day"),
+                *("point_precision", "point_recall", "point_f1", "range_f1"),
+            )
+        },
         "vus_pr": _column("vus_pr", SLOW),
         "vus_roc": _column("vus_roc", SLOW),
         "F1 (point-adjusted, inflated)": _column("f1_point_adjusted"),

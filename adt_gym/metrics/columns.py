@@ -123,7 +123,7 @@ def vus_roc(one: Evaluated) -> float:
 
 
 def f1_point_adjusted(one: Evaluated) -> float:
-    """Inflated; see `adt_gym.metrics.ranges.point_adjusted_f1`."""
+    """Inflated; see `adt_gym.metrics.ranges.point_adjusted`."""
     return precision_recall_f1(np.concatenate([point_adjusted(*pair) for pair in one.pairs]), one.labels)[2]
 
 

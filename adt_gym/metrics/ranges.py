@@ -1,4 +1,4 @@
-"""Metrics of ranges: VUS and range-based precision and recall, as aeon computes them, and point-adjusted F1."""
+"""Metrics of ranges: VUS and range-based precision and recall, as aeon computes them, and point adjustment."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,7 +9,7 @@ from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.series import Detection, InputError, ScoredSeries, varies
 
 POINT_ADJUSTED = "F1 (point-adjusted, inflated)"
-"""The only name under which a table may show `point_adjusted_f1`."""
+"""The only name under which a table may show the F1 of what is `point_adjusted`."""
 
 
 def vus(scores: ArrayLike, labels: ArrayLike, buffers: ArrayLike = range(0, 101, 10)) -> tuple[float, float]:
@@ -92,11 +92,14 @@ def range_precision_recall_f1(decisions: ArrayLike, labels: ArrayLike) -> tuple[
     )
 
 
-def point_adjusted_f1(decisions: ArrayLike, labels: ArrayLike) -> float:
-    """Return the F1 over the windows of one series after `point_adjusted`.
+def point_adjusted(decisions: ArrayLike, labels: ArrayLike) -> NDArray[np.bool_]:
+    """Return the decisions on one series, with every event that has a flagged window flagged throughout.
 
-    The field reports it still; random alarms score high on it (S. Kim et al., "Towards a Rigorous Evaluation of
-    Time-Series Anomaly Detection", AAAI 2022). Show it under the name `POINT_ADJUSTED` only.
+    Several series are adjusted one by one: laid end to end, an event at the end of one and an event at the start of the
+    next would become a single one.
+
+    The field reports the F1 of these still; random alarms score high on it (S. Kim et al., "Towards a Rigorous
+    Evaluation of Time-Series Anomaly Detection", AAAI 2022). Show it under the name `POINT_ADJUSTED` only.
 
     Args:
         decisions: Shape ``(T,)``, True where a window was flagged.
@@ -104,15 +107,6 @@ def point_adjusted_f1(decisions: ArrayLike, labels: ArrayLike) -> float:
 
     Raises:
         InputError: If a decision or label is neither 0 nor 1, the lengths differ, or there is no window.
-    """
-    return precision_recall_f1(point_adjusted(decisions, labels), labels)[2]
-
-
-def point_adjusted(decisions: ArrayLike, labels: ArrayLike) -> NDArray[np.bool_]:
-    """Return the decisions on one series, with every event that has a flagged window flagged throughout.
-
-    Several series are adjusted one by one: laid end to end, an event at the end of one and an event at the start of the
-    next would become a single one. The arguments and errors are those of `point_adjusted_f1`.
     """
     flagged, anomalous = flag_pair(decisions, labels)
     adjusted = flagged.copy()

@@ -121,13 +121,13 @@ chart, to zoom in; double-click to zoom out. A click on a method hides it.</p>
 
 
 def _truth_table(run: RunResults) -> str:
-    measured = dict.fromkeys(name for row in run.table for name in row.measures)
+    measured = dict.fromkeys(name for row in run.table for name in row.values)
     measures = [*(name for name in LEADING if name in measured), *(name for name in measured if name not in LEADING)]
     head = ["method", "saw_labels", *measures]
     rows = []
     for i, row in enumerate(run.table):
         saw = '<td class="text"><b class="saw">yes</b></td>' if row.saw_labels else '<td class="text">no</td>'
-        cells = [_measure(name, row.measures.get(name, float("nan"))) for name in measures]
+        cells = [_measure(name, row.values.get(name, float("nan"))) for name in measures]
         rows.append([_method(i, row.method), saw, *cells])
     return html_table([TITLES.get(name, name.replace("_", " ")) for name in head], rows, text_columns=2)
 

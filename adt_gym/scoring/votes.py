@@ -154,13 +154,5 @@ def votes_needed(rule: str, members: int) -> int:
 
 def f1_weights(flags: Flags, labels: Flags) -> Floats:
     """Return shape ``(M,)``, each member's F1 divided by their sum; equal weights where all are 0."""
-    return _normalised(_f1(flags, labels))
-
-
-def _f1(flags: Flags, labels: Flags) -> Floats:
-    return np.array([precision_recall_f1(column, labels)[2] for column in flags.T])
-
-
-def _normalised(values: Floats) -> Floats:
-    total = values.sum()
-    return values / total if total > 0 else np.full(len(values), 1 / len(values))
+    f1 = np.array([precision_recall_f1(column, labels)[2] for column in flags.T])
+    return f1 / f1.sum() if f1.any() else np.full(len(f1), 1 / len(f1))

@@ -15,24 +15,9 @@ from adt_gym.stream.stream import Fixed, Scores
 from adt_gym.thresholds.calibrated import Calibrated, Floats
 
 FAST_PYTHRESH = (
-    "CHAU",
-    "COMB",
-    "DECOMP",
-    "EB",
-    "FGD",
-    "FILTER",
-    "FWFM",
-    "GESD",
-    "HIST",
-    "IQR",
-    "MAD",
-    "MOLL",
-    "MTT",
-    "OCSVM",
-    "QMCD",
-    "WIND",
-    "ZSCORE",
-)
+    "CHAU", "COMB", "DECOMP", "EB", "FGD", "FILTER", "FWFM", "GESD", "HIST", "IQR", "MAD", "MOLL",
+    "MTT", "OCSVM", "QMCD", "WIND", "ZSCORE",
+)  # fmt: skip
 """The methods that fit 20,000 scores within 2 seconds on one core.
 
 The others take 2 to 4 seconds (AUCP, CLF, DSN, YJ), 9 to 35 (KARCH, MCST, MIXMOD, REGR) or more than a minute (BOOT,

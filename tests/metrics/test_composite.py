@@ -10,7 +10,8 @@ from adt_gym import Detection, InputError, ScoredSeries, thresholds
 from adt_gym.evaluation.compare import measure
 from adt_gym.metrics.composite import composite_f1
 from adt_gym.metrics.events import false_alarms_per_day, find_events
-from adt_gym.metrics.ranges import POINT_ADJUSTED, point_adjusted_f1
+from adt_gym.metrics.ranges import POINT_ADJUSTED, point_adjusted
+from adt_gym.metrics.windows import precision_recall_f1
 
 pairs = st.integers(1, 25).flatmap(lambda n: st.tuples(nps.arrays(bool, n), nps.arrays(bool, n)))
 
@@ -117,7 +118,8 @@ def test_events_at_a_seam_are_two() -> None:
     # adjusted one by one: TP 1, FP 2, FN 2; joined, the missed event would count as found
     assert row.values[POINT_ADJUSTED] == pytest.approx(2 / (2 + 2 + 2))
     joined = (np.concatenate([getattr(one, kind) for one in detections]) for kind in ("decisions", "labels"))
-    assert point_adjusted_f1(*joined) == pytest.approx(6 / (6 + 2))
+    decisions, labels = joined
+    assert precision_recall_f1(point_adjusted(decisions, labels), labels)[2] == pytest.approx(6 / (6 + 2))
 
 
 def test_false_alarm_runs_at_a_seam_are_two() -> None:

@@ -15,7 +15,7 @@ from adt_gym.metrics.bootstrap import f1_interval
 from adt_gym.metrics.composite import composite_f1
 from adt_gym.metrics.events import alarm_segments_per_day, false_alarms_per_1000, false_alarms_per_day, find_events
 from adt_gym.metrics.flags import as_flags
-from adt_gym.metrics.ranges import point_adjusted, point_adjusted_f1, range_precision_recall_f1, vus
+from adt_gym.metrics.ranges import point_adjusted, range_precision_recall_f1, vus
 from adt_gym.metrics.robustness import subset_scores
 from adt_gym.metrics.windows import confusion_counts, pointwise_precision_recall_f1
 from adt_gym.samples import evaluation as classification
@@ -39,7 +39,6 @@ METRICS: dict[str, Callable[[Any, Any], object]] = {
     "false_alarms_per_day": lambda d, y: false_alarms_per_day(detected(d, y), [HOURS]),
     "composite_f1": lambda d, y: composite_f1(detected(d, y)),
     "range": range_precision_recall_f1,
-    "point_adjusted_f1": point_adjusted_f1,
     "point_adjusted": point_adjusted,
     "subset_scores": lambda d, y: subset_scores(detected(d, y), 2),
     "f1_interval": lambda d, y: f1_interval([detected(d, y)]),
