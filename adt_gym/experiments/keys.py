@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def data_digest(data: Any) -> str:
 def rules_in(value: Any) -> set[type[Feedback]]:
     """Return the classes of the feedback rules in values, however deep they lie in dataclasses."""
     if isinstance(value, Feedback):
-        return {type(value)}
+        return {type(getattr(value, "_rule", value))}  # one that does not subclass it is held inside
     if is_dataclass(value) and not isinstance(value, type):
         value = [getattr(value, one.name) for one in fields(value) if one.compare]
     elif isinstance(value, Mapping):
