@@ -2,29 +2,35 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock, get_ident
 
 _lock = Lock()
-_before: list[int] = []
-"""Of each block that is being run, in whatever thread of Python: the user's number."""
+_before: dict[int, int] = {}
+"""By thread of Python, of those within a block: the number that it had, and gets back."""
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let torch compute in one thread within a block or a function, and give the user's number back after it.
 
-    More threads than cores make small networks many times slower, and others wait for them. The number is the whole
-    process's: where blocks overlap, in one thread of Python or in many, the last that ends gives it back.
+    More threads than cores make small networks many times slower, and others wait for them. Each thread of Python has a
+    number of its own, but begins with the one that was set last in any: where others are within a block, that 1 is not
+    the user's.
     """
     import torch
 
+    me = get_ident()
     with _lock:
-        _before.append(_before[0] if _before else torch.get_num_threads())
-        torch.set_num_threads(1)
+        outermost = me not in _before
+        if outermost:
+            users = torch.get_num_threads()
+            if users == 1 and _before:
+                users = next(iter(_before.values()))
+            _before[me] = users
+            torch.set_num_threads(1)
     try:
         yield
     finally:
-        with _lock:
-            before = _before.pop()
-            if not _before:
-                torch.set_num_threads(before)
+        if outermost:
+            with _lock:
+                torch.set_num_threads(_before.pop(me))

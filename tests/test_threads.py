@@ -77,11 +77,21 @@ def test_nothing_else_sets_it(seen: set[int]) -> None:
     seen.add(1)
 
 
-def test_two_threads_that_overlap_give_the_users_number_back(seen: set[int]) -> None:
+def test_threads_that_overlap_all_get_the_users_number_back(seen: set[int]) -> None:
     first, second = one_thread(), one_thread()
-    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
-        for executor, step in ((one, first.__enter__), (other, second.__enter__)):
-            executor.submit(step).result()
-        one.submit(first.__exit__, None, None, None).result()
+    with ThreadPoolExecutor(1) as other, ThreadPoolExecutor(1) as fresh:
+        first.__enter__()
+        other.submit(second.__enter__).result()
+        first.__exit__(None, None, None)
+        assert torch.get_num_threads() == 3
         seen.add(other.submit(torch.get_num_threads).result())
         other.submit(second.__exit__, None, None, None).result()
+        for thread in (other, fresh):
+            assert thread.submit(torch.get_num_threads).result() == 3
+
+
+def test_blocks_may_lie_in_one_another(seen: set[int]) -> None:
+    with one_thread():
+        with one_thread():
+            seen.add(torch.get_num_threads())
+        seen.add(torch.get_num_threads())
