@@ -25,7 +25,7 @@ def data_digest(data: Any) -> str:
     return content.hexdigest()
 
 
-def rules_in(value: Any) -> set[type[Feedback]]:
+def rules_in(value: Any) -> set[type]:
     """Return the classes of the feedback rules in values, however deep they lie in dataclasses."""
     if isinstance(value, Feedback):
         return {type(getattr(value, "_rule", value))}  # one that does not subclass it is held inside
@@ -35,7 +35,7 @@ def rules_in(value: Any) -> set[type[Feedback]]:
         value = list(value.values())
     elif not isinstance(value, list | tuple):
         return set()
-    return set[type[Feedback]]().union(*map(rules_in, value))
+    return set[type]().union(*map(rules_in, value))
 
 
 def _add(content: "hashlib._Hash", value: Any) -> None:
