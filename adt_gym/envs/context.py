@@ -167,19 +167,15 @@ class LabelContexts:
 
     def take_in(self, env: Array, position: Array) -> None:
         """Take in what is in before ``position``."""
-        place, end = self._next[env], self._arrivals.released[position]
-        while np.count_nonzero(coming := place < end):
-            env, place, end = env[coming], place[coming], end[coming]
-            window = self._arrivals.windows[place]
-            label = self._env.told(env, window)
+        for some, place, window in self._arrivals.coming(self._next, env, position):
+            label = self._env.told(some, window)
             for j, horizon in enumerate(HORIZONS):
-                leaving = np.where(place - horizon < self._first[env], -1, self._ring[env, (place - horizon) % HISTORY])
-                self._counts[0, env, j] += (label == 1) * 1 - (leaving == 1)
-                self._counts[1, env, j] += (label >= 0) * 1 - (leaving >= 0)
-            self._ring[env, place % HISTORY] = label
-            self._positive[env] = np.where(label == 1, self._arrivals.due[place], self._positive[env])
-            place = place + 1
-            self._next[env] = place
+                old = place - horizon
+                leaving = np.where(old < self._first[some], -1, self._ring[some, old % HISTORY])
+                self._counts[0, some, j] += (label == 1) * 1 - (leaving == 1)
+                self._counts[1, some, j] += (label >= 0) * 1 - (leaving >= 0)
+            self._ring[some, place % HISTORY] = label
+            self._positive[some] = np.where(label == 1, self._arrivals.due[place], self._positive[some])
 
     def rows(self, position: Array) -> Vector:
         """Return the rows at ``position``, shape ``(num_envs, len(LABEL_CONTEXT))``."""

@@ -5,7 +5,7 @@ Both stand here for one episode in plain numbers and for N episodes in arrays, a
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,6 +112,21 @@ class Arrivals:
         """Return the place in ``windows`` of the first window at ``position`` or later."""
         return np.searchsorted(self.windows, position)
 
+    def coming(self, upcoming: Array, env: Array, position: Array) -> Iterator[tuple[Array, Array, Array]]:
+        """Yield what comes in before ``position``, one window of each episode at a time: episodes, places and windows.
+
+        Args:
+            upcoming: Per episode the place in ``windows`` of the next one that comes in; it goes along.
+            env: The episodes, shape ``(n,)``.
+            position: Where each of them stands, shape ``(n,)``.
+        """
+        place, end = upcoming[env], self.released[position]
+        while np.count_nonzero(still := place < end):
+            env, place, end = env[still], place[still], end[still]
+            yield env, place, self.windows[place]
+            place = place + 1
+            upcoming[env] = place
+
 
 class ToldEpisodes:
     """N episodes under a rule that comes as a schedule: running counts, and a ring of what is told or will be.
@@ -170,17 +185,11 @@ class ToldEpisodes:
         label = (self._mdp.labels[judged] ^ flipped).astype(np.int64)
         outcome = np.where(self._arrivals.told[judged, flag], _NUMBERS[label, flag], UNTOLD)
         self._ring[env, judged % self._size] = outcome
-        place, end = self._next[env], self._arrivals.released[judged + 1]
-        while np.count_nonzero(coming := place < end):
-            env, place, end = env[coming], place[coming], end[coming]
-            self._counts[env, self._ring[env, self._arrivals.windows[place] % self._size]] += 1
+        for some, place, window in self._arrivals.coming(self._next, env, judged + 1):
+            self._counts[some, self._ring[some, window % self._size]] += 1
             leaving = place - self._mdp.k
-            left = np.where(
-                leaving >= self._first[env], self._ring[env, self._arrivals.windows[leaving] % self._size], UNTOLD
-            )
-            self._counts[env, left] -= 1
-            place = place + 1
-            self._next[env] = place
+            left = self._ring[some, self._arrivals.windows[leaving] % self._size]
+            self._counts[some, np.where(leaving >= self._first[some], left, UNTOLD)] -= 1
 
 
 _NUMBERS = np.array(OUTCOME_NUMBERS, dtype=np.int8)
