@@ -75,6 +75,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
     `alpha (nTP - nFP - nFN) + beta nTN`, counted over the last k windows, the one just judged included
     (equation 8), always by the true labels. With `hold` above 1 a step returns the sum over the windows it judged.
     Three terms, off by default, are added per window judged:
+
     - `change_cost` is subtracted when the threshold is not that of the window before (the first k had threshold 1).
     - `early_bonus * max(0, 1 - i / early_windows)` is earned by the first flagged window of an event, once per event, i
       windows after the event's first one. An event is a run of anomalous windows of the series.
