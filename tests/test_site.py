@@ -132,7 +132,8 @@ def reader(site: Path, tmp_path: Path) -> Iterator[Reader]:
 
 def test_the_search_finds_things_offline(reader: Reader) -> None:
     page = reader.open("index.html")
-    page.fill("input[name=query]", "persistence")
+    page.click("input[name=query]")
+    page.keyboard.type("persistence")
     page.wait_for_selector(".md-search-result__item")
     found = page.locator(".md-search-result__item a").evaluate_all("all => all.map(one => one.href)")
     assert len(found) > 5
