@@ -111,7 +111,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
     - `render_mode`: None, "ansi", "rgb_array" or "human".
     - `change_cost` (0), `early_bonus` (0), `early_windows` (10), `alarm_budget` (None), `alarm_cost` (1): see Rewards.
 
-    Bad arguments and data raise `adt_gym.series.InputError`; an action outside the space raises
+    Bad arguments and data raise `adt_gym.InputError`; an action outside the space raises
     `gymnasium.error.InvalidAction`, a step after the end `gymnasium.error.ResetNeeded`.
 
     ## Vectorized environment

@@ -60,7 +60,7 @@ class SamplesEnv(gym.Env[NDArray[np.float32], np.int64]):
     - `standardise_on` (None): the samples whose mean and standard deviation scale the features, given like `features`;
       None for the environment's own. To judge a test part, pass the training part.
 
-    Bad arguments and data raise `adt_gym.series.InputError`; an action outside the space raises
+    Bad arguments and data raise `adt_gym.InputError`; an action outside the space raises
     `gymnasium.error.InvalidAction`, a step after the end `gymnasium.error.ResetNeeded`.
 
     ## Vectorized environment

@@ -1,11 +1,15 @@
-"""Gives every room of the package a page made of its docstrings, and a place in the navigation."""
+"""Gives every room of the package a page made of its docstrings, and a place in the navigation; names lead there."""
 
+import re
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 PACKAGE = Path("build/types/adt_gym")
+NAME = re.compile(r"(<a [^>]*>)?<code>(adt_gym(?:\.\w+)+)</code>")
+"""A full name in the text of a page or docstring, and the link that it stands in already."""
 
 
 def rooms() -> dict[str, list[str]]:
@@ -33,3 +37,13 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
     for room, names in rooms().items():
         blocks = "\n\n".join(f"::: {name}" for name in names)
         files.append(File.generated(config, f"api/{room}.md", content=f"# {room}\n\n{blocks}\n"))
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Make links of full names, wherever they stand, as far as there is something of that name."""
+    return NAME.sub(lambda found: found[0] if found[1] else reference(found[2]), html)
+
+
+def reference(name: str) -> str:
+    """Return what mkdocs-autorefs makes a link of, if it can."""
+    return f'<autoref identifier="{name}" optional><code>{name}</code></autoref>'
