@@ -18,9 +18,14 @@ from adt_gym.envs.settings import settings_of, takes_settings
 from adt_gym.envs.sources import Source, draw_episode, resolve
 from adt_gym.mdp.mdp import PASSIVE, mdp_of
 from adt_gym.mdp.plan import View
-from adt_gym.stream.feedback import OUTCOME_OF, flips
+from adt_gym.metrics.episode import EPISODE_METRICS, UNTOLD, episode_metrics
+from adt_gym.stream.feedback import NO_OUTCOME, OUTCOME_NUMBERS, flips
 
 _FIRST = np.array([0])
+_USUAL = (np.int64, int)
+_UNJUDGED = {"t": -1, "threshold": -1.0, "decision": False, "label": False, "outcome": NO_OUTCOME}
+_UNTOLD = np.full(len(EPISODE_METRICS), UNTOLD)
+_UNTOLD.setflags(write=False)  # many infos hold it
 
 
 def observation_space_of(observe_score: bool) -> spaces.Space[NDArray[np.float32]]:
@@ -35,7 +40,7 @@ def empty_info(*shape: int) -> dict[str, NDArray[Any]]:
         "threshold": np.full(shape, -1.0),
         "decision": np.zeros(shape, dtype=bool),
         "label": np.zeros(shape, dtype=bool),
-        "outcome": np.full(shape, "", dtype=object),  # Gymnasium's checker cannot compare arrays of text
+        "outcome": np.full(shape, NO_OUTCOME),
     }
 
 
@@ -154,7 +159,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         super().reset(seed=seed)
         mdp = self.mdp
         episode = draw_episode(self.np_random, mdp.series, mdp.k, self.settings.episode_windows, options)
-        self.episode = episode
+        self.episode, self._series, self._start = episode, episode.series, episode.start
         self._offset = int(mdp.offsets[episode.series])
         self._end = self._offset + int(mdp.lengths[episode.series])
         self._stop = self._offset + episode.stop
@@ -162,26 +167,30 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         self._memory.restart(self._position, self.np_random)
         if self._ledger:
             self._ledger.restart(_FIRST)
-        self._thresholds = [PASSIVE] * mdp.k
+        self._thresholds, self._decisions = [PASSIVE] * mdp.k, bytearray(mdp.k)
         self._last_reward = self._return = 0.0
         if self.render_mode == "human":
             self.render()
         observation = self._memory.observe()
         if self.observe_score:
             observation = self._with_score(observation)
-        return observation, {"series": episode.series, "start": episode.start}
+        unjudged = empty_info(self.hold) if self.hold > 1 else _UNJUDGED
+        return observation, {"series": episode.series, "start": episode.start, **unjudged, "episode_metrics": _UNTOLD}
 
     def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Judge the next window, or the next ``hold`` windows, with the action's threshold."""
         # The space's own check takes as long as the rest of the step, so ask it only about unusual types.
-        threshold = self._threshold_of.get(action) if type(action) in (np.int64, int) else None
+        threshold = self._threshold_of.get(action) if type(action) in _USUAL else None
         if threshold is None:
             threshold = threshold_of(action, self.levels, self.action_space)
         if self._position >= self._stop:
             raise ResetNeeded("the episode is over or was never begun: call reset() before step()")
         earned, info = self._judge(threshold) if self.hold == 1 else self._judge_held(threshold)
-        terminated = self._position == self._end
-        truncated = not terminated and self._position == self._stop
+        terminated = truncated = False
+        if self._position == self._stop:
+            terminated = self._stop == self._end
+            truncated = not terminated
+            info["episode_metrics"] = self._metrics()
         if self.render_mode is not None:
             self._last_reward, self._return = earned, self._return + earned
             if self.render_mode == "human":
@@ -258,27 +267,35 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         self._position = after = position + 1
         if self.render_mode is not None:
             self._thresholds.append(threshold)
+        self._decisions.append(decision)
         earned = self._memory.push(after, decision)
         if self._ledger:
             judged = np.array([position]), np.array([threshold], np.float32), np.array([decision])
             earned += float(self._ledger.charge(_FIRST, *judged)[0])
         return earned, {
+            "series": self._series,
+            "start": self._start,
             "t": position - self._offset,
             "threshold": threshold,
             "decision": decision,
             "label": label,
-            "outcome": OUTCOME_OF[label][decision],
+            "outcome": OUTCOME_NUMBERS[label][decision],
+            "episode_metrics": _UNTOLD,
         }
 
     def _judge_held(self, threshold: float) -> tuple[float, dict[str, Any]]:
         total = 0.0
-        info: dict[str, Any] = empty_info(self.hold)
+        windows = empty_info(self.hold)
         for i in range(min(self.hold, self._stop - self._position)):
-            earned, judged = self._judge(threshold)
+            earned, info = self._judge(threshold)
             total += earned
-            for key, value in judged.items():
-                info[key][i] = value
-        return total, info
+            for key, values in windows.items():
+                values[i] = info[key]
+        return total, info | windows
+
+    def _metrics(self) -> NDArray[np.float64]:
+        labels = self.mdp.labels[self._position - len(self._decisions) : self._position]
+        return episode_metrics(np.frombuffer(bytes(self._decisions), dtype=bool), labels)
 
     def _frame(self) -> Frame:
         series = self.mdp.series[self.episode.series]
