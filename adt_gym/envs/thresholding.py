@@ -15,7 +15,7 @@ from adt_gym.envs.feedback import ToldEpisode
 from adt_gym.envs.memory import CountedEpisode, TabulatedEpisode
 from adt_gym.envs.rendering import WINDOWS, Frame, Screen, ansi
 from adt_gym.envs.settings import settings_of, takes_settings
-from adt_gym.envs.sources import Source, draw_episode, resolve
+from adt_gym.envs.sources import JsonSpec, Source, draw_episode, resolve
 from adt_gym.mdp.mdp import PASSIVE, mdp_of
 from adt_gym.mdp.plan import View
 from adt_gym.metrics.episode import EPISODE_METRICS, UNTOLD, episode_metrics
@@ -44,7 +44,7 @@ def empty_info(*shape: int) -> dict[str, NDArray[Any]]:
     }
 
 
-class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
+class ThresholdingEnv(JsonSpec, gym.Env[NDArray[np.float32], np.int64]):  # type: ignore[misc]
     """The thresholding MDP of Yang, Howley and Schukat (ALA 2023, section 3.3).
 
     ## Description

@@ -13,7 +13,7 @@ from adt_gym.envs.feedback import ToldEpisodes
 from adt_gym.envs.memory import OUTCOME_CODES, Array, CountedEpisodes, Envs, TabulatedEpisodes
 from adt_gym.envs.native import NativeVectorEnv, many, shared
 from adt_gym.envs.settings import settings_of, takes_settings
-from adt_gym.envs.sources import Source, draw_episode, resolve
+from adt_gym.envs.sources import JsonSpec, Source, draw_episode, resolve
 from adt_gym.envs.tally import Tally
 from adt_gym.envs.thresholding import empty_info, observation_space_of
 from adt_gym.mdp.mdp import ThresholdingMDP, mdp_of
@@ -29,7 +29,7 @@ COMPILE = True
 """Whether environments made from now on use Numba where they can."""
 
 
-class ThresholdingVectorEnv(NativeVectorEnv):
+class ThresholdingVectorEnv(JsonSpec, NativeVectorEnv):  # type: ignore[misc]
     """N independent episodes of ADT-v0 stepped at once; see `ThresholdingEnv` for the MDP and its arguments.
 
     With ``hold`` above 1 the arrays of an info have the shape ``(num_envs, hold)``. ``feedback`` takes a rule of your

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.metrics.events import events_of
-from adt_gym.metrics.windows import confusion_counts, of_counts
+from adt_gym.metrics.windows import of_counts
 
 OVER_WINDOWS = ("precision", "recall", "f1")
 EPISODE_METRICS = (*OVER_WINDOWS, "events", "events_found", "false_alarms")
@@ -24,5 +23,18 @@ def episode_metrics(decisions: NDArray[np.bool_], labels: NDArray[np.bool_]) -> 
     Args:
         decisions, labels: Shape ``(T,)``, T > 0.
     """
-    over_windows, events = of_counts(*confusion_counts(decisions, labels)), events_of(decisions, labels)
-    return np.array([*over_windows, events.found + events.missed, events.found, events.false_segments], dtype=float)
+    # An episode may be short and a step takes a microsecond, so this is not put together from the metrics of tables.
+    hit = decisions & labels
+    tp, flagged, anomalous = (int(np.count_nonzero(one)) for one in (hit, decisions, labels))
+    (events, found), (alarms, true_alarms) = _runs_and_touched(labels, hit), _runs_and_touched(decisions, hit)
+    over_windows = of_counts(tp, flagged - tp, anomalous - tp)
+    return np.array([*over_windows, events, found, alarms - true_alarms], dtype=np.float64)
+
+
+def _runs_and_touched(flags: NDArray[np.bool_], at: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return how many runs of True there are, and how many of them hold a window of ``at``, which are all in runs."""
+    begins = flags.copy()
+    begins[1:] &= ~flags[:-1]
+    number = begins.cumsum()
+    touched = number[at]
+    return int(number[-1]), int(np.count_nonzero(touched[1:] != touched[:-1])) + bool(len(touched))

@@ -63,11 +63,10 @@ def find_events(detections: Sequence[Detection]) -> Events:
     decisions, labels = (
         np.concatenate([apart, *(part for pair in pairs for part in (pair[side], apart))]) for side in (0, 1)
     )
-    return events_of(decisions, labels)
+    return _find_events(decisions, labels)
 
 
-def events_of(decisions: NDArray[np.bool_], labels: NDArray[np.bool_]) -> Events:
-    """Return what became of the events of one series, shape ``(T,)`` each; see `find_events`."""
+def _find_events(decisions: NDArray[np.bool_], labels: NDArray[np.bool_]) -> Events:
     starts, stops = runs(labels)
     flagged = np.append(np.flatnonzero(decisions), len(decisions))
     first = flagged[np.searchsorted(flagged, starts)]
