@@ -61,8 +61,8 @@ class FusedEpisodes(TabulatedEpisodes):
 
     def __init__(self, mdp: ThresholdingMDP, num_envs: int, tally: Tally):
         super().__init__(mdp, num_envs)
-        self._judged_by = mdp.scores, mdp.labels, OUTCOME_CODES, self._rewards, self._outcome, mdp.k
-        self._judged_by += NEXT, OVER_WINDOWS, OVER_EVENTS
+        table = mdp.scores, mdp.labels, OUTCOME_CODES, self._rewards, self._outcome, mdp.k
+        self._judged_by = *table, NEXT, OVER_WINDOWS, OVER_EVENTS
         self._changed = self._row, tally.state, tally.over_windows, tally.over_events
         self._observed_by = self._statistics.view(WORD), self._observations.view(WORD), self._outcome
 

@@ -13,7 +13,7 @@ from adt_gym.envs.actions import action_space_of, threshold_of
 from adt_gym.envs.costs import Ledger
 from adt_gym.envs.feedback import ToldEpisode
 from adt_gym.envs.memory import CountedEpisode, TabulatedEpisode
-from adt_gym.envs.rendering import WINDOWS, Frame, Screen, ansi
+from adt_gym.envs.rendering import Frame, Screen, ansi, frame_of
 from adt_gym.envs.settings import settings_of, takes_settings
 from adt_gym.envs.sources import JsonSpec, Source, draw_episode, resolve
 from adt_gym.mdp.mdp import PASSIVE, mdp_of
@@ -44,7 +44,7 @@ def empty_info(*shape: int) -> dict[str, NDArray[Any]]:
     }
 
 
-class ThresholdingEnv(JsonSpec, gym.Env[NDArray[np.float32], np.int64]):  # type: ignore[misc]
+class ThresholdingEnv(JsonSpec, gym.Env[NDArray[np.float32], np.int64]):
     """The thresholding MDP of Yang, Howley and Schukat (ALA 2023, section 3.3).
 
     ## Description
@@ -94,13 +94,22 @@ class ThresholdingEnv(JsonSpec, gym.Env[NDArray[np.float32], np.int64]):  # type
     The end of the series terminates. An episode of `episode_windows` windows that ends before it is truncated.
 
     ## Information
-    `reset` returns `series` (its index) and `start`, the episode's first window. `step` returns `t`, `threshold`,
-    `decision`, `label` and `outcome` of the window it judged; with `hold` above 1 arrays of shape `(hold,)`, whose
-    entries past the episode's end have `t` and `threshold` -1 and an empty `outcome`.
+    `reset` and `step` return the same keys, numbers and arrays only:
+    - `series`, its index, and `start`, the episode's first window;
+    - of the window just judged `t`, `threshold`, `decision`, `label` and `outcome`, 0 to 3 for TP, TN, FP and FN
+      (`adt_gym.stream.feedback.OUTCOMES`); -1, -1, False, False and -1 after `reset`. With `hold` above 1 they are
+      arrays of shape `(hold,)`, whose entries past the episode's end say the same as after `reset`;
+    - `episode_metrics`, float64 of shape `(6,)`: precision, recall and F1 over windows, events, events found and false
+      alarms of the episode that this step ends, its first k windows included; before its end all are -1. Events are
+      runs of anomalous windows as far as the episode holds them, false alarms runs of flagged windows that touch none
+      (`adt_gym.metrics.episode.EPISODE_METRICS` names them in this order). It is an array as TorchRL reads no
+      dictionary within an info. A `TimeLimit` wrapper (`max_episode_steps` of `gym.make`) ends an episode unseen, so
+      there it stays -1: `episode_windows`, or `max_episode_steps` of `gym.make_vec`, tell it.
 
     ## Arguments
     - `series`: None (the packaged `yahoo_like`), a packaged name, the path of an `.npz` file of scored series or of
-      a folder of them, a `ScoredSeries`, or a sequence of them. Names and paths keep the EnvSpec JSON-serialisable.
+      a folder of them, a `ScoredSeries`, or a sequence of these, no two series of one name. Names and paths keep the
+      EnvSpec JSON-serialisable.
     - `k` (2): how many windows observation and reward look back on.
     - `alpha` (0.9), `beta` (0.1): the weights of the reward; they add up to 1.
     - `hold` (1): for how many windows a step keeps its threshold (l).
@@ -298,18 +307,5 @@ class ThresholdingEnv(JsonSpec, gym.Env[NDArray[np.float32], np.int64]):  # type
         return episode_metrics(np.frombuffer(bytes(self._decisions), dtype=bool), labels)
 
     def _frame(self) -> Frame:
-        series = self.mdp.series[self.episode.series]
-        stop = self._position - self._offset
-        shown = slice(max(self.episode.start, stop - WINDOWS), stop)
-        thresholds = np.array(self._thresholds[shown.start - stop :], dtype=np.float32)
-        return Frame(
-            scores=series.scores[shown],
-            thresholds=thresholds,
-            labels=series.truth[shown],
-            decisions=series.scores[shown] > thresholds,
-            t=stop - 1,
-            total=len(series),
-            name=series.name,
-            reward=self._last_reward,
-            episode_return=self._return,
-        )
+        series, stop = self.mdp.series[self._series], self._position - self._offset
+        return frame_of(series, self._start, stop, self._thresholds, self._last_reward, self._return)

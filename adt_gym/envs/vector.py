@@ -3,22 +3,25 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import gymnasium as gym
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from adt_gym.checks import one_of
 from adt_gym.envs.actions import action_space_of, continuous_thresholds
 from adt_gym.envs.costs import Ledger
 from adt_gym.envs.feedback import ToldEpisodes
 from adt_gym.envs.memory import OUTCOME_CODES, Array, CountedEpisodes, Envs, TabulatedEpisodes
 from adt_gym.envs.native import NativeVectorEnv, many, shared
+from adt_gym.envs.pictures import Pictures
 from adt_gym.envs.settings import settings_of, takes_settings
 from adt_gym.envs.sources import JsonSpec, Source, draw_episode, resolve
 from adt_gym.envs.tally import Tally
 from adt_gym.envs.thresholding import empty_info, observation_space_of
 from adt_gym.mdp.mdp import ThresholdingMDP, mdp_of
 from adt_gym.metrics.episode import EPISODE_METRICS
-from adt_gym.series import InputError
 
 if TYPE_CHECKING:
     from adt_gym.envs.fused import FusedEpisodes
@@ -29,7 +32,7 @@ COMPILE = True
 """Whether environments made from now on use Numba where they can."""
 
 
-class ThresholdingVectorEnv(JsonSpec, NativeVectorEnv):  # type: ignore[misc]
+class ThresholdingVectorEnv(JsonSpec, NativeVectorEnv):
     """N independent episodes of ADT-v0 stepped at once; see `ThresholdingEnv` for the MDP and its arguments.
 
     With ``hold`` above 1 the arrays of an info have the shape ``(num_envs, hold)``. ``feedback`` takes a rule of your
@@ -42,8 +45,11 @@ class ThresholdingVectorEnv(JsonSpec, NativeVectorEnv):  # type: ignore[misc]
     Args:
         num_envs: N, how many episodes run side by side.
         autoreset_mode: See `adt_gym.envs.native.NativeVectorEnv`, which also says how seeds and infos are.
-        render_mode: Must be None: render a scalar environment instead.
+        render_mode: None, or "rgb_array": see `render`.
+        max_episode_steps: See there, too.
     """
+
+    metadata = {**NativeVectorEnv.metadata, "render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012
 
     @takes_settings
     def __init__(
@@ -51,14 +57,14 @@ class ThresholdingVectorEnv(JsonSpec, NativeVectorEnv):  # type: ignore[misc]
         num_envs: int = 1,
         series: Source = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        render_mode: None = None,
+        render_mode: str | None = None,
         max_episode_steps: int | None = None,
         **settings: Any,
     ):
         self.settings = given = settings_of(settings)
         num_envs = many(num_envs, max(given.hold, given.k))
         if render_mode is not None:
-            raise InputError('the vector environment does not render; use gym.make("ADT-v0", render_mode=...)')
+            one_of("render_mode of a vector environment", render_mode, self.metadata["render_modes"])
         self.mdp = mdp_of(resolve(series), given.k, given.alpha, given.beta)
         spaces = action_space_of(given.levels), observation_space_of(given.observe_score)
         unjudged = empty_info(num_envs, *([given.hold] if given.hold > 1 else []))
@@ -75,7 +81,23 @@ class ThresholdingVectorEnv(JsonSpec, NativeVectorEnv):  # type: ignore[misc]
         self._memory = truth if self.feedback.immediate else ToldEpisodes(truth, self.mdp, self.feedback, num_envs)
         self._offset, self._position, self._stop, self._end = np.zeros((4, num_envs), dtype=np.int64)
         self._series = self._start = np.zeros(num_envs, dtype=np.int64)
+        self.render_mode = render_mode
+        self._pictures = Pictures(self.mdp, num_envs, self.metadata["render_fps"]) if render_mode else None
         self._extend()
+
+    def render(self) -> Any:
+        """Return a picture per environment, shape ``(400, 600, 3)`` each, as Gymnasium's vector environments do.
+
+        Of more than 16 environments the first 16 are drawn: every picture is then the same grid of them, of shape
+        ``(800, 1200, 3)``. Gymnasium's `RecordVideo` for vectors films the pictures side by side; of more than 16 let
+        it ``record_first_only``.
+        """
+        if self._pictures is None:
+            gym.logger.warn('nothing to render: choose it with gym.make_vec("ADT-v0", 4, render_mode="rgb_array")')
+            return None
+        if not self._begun_once:
+            raise ResetNeeded("nothing to render yet: call reset() first")
+        return self._pictures.draw(self._series, self._start, self._position - self._offset)
 
     def _extend(self) -> None:
         """Make what a subclass has beside all this."""
@@ -115,6 +137,8 @@ class ThresholdingVectorEnv(JsonSpec, NativeVectorEnv):  # type: ignore[misc]
         self._series, self._start = shared(all_series), shared(all_start)
         self._memory.restart(envs, self._position[envs], self._randoms)
         self._tally.restart(envs)
+        if self._pictures:
+            self._pictures.restart(envs)
         if self._ledger:
             self._ledger.restart(envs)
 
@@ -125,12 +149,14 @@ class ThresholdingVectorEnv(JsonSpec, NativeVectorEnv):  # type: ignore[misc]
         return self._tally.metrics(envs, self._offset[envs] + self._start[envs], self._position[envs])
 
     def _judge(self, read: Array) -> tuple[Array, dict[str, Array]]:
+        if self._pictures:
+            self._pictures.step()
         if self.hold > 1:
             return self._judge_held(read)
         # Stepping all is faster than picking: an episode that waits for its restart judges its last window again.
         if self._fused:
             rewards, judged = self._fused.judge(self._offset, self._position, read, self._done)
-            return self._earned(ALL, rewards), judged
+            return self._paid(ALL, rewards, judged), judged
         if self._any_done:
             if self.feedback.noise:  # what waits must draw nothing
                 return self._judge_running(read)
@@ -175,7 +201,12 @@ class ThresholdingVectorEnv(JsonSpec, NativeVectorEnv):  # type: ignore[misc]
         if self._ledger:
             rewards = rewards + self._ledger.charge(envs, position, threshold, decision)
         self._position[envs] = after
-        return self._earned(envs, rewards), judged
+        return self._paid(envs, rewards, judged), judged
+
+    def _paid(self, envs: Envs, rewards: Array, judged: dict[str, Array]) -> Array:
+        if self._pictures:
+            self._pictures.judged(envs, judged["threshold"], rewards)
+        return self._earned(envs, rewards)
 
     def _earned(self, envs: Envs, rewards: Array) -> Array:
         """Return the rewards of some environments for the window just judged, given ADT-v0's."""
