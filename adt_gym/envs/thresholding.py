@@ -9,7 +9,7 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from adt_gym.checks import one_of
-from adt_gym.envs.actions import action_space_of, threshold_of
+from adt_gym.envs.actions import action_space_of, keys_of, threshold_of
 from adt_gym.envs.costs import Ledger
 from adt_gym.envs.feedback import ToldEpisode
 from adt_gym.envs.memory import CountedEpisode, TabulatedEpisode
@@ -243,6 +243,14 @@ class ThresholdingEnv(JsonSpec, gym.Env[NDArray[np.float32], np.int64]):
             flipped = flips(self.np_random, self.feedback.noise, stop - start)
             labels = np.concatenate((np.array(self.seen()) == 1, self.mdp.labels[start:stop] ^ flipped))
         return View(self.feedback, self.observe_score, labels)
+
+    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
+        """Return the action of each key for `gymnasium.utils.play`: 0 to 9, then a to z; `adt play` plays it.
+
+        Raises:
+            InputError: If thresholds are "continuous", or there are more than 36.
+        """
+        return keys_of(self.levels)
 
     def render(self) -> Any:
         """Return text ("ansi") or an image of shape ``(400, 600, 3)`` ("rgb_array"), or show a window ("human")."""
