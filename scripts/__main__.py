@@ -22,6 +22,7 @@ with ending_at_once():
     from adt_gym.scripts.figures import figures
     from adt_gym.scripts.frontier import frontier
     from adt_gym.scripts.options import SeveralWords
+    from adt_gym.scripts.play import play
     from adt_gym.scripts.report import report
     from adt_gym.scripts.reproduce import reproduce
     from adt_gym.scripts.run import run
@@ -69,7 +70,20 @@ app = App(
     pretty_exceptions_enable=False,
     help="Thresholds for anomaly detection: train agents, compare methods, tell who saw labels.",
 )
-for command in (run, score, compare_scorers, train, evaluate, reproduce, sweep, report, figures, classify, datasets):
+for command in (
+    run,
+    score,
+    compare_scorers,
+    train,
+    evaluate,
+    reproduce,
+    sweep,
+    report,
+    figures,
+    classify,
+    datasets,
+    play,
+):
     app.command()(command)
 app.command(cls=SeveralWords)(frontier)
 app.add_typer(benchmark, name="benchmark")
