@@ -161,10 +161,10 @@ def over_delays(rows: "pd.DataFrame", measure: str = "f1") -> OverDelays:
     some event was found.
     """
     keys, skipped = ["method", "delay"], measure == "detection_delay"
-    by_seed = rows.groupby([*keys, "seed"])[measure].mean(skipna=skipped)
+    by_seed = rows.groupby([*keys, "seed"])[measure].agg(lambda one: one.mean(skipna=skipped))
     over = by_seed.groupby(keys)
     methods, delays = rows["method"].unique(), sorted(rows["delay"].unique(), key=_place)
-    means = over.mean(skipna=skipped), over.std(skipna=skipped)
+    means = over.agg(lambda one: one.mean(skipna=skipped)), over.agg(lambda one: one.std(skipna=skipped))
     mean, deviation = (one.unstack("delay").reindex(index=methods, columns=delays) for one in means)
     return OverDelays(mean, deviation)
 
