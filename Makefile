@@ -3,10 +3,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test check format lint types benchmark clean
+.PHONY: help install demo test test-lowest test-newest test-bare check format lint types benchmark dist clean
 
 help:  ## say what there is to make
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
 
 install: $(INSTALLED)  ## make .venv with everything, the command .venv/bin/adt included
 
@@ -35,8 +35,19 @@ types: install
 	@ln -s $(CURDIR)/adt_gym/* $(CURDIR)/agents $(CURDIR)/scripts build/types/adt_gym/
 	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p adt_gym
 
+test-lowest test-newest: dist  ## test the wheel on the lowest, or the newest, versions of what it requires
+	.ci/test-on $(@:test-%=%)
+
+test-bare: dist  ## test the wheel where nothing but it, Gymnasium and NumPy is installed
+	.ci/test-bare
+
+dist: install  ## build sdist and wheel, and check them
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+	$(BIN)/twine check --strict dist/*
+
 benchmark: install  ## measure speed, as ratios side by side in one run
 	$(BIN)/adt benchmark
 
 clean:  ## remove everything made
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,16 +7,18 @@ from adt_gym.checks import InputError
 
 URL = "https://github.com/adt-gym/adt_gym"
 
+_CLI = {"rich", "typer"}
+
 EXTRAS = {
-    "cli": {"rich", "typer"},
-    "data": {"openpyxl", "pandas", "pyarrow"},
-    "train": {"stable_baselines3", "tensorboard", "torch"},
-    "score": {"matplotlib", "pandas", "prophet", "pyod", "sklearn", "statsmodels", "threadpoolctl", "torch"},
-    "eval": {"aeon", "libspot", "matplotlib", "pandas", "plotly", "pythresh", "scipy", "sklearn"},
+    "cli": _CLI,
+    "data": _CLI | {"openpyxl", "pandas", "pyarrow"},
+    "train": _CLI | {"stable_baselines3", "tensorboard", "torch"},
+    "score": _CLI | {"matplotlib", "pandas", "prophet", "pyod", "sklearn", "statsmodels", "threadpoolctl", "torch"},
+    "eval": _CLI | {"aeon", "libspot", "matplotlib", "pandas", "plotly", "pythresh", "scipy", "sklearn"},
     "render": {"moviepy", "pygame"},
     "fast": {"numba"},
     "ray": {"ray"},
-    "jax": {"flax", "gymnax", "jax", "optax"},
+    "jax": _CLI | {"flax", "gymnax", "jax", "optax"},
     "zoo": {"optuna", "rl_zoo3", "sb3_contrib"},
 }
 """What each extra of pyproject.toml brings, as it is imported."""

@@ -7,10 +7,11 @@ with ending_at_once():
     import warnings
     from typing import Any
 
-    from adt_gym.extras import MissingExtra, require
+    from adt_gym.extras import MissingExtra
+    from adt_gym.scripts.commands import COMMANDS, check, load, summary
 
     try:
-        require("adt", "typer", "rich")
+        check(sys.argv[1:])
     except MissingExtra as error:
         sys.exit(f"Error: {error}")
 
@@ -21,7 +22,6 @@ with ending_at_once():
 
     from adt_gym.report.progress import keep_tables_whole
     from adt_gym.report.source import in_options
-    from adt_gym.scripts.commands import COMMANDS, load, summary
     from adt_gym.series import InputError
 
 

@@ -66,6 +66,7 @@ def infer(settings: Infer, out: Out = OUT) -> None:
 @takes
 def live(settings: Live, out: Out = OUT) -> None:
     """Scores per second that a Monitor judges one by one, with several methods, and how long one of them takes."""
+    require("adt benchmark live", "scipy")
     Report("live", settings, out).compare("pushes/s", settings.compare)
 
 

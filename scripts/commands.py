@@ -1,16 +1,13 @@
 """The subcommands of `adt`, and what each needs, known before any of them is imported."""
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import typer
-from typer.core import TyperCommand
-
 from adt_gym.extras import require
-from adt_gym.scripts.options import SeveralWords
 
 
 @dataclass(frozen=True)
@@ -19,13 +16,14 @@ class Command:
 
     Args:
         needs: The libraries without which it could not come to its end, as they are imported.
-        kind: How its words are read.
+        several_words: Whether an option takes several words.
     """
 
-    needs: tuple[str, ...] = ()
-    kind: type[TyperCommand] = TyperCommand
+    needs: tuple[str, ...]
+    several_words: bool = False
 
 
+_CLI = ("typer", "rich")
 _TABLE = ("aeon", "scipy")
 """What measures the rows of a table."""
 
@@ -35,31 +33,41 @@ COMMANDS = {
     "compare-scorers": Command(("torch", "matplotlib", "sklearn")),
     "train": Command(("torch", "stable_baselines3", "tensorboard")),
     "evaluate": Command(("torch", "stable_baselines3", *_TABLE)),
-    "reproduce": Command(("torch", "matplotlib", "sklearn", *_TABLE)),
+    "reproduce": Command(("torch", "libspot", "matplotlib", *_TABLE)),
     "sweep": Command(("torch", "matplotlib", "pandas", "pyarrow", *_TABLE)),
     "frontier": Command(
-        ("torch", "libspot", "matplotlib", "pandas", "sklearn", "threadpoolctl", *_TABLE), SeveralWords
+        ("torch", "libspot", "matplotlib", "pandas", "pythresh", "sklearn", "threadpoolctl", *_TABLE),
+        several_words=True,
     ),
     "report": Command(("plotly",)),
     "figures": Command(("torch", "libspot", "matplotlib", "pygame", *_TABLE)),
     "classify": Command(("torch", "matplotlib", "sklearn")),
-    "datasets": Command(),
+    "datasets": Command(()),
     "benchmark": Command(("torch", "stable_baselines3")),
 }
 
 
-def load(name: str) -> Any:
-    """Import a subcommand.
+def check(words: Sequence[str]) -> None:
+    """Check that what is called could be run; it may be nothing, or no subcommand.
 
     Raises:
-        MissingExtra: If what it needs is not installed.
+        MissingExtra: If a library that it needs is not installed.
     """
-    command = COMMANDS[name]
-    require(f"adt {name}", *command.needs)
+    name = words[0] if words and words[0] in COMMANDS else ""
+    require(f"adt {name}".strip(), *_CLI, *(COMMANDS[name].needs if name else ()))
+
+
+def load(name: str) -> Any:
+    """Import a subcommand whose libraries are there."""
+    import typer
+    from typer.core import TyperCommand
+
+    from adt_gym.scripts.options import SeveralWords
+
     found = getattr(import_module(f"adt_gym.scripts.{_word(name)}"), _word(name))
     if not isinstance(found, typer.Typer):
         app = typer.Typer(add_completion=False)
-        app.command(name, cls=command.kind)(found)
+        app.command(name, cls=SeveralWords if COMMANDS[name].several_words else TyperCommand)(found)
         found = app
     return typer.main.get_command(found)
 

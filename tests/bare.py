@@ -30,19 +30,27 @@ del sys.argv[1]
 COMMAND = "from adt_gym.scripts.__main__ import app\nsys.argv[0] = 'adt'\napp()"
 
 
-def run(program: str, *arguments: str, modules: Iterable[str] = (), cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program where nothing but the core, these modules and what they need is installed."""
-    words = [sys.executable, "-P", "-c", PROGRAM + program, ",".join(hidden(frozenset(modules))), *arguments]
+def run(
+    program: str, *arguments: str, modules: Iterable[str] = (), hide: Iterable[str] | None = None, cwd: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run a program where nothing but the core, these modules and what they need is installed; or all but some."""
+    unseen = hidden(frozenset(modules)) if hide is None else sorted(hide)
+    words = [sys.executable, "-P", "-c", PROGRAM + program, ",".join(unseen), *arguments]
     return subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@cache
+def owners() -> dict[str, set[str]]:
+    """Return the distributions of every installed module."""
+    return {module: set(map(canonical, by)) for module, by in packages_distributions().items()}
 
 
 @cache
 def hidden(modules: frozenset[str]) -> list[str]:
     """Return all installed modules but ours and those that come with these."""
-    owners = packages_distributions()
-    brought = {canonical(one) for module in {*CORE, *modules} for one in owners[module]}
-    brought = {one for name in brought for one in closure(name)} | {"adt-gym"}
-    return sorted(name for name, by in owners.items() if brought.isdisjoint(map(canonical, by)))
+    asked = {one for module in {*CORE, *modules} for one in owners()[module]}
+    brought = {one for name in asked for one in closure(name)} | {"adt-gym"}
+    return sorted(module for module, by in owners().items() if brought.isdisjoint(by))
 
 
 @cache

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adt_gym import thresholds
+from adt_gym.extras import require
 from adt_gym.series import InputError
 from adt_gym.spreadsheet import original, write_frame
 from adt_gym.stream.feedback import Feedback, feedback_of
@@ -95,6 +96,7 @@ def read_rows(path: str | Path) -> "pd.DataFrame":
         FileNotFoundError: If there is no such file.
         InputError: If the file is no such table.
     """
+    require("the table of a frontier", "pandas")
     import pandas as pd
 
     columns = [f.name for f in fields(FrontierRow)]
