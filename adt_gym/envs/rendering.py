@@ -9,6 +9,7 @@ from gymnasium.error import DependencyNotInstalled
 from gymnasium.utils import colorize
 from numpy.typing import NDArray
 
+from adt_gym.extras import MissingExtra, require
 from adt_gym.series import ScoredSeries
 from adt_gym.stream.feedback import OUTCOME_NUMBERS, OUTCOMES
 
@@ -179,9 +180,9 @@ class Screen:
 
 def _require_pygame() -> None:
     try:
-        import pygame  # noqa: F401
-    except ImportError as error:
-        raise DependencyNotInstalled('pygame is not installed, run `pip install "adt-gym[render]"`') from error
+        require("render_mode=", "pygame")
+    except MissingExtra as error:
+        raise DependencyNotInstalled(str(error)) from error
 
 
 def _paint(frame: Frame) -> "pygame.Surface":
