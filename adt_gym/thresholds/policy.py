@@ -25,6 +25,7 @@ registry = Registry(
     {
         "reference": Entry("adt_gym.agents.reference_dqn:ReferenceDQN"),
         "greedy": Entry("adt_gym.agents.sb3:GreedyPolicy"),
+        "recurrent": Entry("adt_gym.agents.recurrent:RecurrentPolicy"),
     },
 )
 """The models that files may hold."""
