@@ -255,6 +255,8 @@ def learning(env: Any, params: Any, chosen: Settings) -> Callable[[jax.Array], t
     def learn(key: jax.Array) -> tuple[Weights, Any]:
         key_weights, key_reset, key_updates = jax.random.split(key, 3)
         weights = new_weights(key_weights, space.shape[0], outputs, chosen)
+        if not discrete:  # begin about the middle
+            weights["act_bias"] = jnp.array([0.5, -1.0])
         observation, state = reset(jax.random.split(key_reset, n), params)
         first = state, observation, jnp.ones(n, bool), jnp.zeros((n, chosen.memory))
         carry = (weights, optimizer.init(weights)), first
