@@ -23,9 +23,10 @@ ROLLOUT = 32
 
 def steppers(n: int, steps: int) -> dict[str, Callable[[], int]]:
     """Return what steps n environments so often, ours first."""
+    (ours, our_params), (theirs, their_params) = adt_gym.jax.make("ADT-v0"), gymnax.make("CartPole-v1")
     return {
-        OURS: stepping(*adt_gym.jax.make("ADT-v0"), n, steps),
-        "CartPole-v1 in gymnax": stepping(*gymnax.make("CartPole-v1"), n, steps),
+        OURS: stepping(ours, our_params, n, steps),
+        "CartPole-v1 in gymnax": stepping(theirs, their_params, n, steps),
         "ADT-v0's native vector env": vector_stepping(gym.make_vec("ADT-v0", n), steps),
     }
 
@@ -35,7 +36,11 @@ def learners(n: int, updates: int, sb3_steps: int) -> dict[str, Callable[[], int
     given = {"total_steps": n * ROLLOUT * updates, "num_envs": n, "num_steps": ROLLOUT}
     plain = recurrent.Settings(**given, width=64, memory=0)
     one = SmallPPO("MlpPolicy", gym.make("ADT-v0"), seed=0, device="cpu")
-    same = {"n_steps": ROLLOUT, "n_epochs": plain.epochs, "batch_size": n * ROLLOUT // plain.minibatches}
+    same: dict[str, Any] = {
+        "n_steps": ROLLOUT,
+        "n_epochs": plain.epochs,
+        "batch_size": n * ROLLOUT // plain.minibatches,
+    }
     many = PPO(
         "MlpPolicy", as_vec_env(gym.make_vec("ADT-v0", n, autoreset_mode="SameStep")), seed=0, device="cpu", **same
     )
