@@ -14,6 +14,7 @@ LAYERS = (
         "checks",
         "compiling",
         "dependencies",
+        "extras",
         "reading",
         "series",
         "saved",

@@ -23,9 +23,9 @@ from adt_gym.stream.stream import Method, Scores, Session
 registry = Registry(
     "policy",
     {
-        "reference": Entry("adt_gym.agents.reference_dqn:ReferenceDQN"),
-        "greedy": Entry("adt_gym.agents.sb3:GreedyPolicy"),
-        "recurrent": Entry("adt_gym.agents.recurrent:RecurrentPolicy"),
+        "reference": Entry("adt_gym.agents.reference_dqn:ReferenceDQN", needs=("torch",)),
+        "greedy": Entry("adt_gym.agents.sb3:GreedyPolicy", needs=("stable_baselines3", "torch")),
+        "recurrent": Entry("adt_gym.agents.recurrent:RecurrentPolicy", needs=("gymnax", "jax", "optax")),
     },
 )
 """The models that files may hold."""
