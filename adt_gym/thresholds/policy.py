@@ -25,6 +25,7 @@ registry = Registry(
     {
         "reference": Entry("adt_gym.agents.reference_dqn:ReferenceDQN", needs=("torch",)),
         "greedy": Entry("adt_gym.agents.sb3:GreedyPolicy", needs=("stable_baselines3", "torch")),
+        "recurrent": Entry("adt_gym.agents.recurrent:RecurrentPolicy", needs=("gymnax", "jax", "optax")),
     },
 )
 """The models that files may hold."""
