@@ -2,14 +2,36 @@
 
 import contextlib
 import io
+import json
 import sys
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from adt_gym.agents.actor import ALGORITHMS, Actor
 from adt_gym.checks import InputError, one_of
 from adt_gym.envs import task
+from adt_gym.evaluation.bench import results
+from adt_gym.evaluation.leaderboard import Entry, add, file_of, read_entry
+from adt_gym.experiments.cells import results as cells_done
+from adt_gym.experiments.cells import run_cells
+from adt_gym.folders import own_folder
+
+KIND = "zoo"
+"""What the log says wrote the folder."""
+
+ABOUT = {
+    "dqn": "SB3's DQN",
+    "qrdqn": "sb3-contrib's QR-DQN",
+    "ppo": "SB3's PPO",
+    "ppo_lstm": "sb3-contrib's recurrent PPO",
+    "sac": "SB3's SAC, any threshold",
+    "tqc": "sb3-contrib's TQC, any threshold",
+}
+"""By algorithm, what it is."""
 
 CONTINUOUS = ("sac", "tqc")
 """Algorithms that set any threshold; the others choose from levels."""
@@ -84,3 +106,106 @@ def _called_with(words: list[str]) -> Iterator[None]:
         yield
     finally:
         sys.argv = before
+
+
+@dataclass(frozen=True)
+class Training:
+    """An agent to be trained: all that it depends on.
+
+    Args:
+        algorithm, condition, seed: See `train`.
+        settings: Its hyper-parameters, as JSON.
+    """
+
+    algorithm: str
+    condition: str
+    seed: int
+    settings: str
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}, {self.condition}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How long it took; the agent itself is in ``agent.npz``."""
+
+    seconds: float
+
+
+AGENT = "agent.npz"
+
+
+def work(cell: Training, folder: Path) -> Trained:
+    """Train an agent and leave what acts."""
+    import yaml
+
+    started = perf_counter()
+    with tempfile.TemporaryDirectory() as logs:
+        file = Path(logs) / "hyperparameters.yml"
+        file.write_text(yaml.safe_dump({id_of(cell.algorithm, cell.condition): json.loads(cell.settings)}))
+        train(cell.algorithm, cell.condition, cell.seed, file, Path(logs)).save(folder / AGENT)
+    return Trained(perf_counter() - started)
+
+
+def train_all(
+    algorithms: Sequence[str],
+    conditions: Sequence[str],
+    seeds: Sequence[int],
+    files: Path,
+    out: Path,
+    board: Path,
+    jobs: int,
+) -> None:
+    """Train what the leaderboard lacks, condition by condition, and enter it.
+
+    A result is lacking where it has other seeds or other hyper-parameters than are asked for. Agents that were trained
+    before are kept in ``out``, so that whatever ends this, the same command goes on.
+
+    Args:
+        algorithms, conditions, seeds: What is asked for.
+        files: The folder of rl-zoo3's files, one an algorithm.
+        out: The folder of the agents.
+        board: That of the leaderboard.
+        jobs: How many trainings at a time.
+    """
+    with own_folder(out, KIND) as folder:
+        for condition in conditions:
+            lacking = {}
+            for algorithm in algorithms:
+                settings = hyperparameters(files / f"{algorithm}.yml", id_of(algorithm, condition))
+                if not _is_there(file_of(algorithm, board), condition, seeds, settings):
+                    lacking[algorithm] = settings
+            cells = [
+                Training(algorithm, condition, seed, json.dumps(settings))
+                for algorithm, settings in lacking.items()
+                for seed in seeds
+            ]
+            done = run_cells(folder, cells, work, jobs, title=condition, files=True)
+            cells_done(done)
+            agents = [Actor.load(one.files / AGENT) for one in done]
+            for i, (algorithm, settings) in enumerate(lacking.items()):
+                own = agents[i * len(seeds) : (i + 1) * len(seeds)]
+                add(_entry(algorithm, condition, seeds, own, settings, files), board)
+
+
+def _is_there(path: Path, condition: str, seeds: Sequence[int], settings: Mapping[str, Any]) -> bool:
+    if not path.exists():
+        return False
+    entry = read_entry(path)
+    result = entry.under(condition)
+    return result is not None and result.seeds == list(seeds) and entry.settings.get(condition) == settings
+
+
+def _entry(
+    algorithm: str,
+    condition: str,
+    seeds: Sequence[int],
+    agents: Sequence[Actor],
+    settings: dict[str, Any],
+    files: Path,
+) -> Entry:
+    found = results(agents, [condition], name=algorithm, seeds=seeds)
+    words = " ".join(words_of(algorithm, condition, seeds[0], files / f"{algorithm}.yml"))
+    command = f"adt zoo train --algorithm {algorithm}; one seed of it: python -m rl_zoo3.train {words}"
+    return Entry(algorithm, "zoo", ABOUT[algorithm], command, found, {condition: settings})

@@ -143,9 +143,9 @@ def tune(algorithm: str, condition: str, trials: int, steps: int, file: Path, sa
     study.optimize(objective, trials)
     best = study.best_trial
     about = (
-        f"# Found by `adt zoo tune {algorithm}`: the best of {trials} trials of {steps:,} steps under {condition}, by the\n"
-        f"# composite F1 on the split validation ({best.value:.3f}; the first trial had {study.trials[0].value:.3f}). "
-        "The test series were never read.\n"
+        f"# Found by `adt zoo tune {algorithm}`: the best of {trials} trials of {steps:,} steps under {condition}.\n"
+        f"# Composite F1 on the split validation: {best.value:.3f}, of the first trial {study.trials[0].value:.3f}.\n"
+        "# The test series were never read.\n"
     )
     first, *others = (zoo.id_of(algorithm, one) for one in task.CONDITIONS)
     text = yaml.safe_dump({first: best.user_attrs["settings"]}, sort_keys=False).replace(":\n", ": &tuned\n", 1)
