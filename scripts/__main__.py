@@ -21,6 +21,7 @@ with ending_at_once():
     from adt_gym.scripts.evaluate import evaluate
     from adt_gym.scripts.figures import figures
     from adt_gym.scripts.frontier import frontier
+    from adt_gym.scripts.leaderboard import leaderboard
     from adt_gym.scripts.options import SeveralWords
     from adt_gym.scripts.report import report
     from adt_gym.scripts.reproduce import reproduce
@@ -28,6 +29,7 @@ with ending_at_once():
     from adt_gym.scripts.score import score
     from adt_gym.scripts.sweep import sweep
     from adt_gym.scripts.train import train
+    from adt_gym.scripts.zoo import zoo
     from adt_gym.series import InputError
 
 
@@ -73,6 +75,8 @@ for command in (run, score, compare_scorers, train, evaluate, reproduce, sweep, 
     app.command()(command)
 app.command(cls=SeveralWords)(frontier)
 app.add_typer(benchmark, name="benchmark")
+app.add_typer(leaderboard, name="leaderboard")
+app.add_typer(zoo, name="zoo")
 
 if __name__ == "__main__":
     app()

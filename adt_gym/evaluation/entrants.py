@@ -1,6 +1,7 @@
 """What may be judged on ADT-Bench, and how it becomes a method: names, files, methods, and models with `predict`."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,22 @@ def method_of(
             raise Unfit(f"{policy} looks at nothing but labels, and none is told")
         made = {"feedback": told.kind, "delay": told.delay, "noise": told.noise, "seed": seed}
         method: Method = thresholds.registry.make_for(policy, **made)
+        if method.shares_evidence:
+            method.evidence = _evidence(tuple(train), seed)
         return method.fit(train)
     if isinstance(policy, Method):
         if policy.sees_labels and policy.feedback != told:
             raise Unfit(f"{policy.name} is made for feedback {policy.feedback}, not for {told}")
         return policy
     return _shown(policy, condition, seed, actions or _actions_of(policy), columns or _columns_of(policy))
+
+
+@lru_cache(maxsize=1)
+def _evidence(train: tuple[ScoredSeries, ...], seed: int) -> Any:
+    """Return what methods learn of scores alone, which takes longest and is the same under all conditions."""
+    from adt_gym.thresholds.evidence import Evidence
+
+    return Evidence(seed).fit(train)
 
 
 def opened(path: str | Path) -> Any:
