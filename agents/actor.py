@@ -114,12 +114,12 @@ class Actor(Saved):
             InputError: If there is no such algorithm, or the tensors are not its layers.
         """
         head, usual, prefixes = ALGORITHMS[one_of("algorithm", algorithm, ALGORITHMS)]
-        weights = [np.array(one) for prefix in prefixes for name, one in tensors.items() if name.startswith(prefix)]
+        weights = [_array(one) for prefix in prefixes for name, one in tensors.items() if name.startswith(prefix)]
         if not weights or len(weights[-1]) % whole("actions", actions):
             raise InputError(f"these are not the layers of {algorithm} with {actions} actions")
         # Of QR-DQN an action's value is the mean of its quantiles, which stand one after the other: linear, too.
         weights[-2:] = [one.reshape(-1, actions, *one.shape[1:]).mean(axis=0) for one in weights[-2:]]
-        return cls(weights, head, activation or usual, [np.array(tensors[name]) for name in _MEMORY if name in tensors])
+        return cls(weights, head, activation or usual, [_array(tensors[name]) for name in _MEMORY if name in tensors])
 
     def predict(
         self,
@@ -173,3 +173,9 @@ class Actor(Saved):
         let_in, keep, let_out = (1 / (1 + np.exp(-gates[i])) for i in (0, 1, 3))
         cell = keep * cell + let_in * np.tanh(gates[2])
         return let_out * np.tanh(cell), cell
+
+
+def _array(tensor: Any) -> Array:
+    """Return a tensor as an array of its own."""
+    copied: Array = tensor.detach().cpu().numpy().copy()
+    return copied

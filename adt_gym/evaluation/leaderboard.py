@@ -55,7 +55,7 @@ def file_of(method: str, folder: Path = FOLDER) -> Path:
     Raises:
         InputError: If its name cannot be that of a file.
     """
-    name = "".join(one if one.isalnum() or one in "-_.+" else "_" for one in method).strip("._")
+    name = re.sub(r"[^\w.+-]+", "-", method).strip("-.")
     if not name:
         raise InputError(f"a method called {method!r} has no file name; give it another name")
     return folder / f"{name}.json"
