@@ -94,7 +94,8 @@ def series_of(split: str = "train", family: str = FAMILY) -> tuple[ScoredSeries,
         InputError: If there is no such split or family.
     """
     parts = _parts(families[family].load())
-    return getattr(parts, one_of("split", split, SPLITS))  # type: ignore[no-any-return]
+    series: tuple[ScoredSeries, ...] = getattr(parts, one_of("split", split, SPLITS))
+    return series
 
 
 def settings_of(condition: str, actions: str = "levels") -> dict[str, Any]:

@@ -182,12 +182,15 @@ def _judge(methods: Sequence[Method], seeds: list[int], condition: str, series: 
     runs = [[replay(method, one, told, seed) for one in series] for seed, method in zip(seeds, methods, strict=True)]
     counts = np.array([[composite_counts(run[i]) for run in runs] for i in range(len(series))])
     measured = [Evaluated(run, series) for run in runs]
+    figures: dict[str, Any] = {
+        name: [_known(metrics.registry[name].load()(one)) for one in measured] for name in MEASURES
+    }
     return Result(
         methods[0].name,
         condition,
         methods[0].sees_labels,
         seeds,
-        **{name: [_known(metrics.registry[name].load()(one)) for one in measured] for name in MEASURES},
+        **figures,
         composite_f1_interval=_interval(counts, composite_of_counts),
         f1_interval=_interval(counts, lambda one: of_counts(*one[:3].tolist())[2]),
     )

@@ -151,4 +151,4 @@ def tune(algorithm: str, condition: str, trials: int, steps: int, file: Path, sa
     text = yaml.safe_dump({first: best.user_attrs["settings"]}, sort_keys=False).replace(":\n", ": &tuned\n", 1)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(about + text + "".join(f"\n{one}:\n  <<: *tuned\n" for one in others))
-    return float(best.value)
+    return float(best.value or 0.0)

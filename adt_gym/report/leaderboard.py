@@ -8,6 +8,7 @@ from adt_gym.envs import task
 from adt_gym.evaluation.bench import Result, mean_of
 from adt_gym.evaluation.leaderboard import Entry, Sort
 from adt_gym.metrics.composite import DEADLINE
+from adt_gym.metrics.events import runs
 from adt_gym.report.tables import new_table, number, yes_no
 
 SORTS: dict[Sort, str] = {
@@ -78,7 +79,7 @@ def page(entries: Iterable[Entry]) -> str:
     """Return the page, in Markdown."""
     entries = list(entries)
     train, test = task.series_of("train"), task.series_of("test")
-    events = sum(_events(one.truth) for one in test)
+    events = sum(len(runs(one.truth)[0]) for one in test)
     top = TOP.format(
         train=len(train),
         train_windows=sum(map(len, train)),
@@ -99,14 +100,9 @@ def page(entries: Iterable[Entry]) -> str:
 
 def printed(entries: Sequence[Entry]) -> Table:
     """Return the composite F1 of all entries by condition, for a terminal."""
-    rows = [[cells[0], *cells[2:]] for cells in _by_condition(entries)]
-    return new_table(
-        ["method", *(one.replace("-", "\n") for one in task.CONDITIONS)], rows, "Composite F1 by condition"
-    )
-
-
-def _events(labels: Sequence[bool]) -> int:
-    return sum(now and not before for before, now in zip([False, *labels], labels, strict=False))
+    rows = [[method, *figures] for method, _, *figures in map(_by_condition, _in_order(entries))]
+    columns = ["method", *(one.replace("-", "\n") for one in task.CONDITIONS)]
+    return new_table(columns, rows, "Composite F1 by condition")
 
 
 def _conditions() -> str:

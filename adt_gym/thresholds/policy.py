@@ -166,7 +166,7 @@ class PolicySession(Session):
 
     def threshold(self, score: float) -> float:
         """Return what the policy sets, or goes on to hold."""
-        context = self._context.push(self._t, score) if self._context else []
+        context: Any = self._context.push(self._t, score) if self._context else ()
         begun = self._t - self._k
         if begun >= 0 and begun % self._policy.hold == 0:
             memory: dict[str, Any] = {}
@@ -198,7 +198,7 @@ class PolicySession(Session):
         if self._due.tell(t, label) and t in self._last:
             self._last[t][1] = int(label)
 
-    def _observe(self, score: float, context: Sequence[float] | NDArray[np.float32]) -> NDArray[np.float32]:
+    def _observe(self, score: float, context: Any) -> NDArray[np.float32]:
         # One after the other, oldest first, as mdp.trailing_statistics does: only so are the sums equal bit by bit.
         k, total, squares = self._k, 0.0, 0.0
         for one in self._scores:
