@@ -32,9 +32,13 @@ def train(
     files: Files = FILES,
     out: Annotated[Path, typer.Option(help="folder of the agents; finished ones in it are kept")] = Path("runs/zoo"),
     board: Annotated[Path, typer.Option(help="folder of the leaderboard's entries")] = FOLDER,
+    agents: Annotated[
+        Path | None, typer.Option(help="folder for the trained agents, as ALGORITHM-CONDITION-SEED.npz")
+    ] = None,
 ) -> None:
     """Train what the leaderboard lacks and enter it; an interrupted training of many goes on where it was."""
-    train_all(algorithm or list(ALGORITHMS), condition or list(task.CONDITIONS), range(seeds), files, out, board, jobs)
+    algorithms, conditions = algorithm or list(ALGORITHMS), condition or list(task.CONDITIONS)
+    train_all(algorithms, conditions, range(seeds), files, out, board, jobs, agents)
 
 
 @zoo.command()
@@ -49,3 +53,25 @@ def tune(
     tune_one(
         algorithm, condition, trials, steps, files / f"{algorithm}.yml", lambda line: console.print(line, markup=False)
     )
+
+
+@zoo.command("film")
+def film_one(
+    agent: Annotated[
+        str, typer.Argument(help="an .npz file of an agent, or the condition of one that comes with the package")
+    ] = task.CONDITION,
+    condition: Annotated[str | None, typer.Option(help="under which it plays; that of the agent by default")] = None,
+    series: Annotated[str, typer.Option(help="the name of a test series")] = "yahoo_like_42",
+    start: Annotated[int, typer.Option(min=0, help="the first window that is filmed")] = 370,
+    windows: Annotated[int, typer.Option(min=1, max=2000, help="how many are filmed")] = 95,
+    out: Annotated[Path, typer.Option(help="the GIF")] = Path("docs/figures/agent.gif"),
+) -> None:
+    """Film an agent at work on a test series."""
+    from adt_gym.agents.zoo import actor
+    from adt_gym.evaluation.entrants import opened
+    from adt_gym.report.video import film
+
+    model = opened(agent) if agent.endswith(".npz") else actor(agent)
+    where = condition or (task.CONDITION if agent.endswith(".npz") else agent)
+    film(model, out, where, series, start, windows)
+    console.print(out)

@@ -156,6 +156,7 @@ def train_all(
     out: Path,
     board: Path,
     jobs: int,
+    agents: Path | None = None,
 ) -> None:
     """Train what the leaderboard lacks, condition by condition, and enter it.
 
@@ -168,6 +169,7 @@ def train_all(
         out: The folder of the agents.
         board: That of the leaderboard.
         jobs: How many trainings at a time.
+        agents: Where the trained agents are put, each as ``ALGORITHM-CONDITION-SEED.npz``; None for nowhere.
     """
     with own_folder(out, KIND) as folder:
         for condition in conditions:
@@ -183,9 +185,11 @@ def train_all(
             ]
             done = run_cells(folder, cells, work, jobs, title=condition, files=True)
             cells_done(done)
-            agents = [Actor.load(one.files / AGENT) for one in done]
+            trained = [Actor.load(one.files / AGENT) for one in done]
+            for cell, actor in zip(cells if agents else (), trained, strict=False):
+                actor.save(agents / f"{cell.algorithm}-{condition}-{cell.seed}.npz")
             for i, (algorithm, settings) in enumerate(lacking.items()):
-                own = agents[i * len(seeds) : (i + 1) * len(seeds)]
+                own = trained[i * len(seeds) : (i + 1) * len(seeds)]
                 add(_entry(algorithm, condition, seeds, own, settings, files), board)
 
 
