@@ -23,7 +23,7 @@ SORTS: dict[Sort, str] = {
 TOP = """# Leaderboard
 
 How well methods do on ADT-Bench-v0: fixed series, named conditions, one protocol. `adt leaderboard page` makes this
-page of the files in [docs/leaderboard](leaderboard); nothing here is written by hand.
+page of the files in `docs/leaderboard/`; nothing here is written by hand.
 
 ## The task
 
@@ -66,7 +66,7 @@ print(benchmark("rolling_quantile", ["never"]))  # or a trained model, a list of
 
 Learn on `split="train"`, which every `ADT-Bench` id has by default; choose on `"fit"` and `"validation"`; judge on
 `"test"` once. Commit the JSON and the page: a test holds that one follows from the other, and measures the cheap rivals
-anew. How the agents were trained: see [zoo](../zoo/README.md).
+anew. How the agents were trained: see `zoo/README.md` in the repository.
 """
 
 COLUMNS = (
