@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from adt_gym.agents.actor import ALGORITHMS
+from adt_gym.checks import MOST
 from adt_gym.envs import task
 from adt_gym.evaluation.leaderboard import FOLDER
 from adt_gym.experiments.zoo import train_all
@@ -46,7 +47,7 @@ def tune(
     algorithm: Annotated[str, typer.Argument(help=KNOWN)],
     condition: Annotated[str, typer.Option(help="under which hyper-parameters are tried")] = task.CONDITION,
     trials: Annotated[int, typer.Option(min=1, max=10_000, help="how many are tried")] = 8,
-    steps: Annotated[int, typer.Option(min=1000, max=10**9, help="of a training")] = 25_000,
+    steps: Annotated[int, typer.Option(min=1000, max=MOST, help="of a training")] = 25_000,
     files: Files = FILES,
 ) -> None:
     """Choose hyper-parameters with Optuna, on training series alone, and write rl-zoo3's file of them."""
@@ -62,7 +63,7 @@ def film_one(
     ] = task.CONDITION,
     condition: Annotated[str | None, typer.Option(help="under which it plays; that of the agent by default")] = None,
     series: Annotated[str, typer.Option(help="the name of a test series")] = "yahoo_like_42",
-    start: Annotated[int, typer.Option(min=0, help="the first window that is filmed")] = 370,
+    start: Annotated[int, typer.Option(min=0, max=MOST, help="the first window that is filmed")] = 370,
     windows: Annotated[int, typer.Option(min=1, max=2000, help="how many are filmed")] = 95,
     out: Annotated[Path, typer.Option(help="the GIF")] = Path("docs/figures/agent.gif"),
 ) -> None:

@@ -186,11 +186,12 @@ def train_all(
             done = run_cells(folder, cells, work, jobs, title=condition, files=True)
             cells_done(done)
             trained = [Actor.load(one.files / AGENT) for one in done]
-            for cell, actor in zip(cells if agents else (), trained, strict=False):
-                actor.save(agents / f"{cell.algorithm}-{condition}-{cell.seed}.npz")
+            if agents is not None:
+                for cell, actor in zip(cells, trained, strict=True):
+                    actor.save(agents / f"{cell.algorithm}-{condition}-{cell.seed}.npz")
             for i, (algorithm, settings) in enumerate(lacking.items()):
                 own = trained[i * len(seeds) : (i + 1) * len(seeds)]
-                add(_entry(algorithm, condition, seeds, own, settings, files), board)
+                add(_entry(algorithm, condition, seeds, own, settings), board)
 
 
 def _is_there(path: Path, condition: str, seeds: Sequence[int], settings: Mapping[str, Any]) -> bool:
@@ -207,9 +208,7 @@ def _entry(
     seeds: Sequence[int],
     agents: Sequence[Actor],
     settings: dict[str, Any],
-    files: Path,
 ) -> Entry:
     found = results(agents, [condition], name=algorithm, seeds=seeds)
-    words = " ".join(words_of(algorithm, condition, seeds[0], files / f"{algorithm}.yml"))
-    command = f"adt zoo train --algorithm {algorithm}; one seed of it: python -m rl_zoo3.train {words}"
+    command = f"adt zoo train --algorithm {algorithm} --seeds {len(seeds)}"
     return Entry(algorithm, "zoo", ABOUT[algorithm], command, found, {condition: settings})

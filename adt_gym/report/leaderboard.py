@@ -93,7 +93,7 @@ def page(entries: Iterable[Entry]) -> str:
     parts = [top, _table(["method", "kind", *task.CONDITIONS], map(_by_condition, _in_order(entries)))]
     for condition in task.CONDITIONS:
         rows = [(one, found) for one in entries if (found := one.under(condition))]
-        parts.append(f"\n## {condition}\n\n" + _table(COLUMNS, _ranked(rows)))
+        parts.append(f"\n## {condition}\n\n{_above_static(rows)}" + _table(COLUMNS, _ranked(rows)))
     about = _table(["method", "what it is"], ([one.method, one.about] for one in _in_order(entries)))
     return "\n".join([*parts, "\n## What they are\n", about, BOTTOM])
 
@@ -145,6 +145,15 @@ def _ranked(rows: Sequence[tuple[Entry, Result]]) -> list[list[str]]:
         ]
         for entry, found in ordered
     ]
+
+
+def _above_static(rows: Sequence[tuple[Entry, Result]]) -> str:
+    """Return a sentence that says what does better than a fixed threshold."""
+    figures = {entry.method: mean_of(found.composite_f1) for entry, found in rows}
+    if "static" not in figures:
+        return ""
+    above = sorted(one for one in figures if figures[one] > figures["static"])
+    return f"Above `static`: {', '.join(f'`{one}`' for one in above) or 'nothing'}.\n\n"
 
 
 def _interval(ends: tuple[float, float]) -> str:

@@ -109,6 +109,13 @@ def test_a_name_that_no_file_can_have() -> None:
         file_of("../..")
 
 
+def test_the_page_says_what_does_better_than_a_fixed_threshold() -> None:
+    static = Entry("static", "baseline", "fixed", "adt", [result("full-1", composite_f1=[0.4, 0.3]), result("never")])
+    text = page([static, entry(result("full-1"))])
+    assert "## full-1\n\nAbove `static`: `mine (d)`." in text
+    assert "## never\n\nAbove `static`: nothing." in text
+
+
 def test_what_was_not_measured_is_a_dash_on_the_page(tmp_path: Path) -> None:
     text = page([entry(result("full-1", delay_median=[None, None]))])
     assert "| mine (d) | others' | 0.375 | - | - | - | - | - | - | - |" in text

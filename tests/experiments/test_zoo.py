@@ -88,7 +88,7 @@ def test_training_fills_in_what_the_leaderboard_lacks(
 
     def train(conditions: list[str], seeds: int) -> None:
         with one_thread():
-            zoo.train_all([algorithm], conditions, range(seeds), files, out, board, jobs=0)
+            zoo.train_all([algorithm], conditions, range(seeds), files, out, board, 0, tmp_path / "agents")
 
     train(["never"], 2)
     entry = read_entry(board / f"{algorithm}.json")
@@ -97,6 +97,8 @@ def test_training_fills_in_what_the_leaderboard_lacks(
     assert entry.settings == {"never": settings}
     kept = sorted(out.glob("cells/*/agent.npz"))
     assert len(kept) == 2
+    named = sorted((tmp_path / "agents").iterdir())
+    assert [one.name for one in named] == [f"{algorithm}-never-{seed}.npz" for seed in (0, 1)]
     actors = [Actor.load(path) for path in kept]
     assert {one.inputs for one in actors} == {27}
     judged = [results(one, ["never"])[0].composite_f1[0] for one in actors]
