@@ -61,12 +61,19 @@ def method_of(
         method: Method = thresholds.registry.make_for(policy, **made)
         if method.shares_evidence:
             method.evidence = _evidence(tuple(train), seed)
-        return method.fit(train)
+        policy = method.fit(train)
     if isinstance(policy, Method):
         if policy.sees_labels and policy.feedback != told:
             raise Unfit(f"{policy.name} is made for feedback {policy.feedback}, not for {told}")
         return policy
     return _shown(policy, condition, seed, actions or _actions_of(policy), columns or _columns_of(policy))
+
+
+def is_blind(policy: Any) -> bool:
+    """Return whether it does the same under all conditions, whatever is told."""
+    if isinstance(policy, str):
+        return not policy.endswith(".npz") and not thresholds.registry.takes(policy, "feedback")
+    return isinstance(policy, Method) and not policy.sees_labels
 
 
 @lru_cache(maxsize=1)
@@ -104,7 +111,7 @@ def _shown(model: Any, condition: str, seed: int, actions: str, columns: int) ->
 
 def _actions_of(model: Any) -> str:
     space = getattr(model, "action_space", None)
-    count = getattr(model, "outputs", None) if space is None else getattr(space, "n", 1)
+    count = _width(model, "outputs") if space is None else getattr(space, "n", 1)
     for name, levels in task.ACTIONS.items():
         if count == (1 if levels == "continuous" else len(levels)):
             return name
@@ -114,10 +121,18 @@ def _actions_of(model: Any) -> str:
 
 def _columns_of(model: Any) -> int:
     space = getattr(model, "observation_space", None)
-    count = getattr(model, "inputs", None) if space is None else space.shape[-1]
+    count = _width(model, "inputs") if space is None else space.shape[-1]
     if count is None:
         raise InputError(f"say how many columns {shown(model)} observes: columns=6, 7 with the score, or 35")
     return int(count)
+
+
+def _width(model: Any, side: str) -> int | None:
+    """Return the ``inputs`` or ``outputs`` of a model, or of its network of torch's layers; None where it has none."""
+    if network := getattr(model, "network", None):
+        return int(network[0].in_features if side == "inputs" else network[-1].out_features)
+    width: int | None = getattr(model, side, None)
+    return width
 
 
 def _require_predict(model: Any) -> None:

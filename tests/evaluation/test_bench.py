@@ -17,7 +17,8 @@ from adt_gym.envs import task
 from adt_gym.evaluation import benchmark
 from adt_gym.evaluation.bench import ALWAYS_THERE, results
 from adt_gym.threads import one_thread
-from adt_gym.thresholds import Policy, make
+from adt_gym.thresholds import Policy, make, registry
+from adt_gym.thresholds.persistence import Persistence
 
 SHORT = "short"
 """A family of a few short series, so that a policy is judged in no time."""
@@ -192,7 +193,8 @@ def test_agents_that_observe_less_are_shown_less() -> None:
     agent = ReferenceDQN(gym.make("ADT-v0", series=task.series_of("train", SHORT)), batch_size=8, net_arch=(8,)).learn(
         5
     )
-    row = mine(agent, "full-1", actions="paper", columns=6)
+    row = mine(agent, "full-1")
+    pd.testing.assert_series_equal(row, mine(agent, "full-1", actions="paper", columns=6))
     expected = Policy(agent)
     (same,) = results(expected, ["full-1"], name="mine", family=SHORT)
     assert row["f1"] == pytest.approx(same.f1[0])
@@ -212,6 +214,15 @@ def test_normalised_observations_are_normalised_again() -> None:
 
     by_hand = Plain(choose)
     pd.testing.assert_series_equal(mine(model, "full-10"), mine(by_hand, "full-10"))
+
+
+def test_what_sees_no_labels_under_one_condition_may_under_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    registry.register("mine", Persistence)  # without the tag that says that it does nothing else
+    never, told = results("mine", ["never", "full-1"], family=SHORT)
+    assert (never.saw_labels, told.saw_labels) == (False, True)
+    assert told.recall[0] > 0.8 > never.recall[0] == 0
+    assert results("mine", ["full-1"], family=SHORT) == [told]
 
 
 def test_a_policy_by_condition() -> None:
