@@ -2,13 +2,14 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from adt_gym.checks import MOST, InputError, flag, number, whole
+from adt_gym.extras import require
 from adt_gym.reading import open_npz, parse_json
 
 ROOMS = {"method": "adt_gym.thresholds", "scorer": "adt_gym.scoring", "policy": "adt_gym.thresholds.policy"}
@@ -24,18 +25,25 @@ class Entry:
         tags: Words by which names are picked.
         options: What it is always made with.
         member: Of a family, whose names go on after a colon, the option that is what stands there.
+        needs: The libraries beyond the core without which it cannot work, as they are imported.
     """
 
     where: str | Callable[..., Any]
     tags: frozenset[str] = frozenset()
     options: Mapping[str, Any] = field(default_factory=dict)
     member: str | None = None
+    needs: tuple[str, ...] = ()
 
     def load(self) -> Any:
-        """Import the class or function."""
+        """Import the class or function.
+
+        Raises:
+            MissingExtra: If what it needs is not installed.
+        """
         if not isinstance(self.where, str):
             return self.where
         module, _, attribute = self.where.partition(":")
+        require(attribute, *self.needs)
         return getattr(import_module(module), attribute)
 
 
@@ -93,7 +101,7 @@ class Registry:
             known = sorted(f"{one}:NAME" if entry.member else one for one, entry in self._entries.items())
             raise InputError(f"unknown {self.kind} {name!r}; known: {', '.join(known)}")
         if entry.member:
-            return Entry(entry.where, entry.tags, {entry.member: member, **entry.options})
+            return replace(entry, options={entry.member: member, **entry.options}, member=None)
         return entry
 
     def make(self, name: str, **options: Any) -> Any:
@@ -101,6 +109,7 @@ class Registry:
 
         Raises:
             InputError: If there is no such name, or it does not take such options, or one is of another type.
+            MissingExtra: If what it needs is not installed.
         """
         entry = self[name]
         factory, given = entry.load(), {**entry.options, **options}

@@ -7,29 +7,21 @@ with ending_at_once():
     import warnings
     from typing import Any
 
+    from adt_gym.extras import MissingExtra
+    from adt_gym.scripts.commands import COMMANDS, check, load, summary
+
+    try:
+        check(sys.argv[1:])
+    except MissingExtra as error:
+        sys.exit(f"Error: {error}")
+
     import typer
     from rich.console import Console
     from rich.markup import escape
-    from typer.core import TyperGroup
+    from typer.core import TyperCommand, TyperGroup
 
     from adt_gym.report.progress import keep_tables_whole
     from adt_gym.report.source import in_options
-    from adt_gym.scripts.benchmark import benchmark
-    from adt_gym.scripts.classify import classify
-    from adt_gym.scripts.compare_scorers import compare_scorers
-    from adt_gym.scripts.datasets import datasets
-    from adt_gym.scripts.evaluate import evaluate
-    from adt_gym.scripts.figures import figures
-    from adt_gym.scripts.frontier import frontier
-    from adt_gym.scripts.leaderboard import leaderboard
-    from adt_gym.scripts.options import SeveralWords
-    from adt_gym.scripts.report import report
-    from adt_gym.scripts.reproduce import reproduce
-    from adt_gym.scripts.run import run
-    from adt_gym.scripts.score import score
-    from adt_gym.scripts.sweep import sweep
-    from adt_gym.scripts.train import train
-    from adt_gym.scripts.zoo import zoo
     from adt_gym.series import InputError
 
 
@@ -51,6 +43,23 @@ class Commands(TyperGroup):
                 sys.exit(2)
 
 
+class LateCommands(Commands):
+    """The commands of a table, each imported only when it is called: most need libraries that others do without."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return their names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+        """Return what the help shows of a command."""
+        return TyperCommand(cmd_name, help=summary(cmd_name)) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the words call."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name in COMMANDS else command, rest
+
+
 class App(typer.Typer):
     """An app that signals end without a traceback, also while it puts its commands together."""
 
@@ -65,18 +74,13 @@ def _say(colour: str, kind: str, message: object) -> None:
     stderr.print(f"[bold {colour}]{kind}:[/] {escape(str(message))}")
 
 
-app = App(
-    cls=Commands,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Thresholds for anomaly detection: train agents, compare methods, tell who saw labels.",
-)
-for command in (run, score, compare_scorers, train, evaluate, reproduce, sweep, report, figures, classify, datasets):
-    app.command()(command)
-app.command(cls=SeveralWords)(frontier)
-app.add_typer(benchmark, name="benchmark")
-app.add_typer(leaderboard, name="leaderboard")
-app.add_typer(zoo, name="zoo")
+app = App(cls=LateCommands, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def adt() -> None:
+    """Thresholds for anomaly detection: train agents, compare methods, tell who saw labels."""
+
 
 if __name__ == "__main__":
     app()

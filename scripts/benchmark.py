@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from adt_gym.experiments.benchmarks import Infer, Live, Paper, Step, Train, Vector
+from adt_gym.experiments.benchmarks import Infer, Jax, Live, Paper, Step, Train, Vector
 from adt_gym.experiments.cells import results, run_cells
 from adt_gym.experiments.learning import LearnSettings, stretch_of
 from adt_gym.experiments.learning import learn as learn_cell
+from adt_gym.extras import require
 from adt_gym.folders import check_file, own_file, own_folder
 from adt_gym.report import learning
 from adt_gym.report.benchmark import Report, plain_table
@@ -19,7 +20,7 @@ from adt_gym.scripts.options import CORES, Jobs, takes
 Out = Annotated[Path, typer.Option(help="folder of the JSON; a file there that adt did not write is not replaced")]
 OUT = Path("benchmarks")
 
-benchmark = typer.Typer()
+benchmark = typer.Typer(add_completion=False)
 
 
 @benchmark.callback(invoke_without_command=True)
@@ -65,7 +66,18 @@ def infer(settings: Infer, out: Out = OUT) -> None:
 @takes
 def live(settings: Live, out: Out = OUT) -> None:
     """Scores per second that a Monitor judges one by one, with several methods, and how long one of them takes."""
+    require("adt benchmark live", "scipy")
     Report("live", settings, out).compare("pushes/s", settings.compare)
+
+
+@benchmark.command()
+@takes
+def jax(settings: Jax, out: Out = OUT) -> None:
+    """Steps per second in JAX over gymnax's CartPole and our native vector env; PPO's learning over SB3's PPO."""
+    require("adt benchmark jax", "gymnax", "jax", "optax", "six", "stable_baselines3")
+    where = settings.device()
+    Report("jax", settings, out).compare("steps/s", settings.compare, device=where)
+    console.print(where)
 
 
 @benchmark.command()
@@ -75,6 +87,7 @@ def learn(settings: LearnSettings, jobs: Jobs = CORES, out: Out = OUT) -> None:
 
     What an agent learned from a seed is kept in the folder learn/ beside the JSON and not learned again.
     """
+    require("adt benchmark learn", "matplotlib", "scipy")
     report, cells = Report("learn", settings, out), settings.cells
     check_file(out / "learn.png", "benchmark")
     with own_folder(out / "learn", "benchmark") as folder:

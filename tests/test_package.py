@@ -14,6 +14,7 @@ LAYERS = (
         "checks",
         "compiling",
         "dependencies",
+        "extras",
         "reading",
         "series",
         "saved",
@@ -29,14 +30,14 @@ LAYERS = (
     },
     {"stream", "metrics"},
     {"mdp"},
-    {"envs", "samples"},
+    {"envs", "samples", "jax"},
     {"data", "scoring", "thresholds", "evaluation"},
     {"agents", "experiments", "report"},
     {"scripts"},
 )
 """What stands higher may import what stands lower, and its own layer."""
 
-HEAVY = {"torch", "pandas", "matplotlib", "scipy", "sklearn", "pygame", "stable_baselines3"}
+HEAVY = {"torch", "pandas", "matplotlib", "scipy", "sklearn", "pygame", "stable_baselines3", "jax", "flax", "gymnax"}
 
 
 def modules() -> dict[str, Path]:

@@ -7,10 +7,13 @@ from adt_gym.series import Series
 
 __all__ = ["load", "names", "register", "registry"]
 
+_OURS = ("kubernetes", "npz", "yahoo_like")
+"""Are read or made without pandas."""
+
 registry = Registry(
     "data set",
     {
-        name: Entry(f"adt_gym.data.{name}:{name}")
+        name: Entry(f"adt_gym.data.{name}:{name}", needs=() if name in _OURS else ("pandas",))
         for name in ("hai", "kubernetes", "nab", "npz", "smd", "swat", "table", "wadi", "yahoo", "yahoo_like")
     },
 )

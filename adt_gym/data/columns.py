@@ -120,6 +120,7 @@ def assign(
     require_columns(names, asked, where)
     if asked.key is not None:
         groups = np.unique(np.column_stack([groups, pd.factorize(frame[asked.key])[0]]), axis=0, return_inverse=True)[1]
+        groups = groups.ravel()  # NumPy 2.0 keeps the axis
     unused = dict.fromkeys(asked.drop, "dropped")
     free = [name for name in names if name not in {*asked.named, *asked.drop}]
     label, others = _label(frame, free, asked, where)

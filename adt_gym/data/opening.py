@@ -18,6 +18,7 @@ from adt_gym.data.cells import plain, shown
 from adt_gym.data.columns import LABEL_NAMES
 from adt_gym.data.reading import numbered, reading, separator_in
 from adt_gym.data.time_columns import TIME_NAMES
+from adt_gym.extras import require
 from adt_gym.series import InputError
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ def _open(path: Path, delimiter: str | None, key: str | None, wanted: Sequence[s
     name = path.name.lower()
     if not name.endswith(ENDINGS):
         raise InputError(f"{path} is not {KNOWN}; save the table as one of them")
+    if name.endswith((".parquet", ".xlsx")):
+        require(f"{path}", "pyarrow" if name.endswith(".parquet") else "openpyxl")
     as_text: Callable[[], pd.DataFrame] | None = None
     with reading(path):
         if name.endswith(".parquet"):

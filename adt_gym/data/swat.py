@@ -14,6 +14,7 @@ from adt_gym.data.cells import flags
 from adt_gym.data.reading import one_file, reading
 from adt_gym.data.recording import CHUNK, MAX_GAP, Recording, assemble, read_csv
 from adt_gym.data.times import times_in
+from adt_gym.extras import require
 from adt_gym.series import InputError, Series
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def _read_csv(path: Path) -> Recording:
 
 
 def _read_xlsx(path: Path) -> Recording:
+    require(f"{path}", "openpyxl")
     from openpyxl import load_workbook
 
     try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym import extras
 from adt_gym.data.cells import count_unordered, fill_gaps, is_blank, read_labels, require, warn_counts
 from adt_gym.data.columns import Asked, Columns, assign, leaks
 from adt_gym.data.metrics import digits_lost
@@ -151,6 +152,7 @@ def _open(
     source: str | Path | pd.DataFrame, name: str | None, delimiter: str | None, asked: Asked
 ) -> tuple[list[Opened], Asked]:
     """Return the tables of the source, and what is asked for with a DataFrame's DatetimeIndex as the time."""
+    extras.require("a table", "pandas")
     import pandas as pd
 
     if not isinstance(source, pd.DataFrame):

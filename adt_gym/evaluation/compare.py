@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,11 +80,13 @@ def evaluate(
 
     Raises:
         InputError: If there is no test series, or one has no labels.
+        MissingExtra: If a library that measures is not installed.
     """
     if not test:
         raise InputError("no test series to evaluate on")
     for one in test:
         known(one.labels, one.name)
+    _measures(volumes)
     started = time.perf_counter()
     thresholder.fit(test if thresholder.hindsight else train)
     detections = [thresholder.detect(one) for one in test]
@@ -104,9 +106,13 @@ def measure(
 ) -> Row:
     """Return the row of given detections, one per test series; the other arguments are those of `evaluate`."""
     given, nan = Evaluated(detections, test, points, deadline), float("nan")
-    measured = metrics.names(without=[] if volumes else [metrics.SLOW])
-    values = {name: metrics.registry[name].load()(given) if name in measured else nan for name in metrics.names()}
+    values = dict.fromkeys(metrics.names(), nan) | {name: of(given) for name, of in _measures(volumes).items()}
     return Row(method, saw_labels, values | {"seconds": seconds}, list(detections))
+
+
+def _measures(volumes: bool) -> dict[str, Callable[[Evaluated], float]]:
+    names = metrics.names(without=[] if volumes else [metrics.SLOW])
+    return {name: metrics.registry[name].load() for name in names}
 
 
 def compare(

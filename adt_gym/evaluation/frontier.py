@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adt_gym import thresholds
+from adt_gym.extras import require
 from adt_gym.series import InputError
 from adt_gym.spreadsheet import original, write_frame
 from adt_gym.stream.feedback import Feedback, feedback_of
@@ -39,8 +40,8 @@ class FrontierRow:
         seed: Of everything that was drawn.
         saw_labels: Whether it was told labels of that series.
         detail: Which PyThresh method was chosen, or why nothing was measured.
-        precision, recall, f1, composite_f1, event_recall, missed_events, false_alarms_per_day, false_alarms_per_1000,
-            alarms_per_1000: See `adt_gym.evaluation.compare.Row`; NaN where nothing was measured.
+        precision: With all that follow to `alarms_per_1000` a metric of that name (`adt_gym.metrics.registry`); NaN
+            where nothing was measured.
         detection_delay: The median over the found events, in windows.
         seconds: Time to fit and detect; what methods share is counted for each.
     """
@@ -95,6 +96,7 @@ def read_rows(path: str | Path) -> "pd.DataFrame":
         FileNotFoundError: If there is no such file.
         InputError: If the file is no such table.
     """
+    require("the table of a frontier", "pandas")
     import pandas as pd
 
     columns = [f.name for f in fields(FrontierRow)]
@@ -161,10 +163,10 @@ def over_delays(rows: "pd.DataFrame", measure: str = "f1") -> OverDelays:
     some event was found.
     """
     keys, skipped = ["method", "delay"], measure == "detection_delay"
-    by_seed = rows.groupby([*keys, "seed"])[measure].mean(skipna=skipped)
+    by_seed = rows.groupby([*keys, "seed"])[measure].agg(lambda one: one.mean(skipna=skipped))
     over = by_seed.groupby(keys)
     methods, delays = rows["method"].unique(), sorted(rows["delay"].unique(), key=_place)
-    means = over.mean(skipna=skipped), over.std(skipna=skipped)
+    means = over.agg(lambda one: one.mean(skipna=skipped)), over.agg(lambda one: one.std(skipna=skipped))
     mean, deviation = (one.unstack("delay").reindex(index=methods, columns=delays) for one in means)
     return OverDelays(mean, deviation)
 

@@ -18,6 +18,7 @@ from adt_gym.data.samples import samples_and_columns
 from adt_gym.data.sources import Summary as Taken
 from adt_gym.data.sources import source_of
 from adt_gym.experiments.versions import versions
+from adt_gym.extras import require
 from adt_gym.folders import Folder, own_folder, run_name
 from adt_gym.reading import as_dataclass, read_json
 from adt_gym.report.progress import bar, console
@@ -144,6 +145,8 @@ def classify(settings: ClassifySettings, out: Path | None = None, resume: bool =
         FileNotFoundError: If there is no such table, or no run to resume.
         InputError: If the table cannot be used, or the run to resume had other settings.
     """
+    if settings.sb3:
+        require("--sb3", "stable_baselines3")
     folder = out or Path("runs") / f"classify-{settings.name}"
     read, columns = load(settings, settings.seed)
     made = {s: load(settings, s)[0] if settings.source in GENERATORS else read for s in settings.all_seeds}

@@ -121,6 +121,8 @@ def run_frontier(settings: FrontierSettings, out: Path, jobs: int, cache: Path, 
     check_folder(out, KIND, FILES)
     conditions, rounds = tuple(settings.conditions), read_rounds(settings)
     methods = tuple(thresholds.registry.names(without=[thresholds.LESSER]))
+    for name in methods:
+        thresholds.registry[name].load()
     check_names(methods, feedback=next(iter(conditions), None))
     with own_folder(out, KIND, FILES) as folder:
         write_config(folder, settings, rounds)

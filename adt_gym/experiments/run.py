@@ -124,7 +124,8 @@ def run(settings: RunSettings, folder: Folder, cache: Path, every: bool = False)
         cache: Where scores are kept.
         every: Whether all tables are printed.
     """
-    settings.make(settings.scorer)  # refuses what cannot be before anything is read
+    settings.make(settings.scorer)  # refuses what cannot be, or lacks a library, before anything is read
+    list(rules(settings))
     check_names(thresholds.names(without=[thresholds.MACHINES]), ["adt"], seed=settings.seed)
     done: list[tuple[Outcome[Measured], Measured]] = []
     source = read(settings.source, settings.seed)

@@ -14,6 +14,7 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 from adt_gym.checks import InputError
+from adt_gym.extras import require
 
 MOST_DEATHS = 3
 """A cell whose worker died so often is given up."""
@@ -112,14 +113,13 @@ def ray_tasks(work: Callable[[Any], Any], jobs: int, address: str | None = None)
     local = address == "local"
     on_sigterm = signal.getsignal(signal.SIGTERM)
     with variable(*LOOPBACK_ONLY) if local else nullcontext():
-        try:
-            import ray
-            from ray.exceptions import RayError
+        require("--ray", "ray")
+        import ray
+        from ray.exceptions import RayError
 
+        try:
             options: dict[str, Any] = {"num_cpus": jobs, "include_dashboard": False} if local else {}
             ray.init(address, log_to_driver=False, **options)
-        except ImportError:
-            raise InputError("--ray needs Ray, which is not installed: pip install 'adt-gym[ray]'") from None
         except (ConnectionError, ValueError) as error:
             raise InputError(
                 f"--ray {address}: {error}; is it running, and does it ask for a token (RAY_AUTH_MODE=token)?"

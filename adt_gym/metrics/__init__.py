@@ -11,9 +11,12 @@ __all__ = ["SLOW", "names", "register", "registry"]
 SLOW = "slow"
 """Tag: takes minutes, and is measured only if asked for."""
 
+_NEEDS = {"aeon": ("range_f1", "vus_pr", "vus_roc"), "scipy": ("f1_low", "f1_high")}
+
 
 def _column(name: str, *tags: str) -> Entry:
-    return Entry(f"adt_gym.metrics.columns:{name}", frozenset(tags))
+    needs = tuple(library for library, by in _NEEDS.items() if name in by)
+    return Entry(f"adt_gym.metrics.columns:{name}", frozenset(tags), needs=needs)
 
 
 registry = Registry(

@@ -52,22 +52,26 @@ SIMPLE = ("untrained", "pca", "nearest", "range")
 """The names of the scorers that any other one must be held against, in every table of scorers."""
 
 
-_AUTOENCODER = "adt_gym.scoring.autoencoder:AutoEncoder"
+def _entry(where: str, *needs: str, **more: Any) -> Entry:
+    return Entry(f"adt_gym.scoring.{where}", needs=needs, **more)
+
+
+_AUTOENCODER = "autoencoder:AutoEncoder"
 registry = Registry(
     "scorer",
     {
-        "autoencoder": Entry(_AUTOENCODER),
-        **{name: Entry(_AUTOENCODER, options={"preset": name}) for name in AUTOENCODERS[1:]},
-        "isolation": Entry("adt_gym.scoring.isolation:Isolation"),
-        "arima": Entry("adt_gym.scoring.arima:ARIMA"),
-        "prophet": Entry("adt_gym.scoring.prophet:Prophet"),
-        "forecast": Entry("adt_gym.scoring.forecast:Forecast"),
-        "ensemble": Entry("adt_gym.scoring.ensemble:Ensemble"),
-        "untrained": Entry("adt_gym.scoring.untrained:Untrained"),
-        "pca": Entry("adt_gym.scoring.pca:PrincipalComponents"),
-        "nearest": Entry("adt_gym.scoring.nearest:Nearest"),
-        "range": Entry("adt_gym.scoring.norm:InputNorm"),
-        "pyod": Entry("adt_gym.scoring.pyod:PyOD", member="method"),
+        "autoencoder": _entry(_AUTOENCODER, "torch"),
+        **{name: _entry(_AUTOENCODER, "torch", options={"preset": name}) for name in AUTOENCODERS[1:]},
+        "isolation": _entry("isolation:Isolation", "sklearn"),
+        "arima": _entry("arima:ARIMA", "statsmodels", "threadpoolctl"),
+        "prophet": _entry("prophet:Prophet", "prophet"),
+        "forecast": _entry("forecast:Forecast", "torch"),
+        "ensemble": _entry("ensemble:Ensemble", "sklearn", "torch"),
+        "untrained": _entry("untrained:Untrained", "torch"),
+        "pca": _entry("pca:PrincipalComponents", "sklearn"),
+        "nearest": _entry("nearest:Nearest", "sklearn"),
+        "range": _entry("norm:InputNorm"),
+        "pyod": _entry("pyod:PyOD", "pyod", member="method"),
     },
 )
 names, register = registry.names, registry.register

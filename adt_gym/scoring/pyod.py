@@ -4,12 +4,12 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import Any, ClassVar
 
 import numpy as np
 
+from adt_gym.extras import require
 from adt_gym.scoring.base import ScorerSettings
 from adt_gym.scoring.detector import DetectorScorer, DetectorSettings
 from adt_gym.scoring.rows import Floats, Rows
@@ -135,8 +135,7 @@ class PyOD(DetectorScorer):
 
 def _detector(method: str) -> Any:
     """Return the class of that name; its module bears the name in small letters."""
-    if find_spec("pyod") is None:
-        raise InputError("pyod is not installed: pip install pyod")
+    require(f"pyod:{method}", "pyod")
     modules = [one.name for one in iter_modules(import_module("pyod.models").__path__)]
     named = [one for one in modules if one.replace("_", "") == method.lower()]
     try:

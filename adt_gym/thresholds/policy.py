@@ -24,9 +24,10 @@ from adt_gym.stream.stream import Method, Scores, Session
 registry = Registry(
     "policy",
     {
-        "reference": Entry("adt_gym.agents.reference_dqn:ReferenceDQN"),
-        "greedy": Entry("adt_gym.agents.sb3:GreedyPolicy"),
+        "reference": Entry("adt_gym.agents.reference_dqn:ReferenceDQN", needs=("torch",)),
+        "greedy": Entry("adt_gym.agents.sb3:GreedyPolicy", needs=("stable_baselines3", "torch")),
         "actor": Entry("adt_gym.agents.actor:Actor"),
+        "recurrent": Entry("adt_gym.agents.recurrent:RecurrentPolicy", needs=("gymnax", "jax", "optax")),
     },
 )
 """The models that files may hold."""

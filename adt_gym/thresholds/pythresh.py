@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from adt_gym.extras import require
 from adt_gym.scaling import Scaling
 from adt_gym.series import InputError
 from adt_gym.stream.stream import Fixed, Scores
@@ -92,8 +93,7 @@ def pythresh_methods() -> list[str]:
     Raises:
         InputError: If PyThresh is not installed.
     """
-    if find_spec("pythresh") is None:
-        raise InputError("pythresh is not installed: pip install 'adt-gym[eval]'")
+    require("PyThresh", "pythresh")
     spec = find_spec("pythresh.thresholds")
     assert spec is not None
     modules = {one.name for one in iter_modules(spec.submodule_search_locations)}

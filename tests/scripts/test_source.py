@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from typer.testing import CliRunner, Result
 
 from adt_gym import data
@@ -16,6 +15,7 @@ from adt_gym.data.sources import SourceSettings, load
 from adt_gym.evaluation.split import cut as split
 from adt_gym.experiments.servers import Scoring, read_servers, score
 from adt_gym.report.source import in_options
+from adt_gym.scripts import commands
 from adt_gym.scripts.__main__ import app
 from adt_gym.series import InputError, ScoredSeries, Series
 
@@ -59,7 +59,7 @@ def command(name: str, *words: object) -> Result:
 
 @pytest.mark.parametrize("name", READERS)
 def test_all_commands_take_the_same_options(name: str) -> None:
-    taken = {one for each in typer.main.get_command(app).commands[name].params for one in each.opts}  # type: ignore[attr-defined]
+    taken = {one for each in commands.load(name).params for one in each.opts}
     options = {f"--{one.name.replace('_', '-')}" for one in fields(SourceSettings) if one.name != "source"}
     assert options <= taken
 

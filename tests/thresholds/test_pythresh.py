@@ -78,6 +78,6 @@ def test_a_method_that_fails_says_so_in_one_error() -> None:
 
 
 def test_without_pythresh_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adt_gym.thresholds.pythresh.find_spec", lambda name: None)
-    with pytest.raises(InputError, match="pythresh is not installed: pip install"):
+    monkeypatch.setattr("adt_gym.extras.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="pythresh, which is not installed: pip install"):
         make("pythresh:IQR")
