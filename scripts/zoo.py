@@ -9,7 +9,7 @@ from adt_gym.agents.actor import ALGORITHMS
 from adt_gym.checks import MOST
 from adt_gym.envs import task
 from adt_gym.evaluation.leaderboard import FOLDER
-from adt_gym.experiments.zoo import train_all
+from adt_gym.experiments.zoo import ABOUT, train_all
 from adt_gym.experiments.zoo_tuning import tune as tune_one
 from adt_gym.report.progress import console
 from adt_gym.scripts.options import Jobs
@@ -17,6 +17,7 @@ from adt_gym.settings import MAX_SEEDS
 
 Files = Annotated[Path, typer.Option(help="folder of rl-zoo3's hyper-parameter files, one an algorithm")]
 KNOWN = ", ".join(ALGORITHMS)
+ALL = ", ".join(ABOUT)
 FILES = Path("zoo/hyperparams")
 
 zoo = typer.Typer(no_args_is_help=True, help="Agents trained by rl-zoo3 on ADT-Bench-v0.")
@@ -38,7 +39,7 @@ def train(
     ] = None,
 ) -> None:
     """Train what the leaderboard lacks and enter it; an interrupted training of many goes on where it was."""
-    algorithms, conditions = algorithm or list(ALGORITHMS), condition or list(task.CONDITIONS)
+    algorithms, conditions = algorithm or list(ABOUT), condition or list(task.CONDITIONS)
     train_all(algorithms, conditions, range(seeds), files, out, board, jobs, agents)
 
 

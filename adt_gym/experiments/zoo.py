@@ -19,9 +19,14 @@ from adt_gym.evaluation.leaderboard import Entry, add, file_of, read_entry
 from adt_gym.experiments.cells import results as cells_done
 from adt_gym.experiments.cells import run_cells
 from adt_gym.folders import own_folder
+from adt_gym.registry import load
+from adt_gym.saved import Saved
 
 KIND = "zoo"
 """What the log says wrote the folder."""
+
+GRU = "gru"
+"""The algorithm that is not rl-zoo3's: its file holds `adt_gym.agents.recurrent.Settings`."""
 
 ABOUT = {
     "dqn": "SB3's DQN",
@@ -30,6 +35,7 @@ ABOUT = {
     "ppo_lstm": "sb3-contrib's recurrent PPO",
     "sac": "SB3's SAC, any threshold",
     "tqc": "sb3-contrib's TQC, any threshold",
+    GRU: "this package's PPO with a GRU, in JAX (adt_gym.agents.recurrent)",
 }
 """By algorithm, what it is."""
 
@@ -69,6 +75,15 @@ def words_of(algorithm: str, condition: str, seed: int, file: Path) -> list[str]
         *("--gym-packages", "adt_gym", "--conf-file", str(file)),
         *("--eval-freq", "-1", "--num-threads", "1", "--device", "cpu"),
     ]
+
+
+def train_gru(condition: str, seed: int, settings: Mapping[str, Any]) -> Saved:
+    """Train the recurrent PPO of `adt_gym.agents.recurrent` and return its policy."""
+    from adt_gym import jax
+    from adt_gym.agents import recurrent
+
+    env, params = jax.make("ADT-Context-v0", series=task.series_of("train"), **task.settings_of(condition))
+    return recurrent.train(env, params, recurrent.Settings(**settings), seed)[0]
 
 
 def train(
@@ -140,10 +155,13 @@ def work(cell: Training, folder: Path) -> Trained:
     """Train an agent and leave what acts."""
     import yaml
 
-    started = perf_counter()
+    started, settings = perf_counter(), json.loads(cell.settings)
+    if cell.algorithm == GRU:
+        train_gru(cell.condition, cell.seed, settings).save(folder / AGENT)
+        return Trained(perf_counter() - started)
     with tempfile.TemporaryDirectory() as logs:
         file = Path(logs) / "hyperparameters.yml"
-        file.write_text(yaml.safe_dump({id_of(cell.algorithm, cell.condition): json.loads(cell.settings)}))
+        file.write_text(yaml.safe_dump({id_of(cell.algorithm, cell.condition): settings}))
         train(cell.algorithm, cell.condition, cell.seed, file, Path(logs)).save(folder / AGENT)
     return Trained(perf_counter() - started)
 
@@ -185,7 +203,7 @@ def train_all(
             ]
             done = run_cells(folder, cells, work, jobs, title=condition, files=True)
             cells_done(done)
-            trained = [Actor.load(one.files / AGENT) for one in done]
+            trained = [load("policy", one.files / AGENT) for one in done]
             if agents is not None:
                 for cell, actor in zip(cells, trained, strict=True):
                     actor.save(agents / f"{cell.algorithm}-{condition}-{cell.seed}.npz")
@@ -206,7 +224,7 @@ def _entry(
     algorithm: str,
     condition: str,
     seeds: Sequence[int],
-    agents: Sequence[Actor],
+    agents: Sequence[Any],
     settings: dict[str, Any],
 ) -> Entry:
     found = results(agents, [condition], name=algorithm, seeds=seeds)

@@ -17,6 +17,7 @@ from adt_gym.envs import task
 from adt_gym.evaluation.bench import results
 from adt_gym.evaluation.leaderboard import read_entry
 from adt_gym.experiments import zoo, zoo_tuning
+from adt_gym.registry import load
 from adt_gym.threads import one_thread
 
 ROOT = Path(__file__).parents[2]
@@ -139,3 +140,19 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         zoo.hyperparameters(tmp_path / "dqn.yml", "ADT-Bench-v0")
     with pytest.raises(InputError, match="algorithm"):
         zoo.train("a2c", "never", 0, tmp_path / "dqn.yml", tmp_path)
+
+
+def test_the_agent_in_jax_is_trained_and_judged_like_the_others(short_series: None, tmp_path: Path) -> None:
+    files, board = tmp_path / "files", tmp_path / "board"
+    files.mkdir()
+    settings = {"total_steps": 256, "num_envs": 4, "num_steps": 16, "width": 4, "memory": 3}
+    (files / "gru.yml").write_text(yaml.safe_dump({"ADT-Bench-full-60-v0": settings}))
+    zoo.train_all(["gru"], ["full-60"], range(2), files, tmp_path / "out", board, 0, tmp_path / "agents")
+    entry = read_entry(board / "gru.json")
+    (found,) = entry.results
+    assert entry.settings == {"full-60": settings}
+    policies = [load("policy", tmp_path / "agents" / f"gru-full-60-{seed}.npz") for seed in (0, 1)]
+    assert (policies[0].inputs, policies[0].outputs) == (35, 21)
+    assert results(policies, ["full-60"])[0].f1 == pytest.approx(found.f1, abs=1e-6)
+    for condition in task.CONDITIONS:
+        zoo.hyperparameters(FILES / "gru.yml", zoo.id_of("gru", condition))
