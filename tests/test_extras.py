@@ -107,12 +107,12 @@ LINES: dict[str, tuple[tuple[str, ...], ...]] = {
     "score": (("score", "a.csv", "--epochs", "1", "--out", "a.npz"),),
     "compare-scorers": (("compare-scorers", "a.csv", "--scorer", "isolation"),),
     "train, evaluate": (
-        ("train", "--series", "yahoo_like_1", "--episodes", "1", "--out", "train"),
-        ("evaluate", "train", "--series", "yahoo_like_1", "--all"),
+        ("train", "--series", "yahoo_like_2", "--episodes", "1", "--out", "train"),
+        ("evaluate", "train", "--series", "yahoo_like_2", "--all"),
     ),
     "PPO": (
-        (*("train", "--agent", "sb3-ppo", "--series", "yahoo_like_1"), *("--episodes", "2", "--num-envs", "2")),
-        ("evaluate", "runs/train-sb3-ppo", "--series", "yahoo_like_1"),
+        (*("train", "--agent", "sb3-ppo", "--series", "yahoo_like_2"), *("--episodes", "2", "--num-envs", "2")),
+        ("evaluate", "runs/train-sb3-ppo", "--series", "yahoo_like_2"),
     ),
     "reproduce": (("reproduce", "table3", "--seeds", "1", "--episodes", "1", "--jobs", "1", "--all"),),
     "sweep": (("sweep", "k=2,3", "alpha=0.9,0.5", "episodes=1", "--jobs", "1"),),
