@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-lowest test-newest test-bare check format lint types benchmark dist clean
+.PHONY: help install demo test test-lowest test-newest test-bare check format lint layout types docs benchmark dist clean
 
 help:  ## say what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -29,11 +29,16 @@ format: install
 lint: install
 	$(BIN)/ruff check .
 
-# A type checker does not follow setuptools' package-dir: give it the package laid out as the wheel has it.
-types: install
+# Neither a type checker nor the pages' maker follows setuptools' package-dir: give them the package laid out as in the wheel.
+layout:
 	@rm -rf build/types && mkdir -p build/types/adt_gym
 	@ln -s $(CURDIR)/adt_gym/* $(CURDIR)/agents $(CURDIR)/scripts build/types/adt_gym/
+
+types: install layout
 	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml -p adt_gym
+
+docs: install layout  ## build the pages into build/site, the tutorials run
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 test-lowest test-newest: dist  ## test the wheel on the lowest, or the newest, versions of what it requires
 	.ci/test-on $(@:test-%=%)

@@ -18,7 +18,7 @@ EXTRAS = {
     "render": {"moviepy", "pygame"},
     "fast": {"numba"},
     "ray": {"ray"},
-    "jax": _CLI | {"flax", "gymnax", "jax", "optax"},
+    "jax": _CLI | {"flax", "gymnax", "jax", "optax", "six"},
     "zoo": {"optuna", "rl_zoo3", "sb3_contrib"},
 }
 """What each extra of pyproject.toml brings, as it is imported."""

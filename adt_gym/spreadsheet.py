@@ -56,4 +56,4 @@ def _is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return not text[0].isspace()

@@ -6,7 +6,7 @@ an episode can be planned (adt_gym.mdp.plan) instead of stepped: the same transi
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from adt_gym.agents.storage import Learner
 from adt_gym.checks import InputError, whole
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.mdp.plan import MAX_STATES_PER_DECISION, outputs, roll_out, states_per_decision
+from adt_gym.metrics.episode import episode_metrics
 from adt_gym.threads import one_thread
 
 MAX_NUMBERS = 10**8
@@ -71,13 +72,14 @@ class Hyperparameters:
 
 @dataclass(frozen=True)
 class EpisodeReport:
-    """What one training episode came to."""
+    """What one training episode came to; ``metrics`` are ADT-v0's ``episode_metrics``, None of other environments."""
 
     episode: int
     reward: float
     epsilon: float
     loss: float | None
     transitions: int
+    metrics: NDArray[np.float64] | None = field(default=None, compare=False)
 
 
 class ReplayMemory:
@@ -142,7 +144,7 @@ class ReferenceDQN(Learner):
         for episode in range(self.episodes if resumed else 0, episodes):
             epsilon = settings.epsilon(episode / episodes)
             observation, _ = self.env.reset(seed=self.seed if self.episodes == 0 else None)
-            observations, actions, rewards, terminated = play(observation, epsilon)
+            observations, actions, rewards, terminated, metrics = play(observation, epsilon)
             self.memory.add(observations, actions, rewards, terminated)
             loss = self._update() if len(self.memory) >= settings.batch_size else None
             self.episodes += 1
@@ -150,11 +152,12 @@ class ReferenceDQN(Learner):
             if self.episodes % settings.target_update_interval == 0:
                 self.target.load_state_dict(self.network.state_dict())
             if on_episode is not None:
-                on_episode(EpisodeReport(self.episodes, float(np.sum(rewards)), epsilon, loss, len(actions)))
+                earned = float(np.sum(rewards))
+                on_episode(EpisodeReport(self.episodes, earned, epsilon, loss, len(actions), metrics))
         return self
 
-    def _play(self, observation: NDArray[np.float32], epsilon: float) -> tuple[Any, Any, Any, bool]:
-        """Play one episode step by step; return its observations, actions, rewards and whether it terminated."""
+    def _play(self, observation: NDArray[np.float32], epsilon: float) -> tuple[Any, Any, Any, bool, Any]:
+        """Play one episode step by step; return observations, actions, rewards, whether it terminated, its metrics."""
         assert self.env is not None
         observations = [observation]
         actions: list[int] = []
@@ -165,13 +168,14 @@ class ReferenceDQN(Learner):
                 action = self._explore(self.random.random(), epsilon)
                 if action < 0:
                     action = int(self._greedy(observation))
-            observation, reward, terminated, truncated, _ = self.env.step(action)
+            observation, reward, terminated, truncated, info = self.env.step(action)
             observations.append(observation)
             actions.append(action)
             rewards.append(float(reward))
-        return np.array(observations), np.array(actions), np.array(rewards), terminated
+        metrics = info.get("episode_metrics")
+        return np.array(observations), np.array(actions), np.array(rewards), terminated, metrics
 
-    def _play_planned(self, observation: NDArray[np.float32], epsilon: float) -> tuple[Any, Any, Any, bool]:
+    def _play_planned(self, observation: NDArray[np.float32], epsilon: float) -> tuple[Any, Any, Any, bool, Any]:
         """Do the same without stepping: the greedy action of every state in one batch, then look-ups."""
         env = self.env
         assert isinstance(env, ThresholdingEnv)
@@ -181,7 +185,8 @@ class ReferenceDQN(Learner):
         actions = roll_out(mdp, start, stop, self._greedy, env.levels, hold, explored, view)
         decisions = mdp.scores[start:stop] > np.array(env.levels)[actions]
         observations, rewards = outputs(mdp, start, decisions, view)
-        return observations, actions, rewards, stop == env.end
+        metrics = episode_metrics(np.append(np.zeros(mdp.k, bool), decisions), mdp.labels[start - mdp.k : stop])
+        return observations, actions, rewards, stop == env.end, metrics
 
     def _can_plan(self) -> bool:
         env = self.env

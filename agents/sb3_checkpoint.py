@@ -97,7 +97,7 @@ def _state_of_dqn(model: HoldDQN) -> dict[str, Any]:
         "pos": memory.pos,
         "full": memory.full,
         "generators": json.dumps(generators),
-        "started": json.dumps(env.reset_infos[0], default=int),
+        "started": json.dumps({key: int(env.reset_infos[0][key]) for key in ("series", "start")}),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from adt_gym.experiments.benchmarks import Infer, Live, Paper, Step, Train, Vector
+from adt_gym.experiments.benchmarks import Infer, Jax, Live, Paper, Step, Train, Vector
 from adt_gym.experiments.cells import results, run_cells
 from adt_gym.experiments.learning import LearnSettings, stretch_of
 from adt_gym.experiments.learning import learn as learn_cell
@@ -68,6 +68,16 @@ def live(settings: Live, out: Out = OUT) -> None:
     """Scores per second that a Monitor judges one by one, with several methods, and how long one of them takes."""
     require("adt benchmark live", "scipy")
     Report("live", settings, out).compare("pushes/s", settings.compare)
+
+
+@benchmark.command()
+@takes
+def jax(settings: Jax, out: Out = OUT) -> None:
+    """Steps per second in JAX over gymnax's CartPole and our native vector env; PPO's learning over SB3's PPO."""
+    require("adt benchmark jax", "gymnax", "jax", "optax", "six", "stable_baselines3")
+    where = settings.device()
+    Report("jax", settings, out).compare("steps/s", settings.compare, device=where)
+    console.print(where)
 
 
 @benchmark.command()

@@ -43,7 +43,10 @@ COMMANDS = {
     "figures": Command(("torch", "libspot", "matplotlib", "pygame", *_TABLE)),
     "classify": Command(("torch", "matplotlib", "sklearn")),
     "datasets": Command(()),
+    "play": Command(("pygame", *_TABLE)),
     "benchmark": Command(("torch", "stable_baselines3")),
+    "leaderboard": Command(("scipy",)),
+    "zoo": Command(("torch", "stable_baselines3", "sb3_contrib", "rl_zoo3", "optuna")),
 }
 
 

@@ -30,14 +30,14 @@ LAYERS = (
     },
     {"stream", "metrics"},
     {"mdp"},
-    {"envs", "samples"},
+    {"envs", "samples", "jax"},
     {"data", "scoring", "thresholds", "evaluation"},
     {"agents", "experiments", "report"},
     {"scripts"},
 )
 """What stands higher may import what stands lower, and its own layer."""
 
-HEAVY = {"torch", "pandas", "matplotlib", "scipy", "sklearn", "pygame", "stable_baselines3"}
+HEAVY = {"torch", "pandas", "matplotlib", "scipy", "sklearn", "pygame", "stable_baselines3", "jax", "flax", "gymnax"}
 
 
 def modules() -> dict[str, Path]:
@@ -132,6 +132,7 @@ def test_the_wheel_holds_every_module_and_the_packaged_data(wheel: Path) -> None
         inside = module.replace(".", "/")
         assert f"{inside}/__init__.py" in names if path.name == "__init__.py" else f"{inside}.py" in names
     assert {"adt_gym/py.typed", "adt_gym/data/yahoo_like.npz"} <= names
+    assert "adt_gym/data/zoo/dqn-alerts-10-0.npz" in names
     assert {"adt_gym/agents/reference_dqn.py", "adt_gym/scripts/__init__.py"} <= names
 
 

@@ -11,7 +11,9 @@ from adt_gym.spreadsheet import harmless, original, read_csv, write_csv, write_f
 DANGEROUS = tuple("=+-@\t\r\n")
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\tx", "\rx", "=cmd|'/c calc'!A1", "-", "'=1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\tx", "\rx", "=cmd|'/c calc'!A1", "-", "'=1", "\r-1", "\t2"]
+)
 def test_no_cell_begins_as_a_formula(text: str) -> None:
     assert harmless(text) == f"'{text}"
     assert original(harmless(text)) == text

@@ -16,20 +16,18 @@ def sync(num_envs: int, mode: AutoresetMode, **arguments: Any) -> VectorEnv[Any,
 
 
 def assert_equal_infos(info: dict[str, Any], expected: dict[str, Any]) -> None:
-    """The same keys hold for the same environments, with the same values there."""
-
-    def held(info: dict[str, Any]) -> set[str]:
-        return {key for key in info if not key.startswith("_") and info[f"_{key}"].any()}
-
-    assert held(info) == held(expected)
-    for key in held(info):
-        mask = expected[f"_{key}"]
-        np.testing.assert_array_equal(info[f"_{key}"], mask, err_msg=key)
-        if isinstance(expected[key], dict):
-            assert_equal_infos(info[key], expected[key])
+    """The same keys, of the same types, hold for the same environments, with the same values there."""
+    assert set(info) == set(expected)
+    for key, wanted in expected.items():
+        if key.startswith("_"):
+            np.testing.assert_array_equal(info[key], wanted, err_msg=key)
+        elif isinstance(wanted, dict):
+            assert_equal_infos(info[key], wanted)
         else:
-            for value, wanted in zip(info[key][mask], expected[key][mask], strict=True):
-                np.testing.assert_array_equal(value, wanted, err_msg=key)
+            mask = expected[f"_{key}"]
+            assert (info[key].dtype, info[key].shape) == (wanted.dtype, wanted.shape), key
+            for value, other in zip(info[key][mask], wanted[mask], strict=True):
+                np.testing.assert_array_equal(value, other, err_msg=key)
 
 
 def assert_equal_outputs(outputs: Outputs, expected: Outputs) -> None:

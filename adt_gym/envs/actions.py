@@ -1,6 +1,7 @@
 """From actions to thresholds."""
 
 from collections.abc import Sequence
+from string import ascii_lowercase, digits
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ THRESHOLDS = (0.0, PASSIVE)
 """The threshold of each action: action 0 is the active mode, action 1 the passive mode (equation 7)."""
 
 CONTINUOUS = "continuous"
+
+KEYS = digits + ascii_lowercase
+"""The key of each action, for a person who plays."""
 
 Thresholds = str | Sequence[float]
 
@@ -41,6 +45,20 @@ def levels_of(thresholds: Thresholds) -> tuple[float, ...] | None:
 def action_space_of(levels: tuple[float, ...] | None) -> Space[Any]:
     """Return the space of one action: the number of a level, or the threshold itself."""
     return spaces.Box(0.0, 1.0, (1,), np.float32) if levels is None else spaces.Discrete(len(levels))
+
+
+def keys_of(levels: tuple[float, ...] | None) -> dict[tuple[int, ...], int]:
+    """Return the action of each key, as `gymnasium.utils.play` takes them: ``KEYS`` in their order.
+
+    Raises:
+        InputError: If any threshold may be set, or there are more levels than keys.
+    """
+    if levels is None or len(levels) > len(KEYS):
+        given = "any threshold may be set" if levels is None else f"there are {len(levels)} levels"
+        raise InputError(
+            f"a key stands for a level, and {given}: choose at most {len(KEYS)} levels, as ADT-Levels-v0 has"
+        )
+    return {(ord(key),): action for action, key in enumerate(KEYS[: len(levels)])}
 
 
 def threshold_of(action: Any, levels: tuple[float, ...] | None, space: Space[Any]) -> float:

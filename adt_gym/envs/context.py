@@ -39,7 +39,7 @@ class EpisodeContext:
     def restart(self) -> Vector:
         """Begin an episode; return the context of the first window that is decided on."""
         self._labels, self._t = LabelContext(self._env.feedback), self._env.episode.start
-        self._scores = _score_context_of(self._env.mdp.series[self._env.episode.series])
+        self._scores = score_context_of(self._env.mdp.series[self._env.episode.series])
         return self._go_on([False] * self._env.mdp.k)
 
     def after(self, info: dict[str, Any]) -> Vector:
@@ -124,7 +124,7 @@ class ContextVectorEnv(ThresholdingVectorEnv):
         require_score(self)
         self.single_observation_space = with_context(self.single_observation_space, self.feedback)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self._scored = np.concatenate([_score_context_of(one) for one in self.mdp.series])
+        self._scored = np.concatenate([score_context_of(one) for one in self.mdp.series])
         self._labels = LabelContexts(self) if self.feedback.tells else None
 
     def _restart(self, envs: Array, options: dict[str, Any]) -> None:
@@ -206,6 +206,6 @@ def require_score(env: ThresholdingEnv | ThresholdingVectorEnv) -> None:
 
 
 @lru_cache(maxsize=64)
-def _score_context_of(series: ScoredSeries) -> Vector:
+def score_context_of(series: ScoredSeries) -> Vector:
     """Return shape ``(T + 1, len(SCORE_CONTEXT))``, the last row 0; environments of the same series share it."""
     return np.append(score_context(series.scores), np.zeros((1, len(SCORE_CONTEXT)), np.float32), axis=0)

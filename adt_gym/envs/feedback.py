@@ -98,8 +98,8 @@ class Arrivals:
             if schedule is None:
                 raise InputError(
                     f"feedback {shown(feedback.kind)} does not tell windows in their order, or when depends on "
-                    "decisions; the native vector environment cannot: "
-                    'gym.make_vec(..., vectorization_mode="sync") takes any rule'
+                    "decisions; the native vector environment and that in JAX cannot: gym.make(...), and "
+                    'gym.make_vec(..., vectorization_mode="sync"), take any rule'
                 )
             before, never = sum(len(windows) for windows, *_ in parts), np.zeros((1, 2), dtype=bool)
             released = before + schedule.released(np.arange(length + 1))

@@ -8,17 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.compiling import jit
-from adt_gym.envs.memory import OUTCOME_NAMES, Array, TabulatedEpisodes
+from adt_gym.envs.memory import OUTCOME_CODES, Array, TabulatedEpisodes
+from adt_gym.envs.tally import NEXT, OVER_EVENTS, OVER_WINDOWS, Tally
 from adt_gym.mdp.mdp import ThresholdingMDP
 
 WORD = np.int64
-"""As wide as a name of two letters, or two float32, in NumPy: to copy them as one number is much faster."""
+"""As wide as two float32: to copy them as one number is much faster."""
 
 
 @jit
 def _judge(
-    scores: Array, labels: Array, names: Array, rewards: Array, outcome_of_row: Array, k: int,
-    offset: Array, position: Array, row: Array, threshold: Array, waiting: Array,
+    scores: Array, labels: Array, codes: Array, rewards: Array, outcome_of_row: Array, k: int,
+    following: Array, to_windows: Array, to_events: Array, row: Array, state: Array, windows: Array, events: Array,
+    offset: Array, position: Array, threshold: Array, waiting: Array,
     earned: Array, t: Array, decision: Array, label: Array, outcome: Array,
 ) -> None:  # fmt: skip
     # Short loops, which the compiler turns into vector instructions where one long one would be left as it is.
@@ -30,7 +32,12 @@ def _judge(
         decision[i] = scores[position[i]] > threshold[i]
         label[i] = labels[position[i]]
     for i in range(n):
-        outcome[i] = names[label[i] << 1 | decision[i]]
+        cell = label[i] << 1 | decision[i]
+        outcome[i] = codes[cell]
+        transition = state[i] << 2 | cell
+        state[i] = following[transition]
+        windows[i] += to_windows[transition]
+        events[i] += to_events[transition]
     for i in range(n):
         position[i] += 1
         row[i] = position[i] << k | (row[i] << 1 | decision[i]) & mask
@@ -52,9 +59,11 @@ def _observe(
 class FusedEpisodes(TabulatedEpisodes):
     """N episodes, small k, judged and observed by compiled loops."""
 
-    def __init__(self, mdp: ThresholdingMDP, num_envs: int):
+    def __init__(self, mdp: ThresholdingMDP, num_envs: int, tally: Tally):
         super().__init__(mdp, num_envs)
-        self._judged_by = mdp.scores, mdp.labels, OUTCOME_NAMES.view(WORD), self._rewards, self._outcome, mdp.k
+        table = mdp.scores, mdp.labels, OUTCOME_CODES, self._rewards, self._outcome, mdp.k
+        self._judged_by = *table, NEXT, OVER_WINDOWS, OVER_EVENTS
+        self._changed = self._row, tally.state, tally.over_windows, tally.over_events
         self._observed_by = self._statistics.view(WORD), self._observations.view(WORD), self._outcome
 
     def judge(
@@ -65,17 +74,17 @@ class FusedEpisodes(TabulatedEpisodes):
         Args:
             offset: Per episode the first position of its series.
             position: Per episode the window that comes next, changed in place.
-            threshold: float32, per episode.
+            threshold: float64, per episode.
             waiting: bool, which episodes are over.
 
         Returns:
             The rewards, and the arrays of the info.
         """
         n = len(position)
-        rewards, t, outcome = np.empty(n), np.empty(n, np.int64), np.empty(n, OUTCOME_NAMES.dtype)
+        rewards, t, outcome = np.empty(n), np.empty(n, np.int64), np.empty(n, np.int64)
         decision, label = np.empty(n, np.bool_), np.empty(n, np.bool_)
-        given = offset, position, self._row, threshold, waiting
-        _judge(*self._judged_by, *given, rewards, t, decision, label, outcome.view(WORD))
+        given = offset, position, threshold, waiting
+        _judge(*self._judged_by, *self._changed, *given, rewards, t, decision, label, outcome)
         return rewards, {"t": t, "threshold": threshold, "decision": decision, "label": label, "outcome": outcome}
 
     def observe(self, position: Array) -> NDArray[np.float32]:

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.mdp.mdp import ThresholdingMDP, reward
-from adt_gym.stream.feedback import OUTCOME_OF
+from adt_gym.stream.feedback import OUTCOME_NUMBERS
 
 Array = NDArray[Any]
 Envs = slice | Array
 """Which of N episodes: their indices, or a slice."""
 
-OUTCOME_NAMES = np.array(OUTCOME_OF).ravel()
-"""The name of outcome ``label << 1 | decision``."""
+OUTCOME_CODES = np.array(OUTCOME_NUMBERS, dtype=np.int64).ravel()
+"""The code of outcome ``label << 1 | decision``."""
 
 
 class TabulatedEpisode:

@@ -1,5 +1,6 @@
 """What ADT-v0 shows of an episode: a text for the terminal and a picture drawn with pygame."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -9,7 +10,8 @@ from gymnasium.utils import colorize
 from numpy.typing import NDArray
 
 from adt_gym.extras import MissingExtra, require
-from adt_gym.stream.feedback import OUTCOME_OF, OUTCOMES
+from adt_gym.series import ScoredSeries
+from adt_gym.stream.feedback import OUTCOME_NUMBERS, OUTCOMES
 
 if TYPE_CHECKING:
     import pygame
@@ -29,7 +31,7 @@ MARGIN = 8
 CELLS_TOP, CELLS_BOTTOM = 324, 344
 TICKS, LEGEND = 354, 382
 
-_CODES = np.array([[OUTCOMES.index(outcome) for outcome in row] for row in OUTCOME_OF])
+_CODES = np.array(OUTCOME_NUMBERS)
 _ANSI_COLOURS = ("blue", "cyan", "yellow", "red")
 _ANSI_WINDOWS = 64  # with the captions, a line stays within 80 characters
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -73,6 +75,30 @@ class Frame:
     def outcomes(self) -> NDArray[np.int64]:
         """Shape ``(n,)``: the outcome of each window as its position in ``OUTCOMES``."""
         return _CODES[self.labels.astype(int), self.decisions.astype(int)]
+
+
+def frame_of(
+    series: ScoredSeries, start: int, stop: int, thresholds: Sequence[float], reward: float, episode_return: float
+) -> Frame:
+    """Return the newest windows of an episode that covers ``start`` to ``stop``, exclusive, of a series so far.
+
+    Args:
+        thresholds: Of all these windows.
+        series, start, stop, reward, episode_return: See `Frame`.
+    """
+    shown = slice(max(start, stop - WINDOWS), stop)
+    deltas = np.array(thresholds[shown.start - stop :], dtype=np.float32)
+    return Frame(
+        scores=series.scores[shown],
+        thresholds=deltas,
+        labels=series.truth[shown],
+        decisions=series.scores[shown] > deltas,
+        t=stop - 1,
+        total=len(series),
+        name=series.name,
+        reward=reward,
+        episode_return=episode_return,
+    )
 
 
 def ansi(frame: Frame) -> str:

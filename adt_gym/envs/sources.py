@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
 from adt_gym.checks import MOST, InputError, shown, whole
 from adt_gym.files import visible
@@ -15,7 +17,8 @@ from adt_gym.series import ScoredSeries
 PACKAGED = Path(__file__).parents[1] / "data"
 DEFAULT = "yahoo_like"
 
-Source = None | str | Path | ScoredSeries | Sequence[ScoredSeries]
+One = str | Path | ScoredSeries
+Source = None | One | Sequence[One]
 
 
 def resolve(source: Source) -> tuple[ScoredSeries, ...]:
@@ -23,24 +26,67 @@ def resolve(source: Source) -> tuple[ScoredSeries, ...]:
 
     Args:
         source: None for the packaged ``yahoo_like``, the name of a packaged set or of one series in it,
-            the path of an ``.npz`` file or of a folder of them, a ScoredSeries, or a sequence of them.
+            the path of an ``.npz`` file or of a folder of them, a ScoredSeries, or a sequence of these.
 
     Raises:
-        InputError: If a name is unknown or a file is not one of scored series.
+        InputError: If a name is unknown, a file is not one of scored series, or two series have one name.
         FileNotFoundError: If a path leads nowhere.
     """
-    if isinstance(source, ScoredSeries):
-        return (source,)
-    if source is None or isinstance(source, str | Path):
-        return _named(DEFAULT if source is None else str(source))
-    try:
-        series = tuple(source)
-    except TypeError:
-        series = (source,)  # type: ignore[assignment]
-    wrong = [one for one in series if not isinstance(one, ScoredSeries)]
-    if wrong or not series:
-        raise InputError(f"series must be ScoredSeries, a name or a path; got {shown(source)}")
+    source = DEFAULT if source is None else source
+    several = [source] if _is_one(source) else _listed(source)
+    if not several or not all(map(_is_one, several)):
+        raise InputError(f"series must be ScoredSeries, names or paths; got {shown(source)}")
+    found = [(one,) if isinstance(one, ScoredSeries) else _named(str(one)) for one in several]
+    series = found[0] if len(found) == 1 else tuple(chain.from_iterable(found))
+    _require_different_names(series)
     return series
+
+
+def _require_different_names(series: Sequence[ScoredSeries]) -> None:
+    """Refuse two series that reset options could not tell apart."""
+    seen: set[str] = set()
+    for one in series:
+        if one.name in seen:
+            raise InputError(
+                f"two series are called {one.name!r}: leave one out or give it another name, "
+                'dataclasses.replace(series, name="...")'
+            )
+        seen.add(one.name)
+
+
+class JsonSpec:
+    """An environment whose EnvSpec holds ``series`` as JSON can: paths as text, several names and paths as a list."""
+
+    _spec: EnvSpec | None = None
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """What the environment is made from again."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        if spec is not None and "series" in spec.kwargs:
+            spec.kwargs = {**spec.kwargs, "series": _in_json(spec.kwargs["series"])}
+        self._spec = spec
+
+
+def _in_json(source: Any) -> Any:
+    if isinstance(source, Path):
+        return str(source)
+    several = [] if source is None or _is_one(source) else _listed(source)
+    return [_in_json(one) for one in several] if several else source
+
+
+def _is_one(source: Any) -> bool:
+    return isinstance(source, str | Path | ScoredSeries)
+
+
+def _listed(source: Any) -> list[Any]:
+    try:
+        return list(source)
+    except TypeError:
+        return []
 
 
 def _named(name: str) -> tuple[ScoredSeries, ...]:

@@ -9,18 +9,23 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from adt_gym.checks import one_of
-from adt_gym.envs.actions import action_space_of, threshold_of
+from adt_gym.envs.actions import action_space_of, keys_of, threshold_of
 from adt_gym.envs.costs import Ledger
 from adt_gym.envs.feedback import ToldEpisode
 from adt_gym.envs.memory import CountedEpisode, TabulatedEpisode
-from adt_gym.envs.rendering import WINDOWS, Frame, Screen, ansi
+from adt_gym.envs.rendering import Frame, Screen, ansi, frame_of
 from adt_gym.envs.settings import settings_of, takes_settings
-from adt_gym.envs.sources import Source, draw_episode, resolve
+from adt_gym.envs.sources import JsonSpec, Source, draw_episode, resolve
 from adt_gym.mdp.mdp import PASSIVE, mdp_of
 from adt_gym.mdp.plan import View
-from adt_gym.stream.feedback import OUTCOME_OF, flips
+from adt_gym.metrics.episode import EPISODE_METRICS, UNTOLD, episode_metrics
+from adt_gym.stream.feedback import NO_OUTCOME, OUTCOME_NUMBERS, flips
 
 _FIRST = np.array([0])
+_USUAL = (np.int64, int)
+_UNJUDGED = {"t": -1, "threshold": -1.0, "decision": False, "label": False, "outcome": NO_OUTCOME}
+_UNTOLD = np.full(len(EPISODE_METRICS), UNTOLD)
+_UNTOLD.setflags(write=False)  # many infos hold it
 
 
 def observation_space_of(observe_score: bool) -> spaces.Space[NDArray[np.float32]]:
@@ -35,11 +40,11 @@ def empty_info(*shape: int) -> dict[str, NDArray[Any]]:
         "threshold": np.full(shape, -1.0),
         "decision": np.zeros(shape, dtype=bool),
         "label": np.zeros(shape, dtype=bool),
-        "outcome": np.full(shape, "", dtype=object),  # Gymnasium's checker cannot compare arrays of text
+        "outcome": np.full(shape, NO_OUTCOME),
     }
 
 
-class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
+class ThresholdingEnv(JsonSpec, gym.Env[NDArray[np.float32], np.int64]):
     """The thresholding MDP of Yang, Howley and Schukat (ALA 2023, section 3.3).
 
     ## Description
@@ -75,6 +80,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
     `alpha (nTP - nFP - nFN) + beta nTN`, counted over the last k windows, the one just judged included
     (equation 8), always by the true labels. With `hold` above 1 a step returns the sum over the windows it judged.
     Three terms, off by default, are added per window judged:
+
     - `change_cost` is subtracted when the threshold is not that of the window before (the first k had threshold 1).
     - `early_bonus * max(0, 1 - i / early_windows)` is earned by the first flagged window of an event, once per event, i
       windows after the event's first one. An event is a run of anomalous windows of the series.
@@ -89,13 +95,22 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
     The end of the series terminates. An episode of `episode_windows` windows that ends before it is truncated.
 
     ## Information
-    `reset` returns `series` (its index) and `start`, the episode's first window. `step` returns `t`, `threshold`,
-    `decision`, `label` and `outcome` of the window it judged; with `hold` above 1 arrays of shape `(hold,)`, whose
-    entries past the episode's end have `t` and `threshold` -1 and an empty `outcome`.
+    `reset` and `step` return the same keys, numbers and arrays only:
+    - `series`, its index, and `start`, the episode's first window;
+    - of the window just judged `t`, `threshold`, `decision`, `label` and `outcome`, 0 to 3 for TP, TN, FP and FN
+      (`adt_gym.stream.feedback.OUTCOMES`); -1, -1, False, False and -1 after `reset`. With `hold` above 1 they are
+      arrays of shape `(hold,)`, whose entries past the episode's end say the same as after `reset`;
+    - `episode_metrics`, float64 of shape `(6,)`: precision, recall and F1 over windows, events, events found and false
+      alarms of the episode that this step ends, its first k windows included; before its end all are -1. Events are
+      runs of anomalous windows as far as the episode holds them, false alarms runs of flagged windows that touch none
+      (`adt_gym.metrics.episode.EPISODE_METRICS` names them in this order). It is an array as TorchRL reads no
+      dictionary within an info. A `TimeLimit` wrapper (`max_episode_steps` of `gym.make`) ends an episode unseen, so
+      there it stays -1: `episode_windows`, or `max_episode_steps` of `gym.make_vec`, tell it.
 
     ## Arguments
     - `series`: None (the packaged `yahoo_like`), a packaged name, the path of an `.npz` file of scored series or of
-      a folder of them, a `ScoredSeries`, or a sequence of them. Names and paths keep the EnvSpec JSON-serialisable.
+      a folder of them, a `ScoredSeries`, or a sequence of these, no two series of one name. Names and paths keep the
+      EnvSpec JSON-serialisable.
     - `k` (2): how many windows observation and reward look back on.
     - `alpha` (0.9), `beta` (0.1): the weights of the reward; they add up to 1.
     - `hold` (1): for how many windows a step keeps its threshold (l).
@@ -110,7 +125,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
     - `render_mode`: None, "ansi", "rgb_array" or "human".
     - `change_cost` (0), `early_bonus` (0), `early_windows` (10), `alarm_budget` (None), `alarm_cost` (1): see Rewards.
 
-    Bad arguments and data raise `adt_gym.series.InputError`; an action outside the space raises
+    Bad arguments and data raise `adt_gym.InputError`; an action outside the space raises
     `gymnasium.error.InvalidAction`, a step after the end `gymnasium.error.ResetNeeded`.
 
     ## Vectorized environment
@@ -154,7 +169,7 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         super().reset(seed=seed)
         mdp = self.mdp
         episode = draw_episode(self.np_random, mdp.series, mdp.k, self.settings.episode_windows, options)
-        self.episode = episode
+        self.episode, self._series, self._start = episode, episode.series, episode.start
         self._offset = int(mdp.offsets[episode.series])
         self._end = self._offset + int(mdp.lengths[episode.series])
         self._stop = self._offset + episode.stop
@@ -162,26 +177,30 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         self._memory.restart(self._position, self.np_random)
         if self._ledger:
             self._ledger.restart(_FIRST)
-        self._thresholds = [PASSIVE] * mdp.k
+        self._thresholds, self._decisions = [PASSIVE] * mdp.k, bytearray(mdp.k)
         self._last_reward = self._return = 0.0
         if self.render_mode == "human":
             self.render()
         observation = self._memory.observe()
         if self.observe_score:
             observation = self._with_score(observation)
-        return observation, {"series": episode.series, "start": episode.start}
+        unjudged = empty_info(self.hold) if self.hold > 1 else _UNJUDGED
+        return observation, {"series": episode.series, "start": episode.start, **unjudged, "episode_metrics": _UNTOLD}
 
     def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Judge the next window, or the next ``hold`` windows, with the action's threshold."""
         # The space's own check takes as long as the rest of the step, so ask it only about unusual types.
-        threshold = self._threshold_of.get(action) if type(action) in (np.int64, int) else None
+        threshold = self._threshold_of.get(action) if type(action) in _USUAL else None
         if threshold is None:
             threshold = threshold_of(action, self.levels, self.action_space)
         if self._position >= self._stop:
             raise ResetNeeded("the episode is over or was never begun: call reset() before step()")
         earned, info = self._judge(threshold) if self.hold == 1 else self._judge_held(threshold)
-        terminated = self._position == self._end
-        truncated = not terminated and self._position == self._stop
+        terminated = truncated = False
+        if self._position == self._stop:
+            terminated = self._stop == self._end
+            truncated = not terminated
+            info["episode_metrics"] = self._metrics()
         if self.render_mode is not None:
             self._last_reward, self._return = earned, self._return + earned
             if self.render_mode == "human":
@@ -226,6 +245,14 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
             labels = np.concatenate((np.array(self.seen()) == 1, self.mdp.labels[start:stop] ^ flipped))
         return View(self.feedback, self.observe_score, labels)
 
+    def get_keys_to_action(self) -> dict[tuple[int, ...], int]:
+        """Return the action of each key for `gymnasium.utils.play`: 0 to 9, then a to z; `adt play` plays it.
+
+        Raises:
+            InputError: If thresholds are "continuous", or there are more than 36.
+        """
+        return keys_of(self.levels)
+
     def render(self) -> Any:
         """Return text ("ansi") or an image of shape ``(400, 600, 3)`` ("rgb_array"), or show a window ("human")."""
         if self.render_mode is None:
@@ -258,41 +285,36 @@ class ThresholdingEnv(gym.Env[NDArray[np.float32], np.int64]):
         self._position = after = position + 1
         if self.render_mode is not None:
             self._thresholds.append(threshold)
+        self._decisions.append(decision)
         earned = self._memory.push(after, decision)
         if self._ledger:
             judged = np.array([position]), np.array([threshold], np.float32), np.array([decision])
             earned += float(self._ledger.charge(_FIRST, *judged)[0])
         return earned, {
+            "series": self._series,
+            "start": self._start,
             "t": position - self._offset,
             "threshold": threshold,
             "decision": decision,
             "label": label,
-            "outcome": OUTCOME_OF[label][decision],
+            "outcome": OUTCOME_NUMBERS[label][decision],
+            "episode_metrics": _UNTOLD,
         }
 
     def _judge_held(self, threshold: float) -> tuple[float, dict[str, Any]]:
         total = 0.0
-        info: dict[str, Any] = empty_info(self.hold)
+        windows = empty_info(self.hold)
         for i in range(min(self.hold, self._stop - self._position)):
-            earned, judged = self._judge(threshold)
+            earned, info = self._judge(threshold)
             total += earned
-            for key, value in judged.items():
-                info[key][i] = value
-        return total, info
+            for key, values in windows.items():
+                values[i] = info[key]
+        return total, info | windows
+
+    def _metrics(self) -> NDArray[np.float64]:
+        labels = self.mdp.labels[self._position - len(self._decisions) : self._position]
+        return episode_metrics(np.frombuffer(bytes(self._decisions), dtype=bool), labels)
 
     def _frame(self) -> Frame:
-        series = self.mdp.series[self.episode.series]
-        stop = self._position - self._offset
-        shown = slice(max(self.episode.start, stop - WINDOWS), stop)
-        thresholds = np.array(self._thresholds[shown.start - stop :], dtype=np.float32)
-        return Frame(
-            scores=series.scores[shown],
-            thresholds=thresholds,
-            labels=series.truth[shown],
-            decisions=series.scores[shown] > thresholds,
-            t=stop - 1,
-            total=len(series),
-            name=series.name,
-            reward=self._last_reward,
-            episode_return=self._return,
-        )
+        series, stop = self.mdp.series[self._series], self._position - self._offset
+        return frame_of(series, self._start, stop, self._thresholds, self._last_reward, self._return)

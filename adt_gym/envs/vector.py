@@ -3,20 +3,25 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import gymnasium as gym
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from adt_gym.checks import one_of
 from adt_gym.envs.actions import action_space_of, continuous_thresholds
 from adt_gym.envs.costs import Ledger
 from adt_gym.envs.feedback import ToldEpisodes
-from adt_gym.envs.memory import OUTCOME_NAMES, Array, CountedEpisodes, Envs, TabulatedEpisodes
-from adt_gym.envs.native import NativeVectorEnv, many
+from adt_gym.envs.memory import OUTCOME_CODES, Array, CountedEpisodes, Envs, TabulatedEpisodes
+from adt_gym.envs.native import NativeVectorEnv, many, shared
+from adt_gym.envs.pictures import Pictures
 from adt_gym.envs.settings import settings_of, takes_settings
-from adt_gym.envs.sources import Source, draw_episode, resolve
+from adt_gym.envs.sources import JsonSpec, Source, draw_episode, resolve
+from adt_gym.envs.tally import Tally
 from adt_gym.envs.thresholding import empty_info, observation_space_of
 from adt_gym.mdp.mdp import ThresholdingMDP, mdp_of
-from adt_gym.series import InputError
+from adt_gym.metrics.episode import EPISODE_METRICS
 
 if TYPE_CHECKING:
     from adt_gym.envs.fused import FusedEpisodes
@@ -27,7 +32,7 @@ COMPILE = True
 """Whether environments made from now on use Numba where they can."""
 
 
-class ThresholdingVectorEnv(NativeVectorEnv):
+class ThresholdingVectorEnv(JsonSpec, NativeVectorEnv):
     """N independent episodes of ADT-v0 stepped at once; see `ThresholdingEnv` for the MDP and its arguments.
 
     With ``hold`` above 1 the arrays of an info have the shape ``(num_envs, hold)``. ``feedback`` takes a rule of your
@@ -40,8 +45,11 @@ class ThresholdingVectorEnv(NativeVectorEnv):
     Args:
         num_envs: N, how many episodes run side by side.
         autoreset_mode: See `adt_gym.envs.native.NativeVectorEnv`, which also says how seeds and infos are.
-        render_mode: Must be None: render a scalar environment instead.
+        render_mode: None, or "rgb_array": see `render`.
+        max_episode_steps: See there, too.
     """
+
+    metadata = {**NativeVectorEnv.metadata, "render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012
 
     @takes_settings
     def __init__(
@@ -49,27 +57,47 @@ class ThresholdingVectorEnv(NativeVectorEnv):
         num_envs: int = 1,
         series: Source = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        render_mode: None = None,
+        render_mode: str | None = None,
+        max_episode_steps: int | None = None,
         **settings: Any,
     ):
         self.settings = given = settings_of(settings)
         num_envs = many(num_envs, max(given.hold, given.k))
         if render_mode is not None:
-            raise InputError('the vector environment does not render; use gym.make("ADT-v0", render_mode=...)')
+            one_of("render_mode of a vector environment", render_mode, self.metadata["render_modes"])
         self.mdp = mdp_of(resolve(series), given.k, given.alpha, given.beta)
         spaces = action_space_of(given.levels), observation_space_of(given.observe_score)
-        super().__init__(num_envs, *spaces, autoreset_mode)
+        unjudged = empty_info(num_envs, *([given.hold] if given.hold > 1 else []))
+        super().__init__(num_envs, *spaces, autoreset_mode, max_episode_steps, unjudged, len(EPISODE_METRICS))
         self.hold, self.feedback, self.observe_score = given.hold, given.told, given.observe_score
-        self._levels = None if given.levels is None else np.array(given.levels, dtype=np.float32)
+        self._levels = None if given.levels is None else np.array(given.levels)
         self._offsets = self.mdp.offsets.tolist()
         self._ledger = Ledger(given, self.mdp, num_envs) if given.charged else None
         plain = self.feedback.immediate and not given.charged
-        self._fused = _fused(self.mdp, num_envs) if plain and self.hold == 1 else None
+        self._tally = Tally(self.mdp, num_envs)
+        self._fused = _fused(self.mdp, num_envs, self._tally) if plain and self.hold == 1 else None
         truth = self._fused or (TabulatedEpisodes if self.mdp.table else CountedEpisodes)(self.mdp, num_envs)
         self._truth = truth
         self._memory = truth if self.feedback.immediate else ToldEpisodes(truth, self.mdp, self.feedback, num_envs)
-        self._series, self._offset, self._position, self._stop, self._end = np.zeros((5, num_envs), dtype=np.int64)
+        self._offset, self._position, self._stop, self._end = np.zeros((4, num_envs), dtype=np.int64)
+        self._series = self._start = np.zeros(num_envs, dtype=np.int64)
+        self.render_mode = render_mode
+        self._pictures = Pictures(self.mdp, num_envs, self.metadata["render_fps"]) if render_mode else None
         self._extend()
+
+    def render(self) -> Any:
+        """Return a picture per environment, shape ``(400, 600, 3)`` each, as Gymnasium's vector environments do.
+
+        Of more than 16 environments the first 16 are drawn: every picture is then the same grid of them, of shape
+        ``(800, 1200, 3)``. Gymnasium's `RecordVideo` for vectors films the pictures side by side; of more than 16 let
+        it ``record_first_only``.
+        """
+        if self._pictures is None:
+            gym.logger.warn('nothing to render: choose it with gym.make_vec("ADT-v0", 4, render_mode="rgb_array")')
+            return None
+        if not self._begun_once:
+            raise ResetNeeded("nothing to render yet: call reset() first")
+        return self._pictures.draw(self._series, self._start, self._position - self._offset)
 
     def _extend(self) -> None:
         """Make what a subclass has beside all this."""
@@ -82,11 +110,14 @@ class ThresholdingVectorEnv(NativeVectorEnv):
 
     def _read(self, actions: Any) -> Array:
         if self._levels is None:
-            return continuous_thresholds(actions, self.action_space)
+            return continuous_thresholds(actions, self.action_space).astype(np.float64)
         return self._levels.take(self._numbers(actions, len(self._levels)))
 
-    def _ends(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        return self._position == self._stop, self._position == self._end
+    def _stopped(self) -> NDArray[np.bool_]:
+        return self._position == self._stop
+
+    def _terminated(self) -> NDArray[np.bool_]:
+        return self._position == self._end
 
     def _observe(self) -> NDArray[np.float32]:
         observations = self._memory.observe(self._position)
@@ -95,29 +126,38 @@ class ThresholdingVectorEnv(NativeVectorEnv):
         return observations
 
     def _restart(self, envs: Array, options: dict[str, Any]) -> None:
-        k = self.mdp.k
+        k, all_series, all_start = self.mdp.k, self._series.copy(), self._start.copy()
         for i in envs.tolist():
             drawn = draw_episode(self._randoms[i], self.mdp.series, k, self.settings.episode_windows, options)
             series, start, stop = drawn
             offset = self._offsets[series]
-            self._series[i], self._offset[i] = series, offset
+            all_series[i], all_start[i], self._offset[i] = series, start, offset
             self._position[i], self._stop[i] = offset + start + k, offset + stop
             self._end[i] = offset + len(self.mdp.series[series])
+        self._series, self._start = shared(all_series), shared(all_start)
         self._memory.restart(envs, self._position[envs], self._randoms)
+        self._tally.restart(envs)
+        if self._pictures:
+            self._pictures.restart(envs)
         if self._ledger:
             self._ledger.restart(envs)
 
-    def _begun(self) -> dict[str, Array]:
-        return {"series": self._series.copy(), "start": self._position - self._offset - self.mdp.k}
+    def _episodes(self) -> dict[str, Array]:
+        return {"series": self._series, "start": self._start}
+
+    def _metrics(self, envs: Array) -> NDArray[np.float64]:
+        return self._tally.metrics(envs, self._offset[envs] + self._start[envs], self._position[envs])
 
     def _judge(self, read: Array) -> tuple[Array, dict[str, Array]]:
+        if self._pictures:
+            self._pictures.step()
         if self.hold > 1:
             return self._judge_held(read)
         # Stepping all is faster than picking: an episode that waits for its restart judges its last window again.
         if self._fused:
             rewards, judged = self._fused.judge(self._offset, self._position, read, self._done)
-            return self._earned(ALL, rewards), judged
-        if np.count_nonzero(self._done):
+            return self._paid(ALL, rewards, judged), judged
+        if self._any_done:
             if self.feedback.noise:  # what waits must draw nothing
                 return self._judge_running(read)
             self._position -= self._done
@@ -136,7 +176,7 @@ class ThresholdingVectorEnv(NativeVectorEnv):
     def _judge_held(self, levels: Array) -> tuple[Array, dict[str, Array]]:
         all_rewards, info = self._nothing(), empty_info(self.num_envs, self.hold)
         for i in range(self.hold):
-            running = np.flatnonzero(self._position < self._stop)
+            running = np.flatnonzero((self._position < self._stop) & ~self._done)
             rewards, judged = self._judge_once(running, levels[running])
             all_rewards[running] += rewards
             for key, values in judged.items():
@@ -153,14 +193,20 @@ class ThresholdingVectorEnv(NativeVectorEnv):
             "threshold": threshold,
             "decision": decision,
             "label": label,
-            "outcome": OUTCOME_NAMES.take((label << _ONE) | flag),
+            "outcome": OUTCOME_CODES.take((label << _ONE) | flag),
         }
+        self._tally.judged(envs, label, decision)
         after = position + _ONE
         rewards = self._memory.push(envs, after, flag)
         if self._ledger:
             rewards = rewards + self._ledger.charge(envs, position, threshold, decision)
         self._position[envs] = after
-        return self._earned(envs, rewards), judged
+        return self._paid(envs, rewards, judged), judged
+
+    def _paid(self, envs: Envs, rewards: Array, judged: dict[str, Array]) -> Array:
+        if self._pictures:
+            self._pictures.judged(envs, judged["threshold"], rewards)
+        return self._earned(envs, rewards)
 
     def _earned(self, envs: Envs, rewards: Array) -> Array:
         """Return the rewards of some environments for the window just judged, given ADT-v0's."""
@@ -174,11 +220,11 @@ class ThresholdingVectorEnv(NativeVectorEnv):
 _ONE = np.array(1)
 
 
-def _fused(mdp: ThresholdingMDP, num_envs: int) -> "FusedEpisodes | None":
+def _fused(mdp: ThresholdingMDP, num_envs: int, tally: Tally) -> "FusedEpisodes | None":
     """Return the episodes that Numba compiles, or None where there is no table or no Numba."""
     if COMPILE and mdp.table:
         with suppress(ImportError):
             from adt_gym.envs.fused import FusedEpisodes
 
-            return FusedEpisodes(mdp, num_envs)
+            return FusedEpisodes(mdp, num_envs, tally)
     return None

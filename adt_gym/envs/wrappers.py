@@ -12,7 +12,7 @@ from adt_gym.checks import InputError, shown
 from adt_gym.envs.memory import Envs
 from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.envs.vector import ThresholdingVectorEnv
-from adt_gym.stream.feedback import OUTCOME_OF, OUTCOMES
+from adt_gym.stream.feedback import OUTCOME_NUMBERS, OUTCOMES
 
 Vector = NDArray[np.float32]
 
@@ -31,22 +31,22 @@ class OutcomeCounts:
 
     def __init__(self, env: ThresholdingEnv):
         self._env = env
-        self._recent: deque[str] = deque(maxlen=env.mdp.k)
+        self._recent: deque[int] = deque(maxlen=env.mdp.k)
         self.space = reward_space_of(env.mdp.k, env.hold)
 
     def restart(self) -> None:
         """Begin with the outcomes of the episode's first k windows, which are judged in passive mode."""
         begin = self._env.span[0]
         passive = self._env.mdp.labels[begin - self._env.mdp.k : begin].tolist()
-        self._recent.extend(OUTCOME_OF[label][False] for label in passive)
+        self._recent.extend(OUTCOME_NUMBERS[label][False] for label in passive)
 
     def after(self, info: dict[str, Any]) -> Vector:
         """Return the counts after the window that ``info`` tells of; with ``hold`` their sum over its windows."""
         total = np.zeros(len(OUTCOMES), dtype=np.float32)
         for outcome in np.atleast_1d(info["outcome"]):
-            if outcome:
+            if outcome >= 0:
                 self._recent.append(outcome)
-                total += [self._recent.count(one) for one in OUTCOMES]
+                total += [self._recent.count(one) for one in range(len(OUTCOMES))]
         return total
 
 

@@ -40,8 +40,8 @@ class FrontierRow:
         seed: Of everything that was drawn.
         saw_labels: Whether it was told labels of that series.
         detail: Which PyThresh method was chosen, or why nothing was measured.
-        precision, recall, f1, composite_f1, event_recall, missed_events, false_alarms_per_day, false_alarms_per_1000,
-            alarms_per_1000: See `adt_gym.evaluation.compare.Row`; NaN where nothing was measured.
+        precision: With all that follow to `alarms_per_1000` a metric of that name (`adt_gym.metrics.registry`); NaN
+            where nothing was measured.
         detection_delay: The median over the found events, in windows.
         seconds: Time to fit and detect; what methods share is counted for each.
     """

@@ -174,6 +174,34 @@ class Paper(Settings):
                 yield hold, perf_counter() - started
 
 
+@dataclass(frozen=True)
+class Jax(Settings):
+    """Steps per second in JAX, restarts included, compilation not."""
+
+    num_envs: tuple[int, ...] = option((4096, 65_536), help="N; repeat it", min=4, max=10**6)
+    steps: int = count(1000, "per round and of all N at once")
+    updates: int = count(4, "of PPO per round, each on 32 steps of the first N; 0 for none", least=0)
+    sb3_steps: int = count(4096, "that SB3's PPO learns for at its defaults, per round")
+    rounds: int = _rounds(5)
+
+    def compare(self) -> list[Comparison]:
+        """Measure ours beside gymnax's CartPole and our native vector env, and PPO on ours beside SB3's."""
+        from adt_gym.experiments.jax_benchmark import learners, steppers
+
+        comparisons = [Comparison(f"N = {n:,}", measure(steppers(n, self.steps), self.rounds)) for n in self.num_envs]
+        if self.updates:
+            n = self.num_envs[0]
+            learning = measure(learners(n, self.updates, self.sb3_steps), self.rounds)
+            comparisons.append(Comparison(f"PPO, N = {n:,}", learning))
+        return comparisons
+
+    def device(self) -> str:
+        """Return what JAX ran on."""
+        from adt_gym.experiments.jax_benchmark import device
+
+        return device()
+
+
 # What is measured
 
 

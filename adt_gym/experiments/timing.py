@@ -13,7 +13,7 @@ import numpy as np
 from adt_gym.checks import whole
 from adt_gym.experiments.versions import version_of
 
-PACKAGES = ("numpy", "torch", "gymnasium", "stable-baselines3")
+PACKAGES = ("numpy", "torch", "gymnasium", "stable-baselines3", "jax", "gymnax")
 """What the speeds depend on."""
 
 

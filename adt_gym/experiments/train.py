@@ -17,6 +17,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, configure
 
 from adt_gym.agents import sb3
+from adt_gym.agents.callbacks import EpisodeMetrics, log_metrics
 from adt_gym.agents.reference_dqn import EpisodeReport, Hyperparameters, ReferenceDQN
 from adt_gym.agents.sb3_checkpoint import load_checkpoint, save_checkpoint
 from adt_gym.checks import InputError
@@ -238,6 +239,7 @@ def _reference(settings: TrainSettings, folder: Path, going_on: bool) -> _Traini
 
     def learn(watch: _Watch) -> None:
         def after(report: EpisodeReport) -> None:
+            log_metrics(logger, report.metrics)
             if report.episode % SMOOTHED == 0:
                 _log(logger, report, watch, agent)
             watch(report.reward, report.epsilon)
@@ -328,11 +330,16 @@ def _sb3(settings: TrainSettings, folder: Path, going_on: bool) -> _Training:
         windows = settings.episodes * int(env.unwrapped.mdp.lengths.mean()) - model.num_timesteps
         rollouts = -(-windows // (model.n_steps * settings.num_envs))
         return _Training(
-            "sb3-ppo (rollouts)", rollouts, lambda watch: model.learn(max(windows, 0), _Rollouts(watch), **anew), *files
+            "sb3-ppo (rollouts)",
+            rollouts,
+            lambda watch: model.learn(max(windows, 0), [_Rollouts(watch), EpisodeMetrics()], **anew),
+            *files,
         )
     return _Training(
         "sb3-dqn",
         settings.episodes - model._episode_num,
-        lambda watch: sb3.learn_episodes(model, settings.episodes, _Episodes(watch), log_interval=SMOOTHED, **anew),
+        lambda watch: sb3.learn_episodes(
+            model, settings.episodes, [_Episodes(watch), EpisodeMetrics()], log_interval=SMOOTHED, **anew
+        ),
         *files,
     )

@@ -39,10 +39,10 @@ class Report:
         """The file of the results."""
         return self.out / f"{self.name}.json"
 
-    def compare(self, unit: str, measure: Callable[[], Sequence[Comparison]]) -> None:
-        """Measure, print the comparisons and write them."""
+    def compare(self, unit: str, measure: Callable[[], Sequence[Comparison]], **more: str) -> None:
+        """Measure, print the comparisons and write them, with more to say of them."""
         comparisons = measure()
-        results = {"unit": unit, "comparisons": [as_results(one) for one in comparisons]}
+        results = {"unit": unit, "comparisons": [as_results(one) for one in comparisons], **more}
         self.publish(ratio_table(self.name, unit, comparisons), results)
 
     def publish(self, table: Table, results: dict[str, Any]) -> None:

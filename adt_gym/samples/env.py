@@ -10,8 +10,10 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from numpy.typing import NDArray
 
 from adt_gym.checks import InputError, flag, number, shown, whole
+from adt_gym.metrics.episode import OVER_WINDOWS, UNTOLD
+from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.samples.samples import CLIP, Samples, Standardiser, packaged
-from adt_gym.stream.feedback import OUTCOME_OF, OUTCOMES
+from adt_gym.stream.feedback import NO_OUTCOME, OUTCOME_NUMBERS, OUTCOME_OF, OUTCOMES
 
 DEFAULT = "kubernetes_samples"
 
@@ -19,6 +21,15 @@ REWARDS = {"symmetric": (1.0, 1.0, -1.0, -1.0), "imbalanced": (1.0, 0.1, -0.5, -
 """The preset rewards of TP, TN, FP and FN."""
 
 Source = None | str | Samples
+
+UNJUDGED = {"sample": -1, "decision": False, "label": False, "outcome": NO_OUTCOME}
+"""What an info says where no sample was judged."""
+
+METRICS = OVER_WINDOWS
+"""Of `adt_gym.metrics.episode.EPISODE_METRICS` those that samples have, which know no events."""
+
+_UNTOLD = np.full(len(METRICS), UNTOLD)
+_UNTOLD.setflags(write=False)  # many infos hold it
 
 
 class SamplesEnv(gym.Env[NDArray[np.float32], np.int64]):
@@ -48,7 +59,9 @@ class SamplesEnv(gym.Env[NDArray[np.float32], np.int64]):
     The end of the samples terminates. An episode of `episode_samples` samples that ends before it is truncated.
 
     ## Information
-    `reset` returns nothing. `step` returns `sample` (the row judged), `decision`, `label` and `outcome`.
+    Of the sample just judged: `sample`, its row; `decision` and `label`; `outcome`, 0 to 3 for TP, TN, FP and FN. After
+    `reset` they are -1, False, False and -1. `episode_metrics`, float64 of shape `(3,)`: precision, recall and F1 of
+    the anomalous class over an episode that has just ended, before that -1. Samples have no order, hence no events.
 
     ## Arguments
     - `features`: None (the packaged `kubernetes_samples`), a packaged name (`kubernetes_samples`, `blobs`), or an
@@ -60,7 +73,7 @@ class SamplesEnv(gym.Env[NDArray[np.float32], np.int64]):
     - `standardise_on` (None): the samples whose mean and standard deviation scale the features, given like `features`;
       None for the environment's own. To judge a test part, pass the training part.
 
-    Bad arguments and data raise `adt_gym.series.InputError`; an action outside the space raises
+    Bad arguments and data raise `adt_gym.InputError`; an action outside the space raises
     `gymnasium.error.InvalidAction`, a step after the end `gymnasium.error.ResetNeeded`.
 
     ## Vectorized environment
@@ -101,7 +114,8 @@ class SamplesEnv(gym.Env[NDArray[np.float32], np.int64]):
         rows = draw_rows(self.np_random, len(self.samples), self.shuffle, self.episode_samples)
         self._rows = rows.tolist()
         self._t, self._stop = 0, len(rows) - 1
-        return self._observations[rows[0]].copy(), {}
+        self._decisions = bytearray()
+        return self._observations[rows[0]].copy(), {**UNJUDGED, "episode_metrics": _UNTOLD}
 
     def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Judge the sample last observed."""
@@ -111,12 +125,23 @@ class SamplesEnv(gym.Env[NDArray[np.float32], np.int64]):
             raise ResetNeeded("the episode is over or was never begun: call reset() before step()")
         row = self._rows[self._t]
         decision, label = bool(action), self._labels[row]
+        self._decisions.append(decision)
         self._t += 1
         following = self._rows[self._t]
         terminated = following == len(self._labels)
         truncated = self._t == self._stop and not terminated
-        info = {"sample": row, "decision": decision, "label": label, "outcome": OUTCOME_OF[label][decision]}
+        info = {
+            "sample": row,
+            "decision": decision,
+            "label": label,
+            "outcome": OUTCOME_NUMBERS[label][decision],
+            "episode_metrics": self._metrics() if terminated or truncated else _UNTOLD,
+        }
         return self._observations[following].copy(), self._rewards[label][decision], terminated, truncated, info
+
+    def _metrics(self) -> NDArray[np.float64]:
+        judged = self._rows[: self._t]
+        return np.array(precision_recall_f1(list(self._decisions), self.samples.labels[judged]))
 
 
 def resolve(source: Source) -> Samples:

@@ -9,7 +9,10 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from adt_gym.envs.native import Array, NativeVectorEnv, many
+from adt_gym.metrics.windows import of_counts
 from adt_gym.samples.env import (
+    METRICS,
+    UNJUDGED,
     Source,
     check_arguments,
     check_options,
@@ -19,9 +22,9 @@ from adt_gym.samples.env import (
     resolve,
     reward_table,
 )
-from adt_gym.stream.feedback import OUTCOME_OF
+from adt_gym.stream.feedback import OUTCOME_NUMBERS
 
-_OUTCOMES = np.array(OUTCOME_OF)
+_OUTCOMES = np.array(OUTCOME_NUMBERS, dtype=np.int64)
 
 
 class SamplesVectorEnv(NativeVectorEnv):
@@ -29,7 +32,8 @@ class SamplesVectorEnv(NativeVectorEnv):
 
     Args:
         num_envs: N, how many episodes run side by side.
-        autoreset_mode: See `adt_gym.envs.native.NativeVectorEnv`, which also says how seeds and infos are.
+        autoreset_mode, max_episode_steps: See `adt_gym.envs.native.NativeVectorEnv`, which also says how seeds and
+            infos are.
     """
 
     def __init__(
@@ -42,12 +46,17 @@ class SamplesVectorEnv(NativeVectorEnv):
         standardise_on: Source = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         render_mode: None = None,
+        max_episode_steps: int | None = None,
     ):
         check_arguments(shuffle, episode_samples, render_mode)
         self.samples = resolve(features)
         self._stop = min(episode_samples or len(self.samples), len(self.samples))
         num_envs = many(num_envs, self._stop + 1)
-        super().__init__(num_envs, spaces.Discrete(2), observation_space(self.samples), autoreset_mode)
+        space, unjudged = (
+            observation_space(self.samples),
+            {key: np.full(num_envs, one) for key, one in UNJUDGED.items()},
+        )
+        super().__init__(num_envs, spaces.Discrete(2), space, autoreset_mode, max_episode_steps, unjudged, len(METRICS))
         self.shuffle, self.episode_samples = shuffle, episode_samples
         self._observations = observations(self.samples, standardise_on)
         self._rewards = reward_table(reward)
@@ -55,6 +64,7 @@ class SamplesVectorEnv(NativeVectorEnv):
         self._row = self._rows[:, 0].copy()  # the sample that each environment shows
         self._t = np.zeros(num_envs, dtype=np.int64)
         self._env = np.arange(num_envs)
+        self._counts = np.zeros((num_envs, 4), dtype=np.int64)  # of each outcome
 
     def _read(self, actions: Any) -> Array:
         return self._numbers(actions, 2)
@@ -64,14 +74,23 @@ class SamplesVectorEnv(NativeVectorEnv):
         self._t -= self._done
         sample = self._rows[self._env, self._t]
         label = self.samples.labels.take(sample)
-        outcome = label.view(np.int8), read
+        cell = label.view(np.int8), read
+        outcome = _OUTCOMES[cell]
+        self._counts[self._env, outcome] += 1
         self._t += 1
         self._row = self._rows[self._env, self._t]
-        judged = {"sample": sample, "decision": read.astype(bool), "label": label, "outcome": _OUTCOMES[outcome]}
-        return self._rewards[outcome], judged
+        judged = {"sample": sample, "decision": read.astype(bool), "label": label, "outcome": outcome}
+        return self._rewards[cell], judged
 
-    def _ends(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        return self._t == self._stop, self._row == len(self.samples)
+    def _stopped(self) -> NDArray[np.bool_]:
+        return self._t == self._stop
+
+    def _terminated(self) -> NDArray[np.bool_]:
+        return self._row == len(self.samples)
+
+    def _metrics(self, envs: Array) -> NDArray[np.float64]:
+        tp, _, fp, fn = self._counts[envs].T.tolist()
+        return np.array([of_counts(*counts) for counts in zip(tp, fp, fn, strict=True)])
 
     def _observe(self) -> NDArray[np.float32]:
         return self._observations.take(self._row, axis=0)
@@ -80,5 +99,5 @@ class SamplesVectorEnv(NativeVectorEnv):
         check_options(options)
         for i in envs.tolist():
             self._rows[i] = draw_rows(self._randoms[i], len(self.samples), self.shuffle, self.episode_samples)
-        self._t[envs] = 0
+        self._t[envs] = self._counts[envs] = 0
         self._row[envs] = self._rows[envs, 0]

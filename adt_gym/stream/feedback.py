@@ -13,13 +13,16 @@ from adt_gym.checks import InputError, one_of, share, shown, whole
 from adt_gym.series import ScoredSeries
 
 OUTCOMES = ("TP", "TN", "FP", "FN")
-"""The four outcomes, in the order in which observations hold their shares."""
+"""The four outcomes, in the order in which observations hold their shares; the place of each is its code in an info."""
 
 OUTCOME_OF = (("TN", "FP"), ("FN", "TP"))
 """``OUTCOME_OF[label][decision]`` names the outcome."""
 
 OUTCOME_NUMBERS = [[OUTCOMES.index(outcome) for outcome in row] for row in OUTCOME_OF]
 """``[label][decision]``: the outcome's place in ``OUTCOMES``."""
+
+NO_OUTCOME = -1
+"""The code in an info where no window was judged."""
 
 MAX_DELAY = 10**6
 """Windows that a label may be late."""

@@ -3,19 +3,22 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec
 
 from adt_gym.envs.sources import resolve
-from adt_gym.series import ScoredSeries
+from adt_gym.series import InputError, ScoredSeries
 
 MakeSeries = Callable[..., ScoredSeries]
 
 
-def names(source: str | Path) -> list[str]:
+def names(source: Any) -> list[str]:
     return [one.name for one in resolve(source)]
 
 
@@ -52,7 +55,8 @@ def test_a_folder_is_what_is_in_it_now(tmp_path: Path, make_series: MakeSeries) 
     two.save(tmp_path / "b.npz")
     assert_is_read(tmp_path, one, two)
     two.save(tmp_path / "a.npz")
-    assert_is_read(tmp_path, two, two)
+    with pytest.raises(InputError, match="two series are called 'two'"):
+        resolve(tmp_path)
     (tmp_path / "b.npz").unlink()
     assert_is_read(tmp_path, two)
     (tmp_path / "a.npz").rename(tmp_path / "c.npz")
@@ -97,3 +101,50 @@ def test_what_stayed_the_same_is_read_once(tmp_path: Path, make_series: MakeSeri
     assert resolve("yahoo_like_1")[0] is resolve(None)[0]
     envs = [gym.make("ADT-v0", series=tmp_path / "a.npz").unwrapped for _ in range(2)]
     assert envs[0].mdp is envs[1].mdp  # type: ignore[attr-defined]
+
+
+# Several sources, and how an EnvSpec holds them
+
+
+def test_names_paths_and_series_mix(tmp_path: Path, make_series: MakeSeries) -> None:
+    files = [tmp_path / "a.npz", tmp_path / "b.npz"]
+    for i, path in enumerate(files):
+        make_series(20, i).save(path)
+    sources = ["yahoo_like_2", files[0], str(files[1]), make_series(20, 5)]
+    for given in (sources, tuple(sources)):
+        assert names(given) == ["yahoo_like_2", "random_0", "random_1", "random_5"]
+
+
+@pytest.mark.parametrize("make_env", [gym.make, partial(gym.make_vec, num_envs=2)], ids=["scalar", "vector"])
+@pytest.mark.parametrize("env_id", ["ADT-v0", "ADT-Context-v0", "mo-adt-v0"])
+def test_a_spec_of_paths_and_several_sources_survives_json(
+    make_env: Callable[..., Any], env_id: str, tmp_path: Path, make_series: MakeSeries
+) -> None:
+    make_series(20).save(tmp_path / "a.npz")
+    for source in (
+        tmp_path / "a.npz",
+        tmp_path,
+        ("yahoo_like_1", "yahoo_like_4"),
+        ["yahoo_like_1", tmp_path / "a.npz"],
+    ):
+        spec = make_env(env_id, series=source).spec
+        read = EnvSpec.from_json(spec.to_json())
+        assert read == spec
+        again = make_env(read) if make_env is gym.make else gym.make_vec(read)
+        assert [one.name for one in again.unwrapped.mdp.series] == names(source)
+        assert again.spec == spec
+
+
+def test_a_spec_of_series_keeps_them(several: list[ScoredSeries]) -> None:
+    spec = gym.make("ADT-v0", series=several).spec
+    assert spec is not None
+    assert spec.kwargs["series"] == several
+
+
+@pytest.mark.parametrize("make_env", [gym.make, partial(gym.make_vec, num_envs=2)], ids=["scalar", "vector"])
+def test_two_series_of_one_name_are_refused(make_env: Callable[..., Any], make_series: MakeSeries) -> None:
+    series = make_series(60)
+    for source in ([series[:30], series[30:]], ["yahoo_like_1", "yahoo_like_1"], ["yahoo_like", "yahoo_like_7"]):
+        with pytest.raises(InputError, match=r"two series are called '(random_0|yahoo_like_[17])': leave one out or"):
+            make_env("ADT-v0", series=source)
+    make_env("ADT-v0", series=[series[:30], replace(series[30:], name="later")])

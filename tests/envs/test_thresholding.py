@@ -20,7 +20,9 @@ from naive import NaiveMDP, Step
 from stable_baselines3.common.env_checker import check_env as check_env_for_sb3
 
 from adt_gym import InputError, ScoredSeries
+from adt_gym.metrics.episode import EPISODE_METRICS
 from adt_gym.scored_files import save_scored
+from adt_gym.stream.feedback import OUTCOMES
 
 MakeSeries = Callable[..., ScoredSeries]
 
@@ -90,7 +92,7 @@ def test_env_equals_the_naive_mdp(episode: tuple[ScoredSeries, NaiveMDP, dict[st
     env = gym.make("ADT-v0", series=series, **arguments)
     observation, info = env.reset(options={"series": 0, "start": naive.start})
     np.testing.assert_allclose(observation, naive.reset(), atol=1e-7)
-    assert info == {"series": 0, "start": naive.start}
+    assert (info["series"], info["start"]) == (0, naive.start)
     random = Random(seed)
     for action, expected in naive.play(iter(lambda: random.randrange(2), None)):
         observation, reward, terminated, truncated, info = env.step(action)
@@ -102,16 +104,16 @@ def test_env_equals_the_naive_mdp(episode: tuple[ScoredSeries, NaiveMDP, dict[st
 
 def assert_infos_match(info: dict[str, Any], expected: Step, hold: int) -> None:
     keys = ("t", "threshold", "decision", "label", "outcome")
-    assert set(info) == set(keys)
-    judged = [vars(window) for window in expected.windows]
+    assert set(info) == {"series", "start", *keys, "episode_metrics"}
+    judged = [{**vars(window), "outcome": OUTCOMES.index(window.outcome)} for window in expected.windows]
     if hold == 1:
-        assert info == judged[0]
+        assert {key: info[key] for key in keys} == judged[0]
         return
     for key in keys:
         assert info[key].shape == (hold,)
         assert info[key][: len(judged)].tolist() == [window[key] for window in judged]
     assert (info["t"][len(judged) :] == -1).all()
-    assert (info["outcome"][len(judged) :] == "").all()
+    assert (info["outcome"][len(judged) :] == -1).all()
 
 
 def test_first_observation_and_first_step_by_hand() -> None:
@@ -124,12 +126,31 @@ def test_first_observation_and_first_step_by_hand() -> None:
     assert reward == pytest.approx(0.9 * (1 - 1))
     assert not terminated
     assert not truncated
-    assert info == {"t": 2, "threshold": 0.0, "decision": True, "label": True, "outcome": "TP"}
+    metrics = info.pop("episode_metrics")
+    assert info == {
+        "series": 0,
+        "start": 0,
+        "t": 2,
+        "threshold": 0.0,
+        "decision": True,
+        "label": True,
+        "outcome": OUTCOMES.index("TP"),
+    }
+    assert metrics.tolist() == [-1] * 6
     _, reward, terminated, truncated, info = env.step(1)
     assert reward == pytest.approx(0.9 * 1 + 0.1 * 1)
     assert terminated
     assert not truncated
-    assert info["outcome"] == "TN"
+    assert OUTCOMES[info["outcome"]] == "TN"
+    # one of two anomalous windows flagged, no false one; both are one event, and it is found
+    assert dict(zip(EPISODE_METRICS, info["episode_metrics"].tolist(), strict=True)) == {
+        "precision": 1,
+        "recall": 0.5,
+        "f1": pytest.approx(2 / 3),
+        "events": 1,
+        "events_found": 1,
+        "false_alarms": 0,
+    }
 
 
 def test_types_that_users_build_on(make_series: MakeSeries) -> None:
@@ -142,7 +163,8 @@ def test_types_that_users_build_on(make_series: MakeSeries) -> None:
         assert observation.dtype == np.float32
         assert type(reward) is float
         assert type(terminated) is type(truncated) is bool
-        assert [type(value) for value in info.values()] == [int, float, bool, bool, str]
+        assert [type(value) for value in info.values()] == [int, int, int, float, bool, bool, int, np.ndarray]
+        assert info["episode_metrics"].dtype == np.float64
 
 
 def test_observations_are_fresh_arrays(make_series: MakeSeries) -> None:
@@ -228,7 +250,7 @@ def test_reset_options_pick_series_and_start(several: list[ScoredSeries], chosen
     env = gym.make("ADT-v0", series=several, episode_windows=8)
     for start in (0, 5, 32, 37):
         observation, info = env.reset(options={"series": chosen, "start": start})
-        assert info == {"series": 2, "start": start}
+        assert (info["series"], info["start"]) == (2, start)
         assert observation[0] == pytest.approx(several[2].scores[start : start + 2].mean())
         assert env.step(0)[-1]["t"] == start + 2
 
@@ -365,7 +387,7 @@ def test_bad_arguments(make_series: MakeSeries, changes: dict[str, Any], message
         gym.make("ADT-v0", series=make_series(40), **changes)
 
 
-@pytest.mark.parametrize("source", ["no_such_series", "yahoo_like_999", [], [1, 2], ["yahoo_like"]], ids=str)
+@pytest.mark.parametrize("source", ["no_such_series", "yahoo_like_999", [], [1, 2], ["nobody"]], ids=str)
 def test_what_is_not_a_source_of_series(source: Any) -> None:
     last = source[0] if isinstance(source, list) and source else source
     with pytest.raises(InputError, match=re.escape(repr(last))):

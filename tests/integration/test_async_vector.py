@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,8 @@ def comparable(step: tuple[Any, ...]) -> tuple[Any, ...]:
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
 @pytest.mark.parametrize("env_id", ["ADT-v0", "ADT-Continuous-v0"])
 def test_spawned_processes_equal_one_process(env_id: str, mode: AutoresetMode, easy: ScoredSeries) -> None:
-    makers = [partial(gym.make, f"adt_gym:{env_id}", series=[easy[:n], easy[n:60]], k=3) for n in (20, 33)]
+    parts = [[easy[:n], replace(easy[n:60], name="rest")] for n in (20, 33)]
+    makers = [partial(gym.make, f"adt_gym:{env_id}", series=series, k=3) for series in parts]
     spawned = AsyncVectorEnv(makers, context="spawn", autoreset_mode=mode)
     sync = SyncVectorEnv(makers, autoreset_mode=mode)
     try:

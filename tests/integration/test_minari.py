@@ -68,13 +68,19 @@ def test_the_environment_comes_back_from_the_data_set(example: Callable[[str], A
     assert (dataset.observation_space, dataset.action_space) == (env.observation_space, env.action_space)
 
 
-@pytest.mark.parametrize("env_id", ["ADT-v0", "ADT-Continuous-v0"])
-def test_the_collector_keeps_what_was_played(env_id: str, play: Play) -> None:
+@pytest.mark.parametrize("env_id", ["ADT-v0", "ADT-Continuous-v0", "ADT-Context-v0"])
+@pytest.mark.parametrize("hold", [1, 3])
+def test_the_collector_keeps_what_was_played_and_told(env_id: str, hold: int, play: Play) -> None:
     pytest.importorskip("jax", reason="minari.DataCollector needs JAX (the extra minari[create])")
-    plain = gym.make(env_id, series=SERIES, episode_windows=30)
-    collector = minari.DataCollector(gym.make(env_id, series=SERIES, episode_windows=30), data_format="arrow")
+    arguments: dict[str, Any] = {"series": SERIES, "episode_windows": 30, "hold": hold}
+    plain, told = gym.make(env_id, **arguments), gym.make(env_id, **arguments)
+    collector = minari.DataCollector(gym.make(env_id, **arguments), data_format="arrow", record_infos=True)
     for seed in range(3):
         list(play(collector, seed))
     collector.create_dataset("adt/collected-v0", eval_env=plain)
     for seed, episode in enumerate(minari.load_dataset("adt/collected-v0").iterate_episodes()):
         assert_holds(episode, list(play(plain, seed)))
+        infos = [told.reset(seed=seed)[1], *(told.step(action)[-1] for action in episode.actions)]
+        assert set(episode.infos) == set(infos[0])
+        for key, values in episode.infos.items():
+            np.testing.assert_array_equal(values, [info[key] for info in infos], err_msg=key)

@@ -9,6 +9,7 @@ from adt_gym import ScoredSeries
 
 pytest.importorskip("torchrl", reason="TorchRL is not installed")
 
+import torch
 from torchrl.envs import GymEnv
 from torchrl.envs.utils import check_env_specs
 
@@ -38,3 +39,19 @@ def test_a_rollout_is_what_the_plain_env_returns(env_id: str, easy: ScoredSeries
         assert step["next", "reward"].item() == np.float32(reward)
         assert (step["next", "terminated"].item(), step["next", "truncated"].item()) == (terminated, truncated)
     assert terminated
+
+
+@pytest.mark.parametrize("env_id", [*IDS, "ADT-Context-v0", "ADT-Samples-v0"])
+def test_environments_side_by_side_read_their_infos(env_id: str, easy: ScoredSeries) -> None:
+    """With ``num_envs`` TorchRL runs Gymnasium's spawned processes and reads all that infos hold."""
+    arguments = {"episode_samples": 10} if env_id == "ADT-Samples-v0" else {"series": easy[:14]}
+    env = GymEnv(f"adt_gym:{env_id}", num_envs=4, categorical_action_encoding=True, **arguments)
+    try:
+        check_env_specs(env)
+        rollout = env.rollout(30, break_when_any_done=False)["next"]
+        over, metrics = rollout["done"][..., 0], rollout["episode_metrics"]
+        assert over.sum() >= 4
+        assert rollout["outcome"].dtype == torch.int64
+        np.testing.assert_array_equal((metrics[..., 0] >= 0).numpy(), over.numpy())
+    finally:
+        env.close()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chromium import chromium
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
@@ -25,17 +26,6 @@ from adt_gym.scored_files import save_scored
 from adt_gym.series import InputError
 from adt_gym.thresholds import make
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HOSTILE = "</script><script>document.title='owned'</script><b>&amp;"
 METHODS = ("static", "persistence", "rolling_quantile", "always", "never")
 
@@ -280,18 +270,8 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("no chromium on this machine: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("profile"),
-            executable_path=CHROMIUM,
-            args=ARGUMENTS,
-            viewport={"width": 1200, "height": 1000},
-        )
+    with chromium(tmp_path_factory.mktemp("profile")) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from vectors import assert_equal_infos, run
 import adt_gym  # noqa: F401
 from adt_gym import InputError
 from adt_gym.samples.samples import Samples
+from adt_gym.stream.feedback import OUTCOMES
 
 ID = "ADT-Samples-v0"
 ARGUMENTS: list[dict[str, Any]] = [
@@ -48,8 +49,7 @@ def play(env: gym.Env[Any, Any], steps: int, seed: int | None = 0) -> list[Outpu
 def assert_same(outputs: list[Outputs], expected: list[Outputs]) -> None:
     assert len(outputs) == len(expected)
     for one, other in zip(outputs, expected, strict=True):
-        np.testing.assert_array_equal(one[0], other[0])
-        assert one[1:] == other[1:]
+        np.testing.assert_equal(one, other)
 
 
 # What an episode is
@@ -61,17 +61,25 @@ def test_a_stream_by_hand() -> None:
     scaled = (samples.features - [3, 20]) / [np.sqrt(14 / 3), np.sqrt(200 / 3)]
     observation, info = env.reset(seed=0)
     np.testing.assert_allclose(observation, scaled[0], rtol=1e-6)
-    assert info == {}
+    metrics = info.pop("episode_metrics")
+    assert info == {"sample": -1, "decision": False, "label": False, "outcome": -1}
+    assert metrics.tolist() == [-1, -1, -1]
 
     observation, reward, terminated, truncated, info = env.step(1)
     np.testing.assert_allclose(observation, scaled[1], rtol=1e-6)
     assert (reward, terminated, truncated) == (-0.5, False, False)
-    assert info == {"sample": 0, "decision": True, "label": False, "outcome": "FP"}
+    assert info.pop("episode_metrics").tolist() == [-1, -1, -1]
+    assert info == {"sample": 0, "decision": True, "label": False, "outcome": OUTCOMES.index("FP")}
 
-    assert env.step(0)[1:] == (-1.0, False, False, {"sample": 1, "decision": False, "label": True, "outcome": "FN"})
-    observation, *rest = env.step(1)
+    *rest, info = env.step(0)[1:]
+    assert rest == [-1.0, False, False]
+    assert info.pop("episode_metrics").tolist() == [-1, -1, -1]
+    assert info == {"sample": 1, "decision": False, "label": True, "outcome": OUTCOMES.index("FN")}
+    observation, *rest, info = env.step(1)
     assert observation.tolist() == [0, 0]
-    assert rest == [1.0, True, False, {"sample": 2, "decision": True, "label": True, "outcome": "TP"}]
+    assert rest == [1.0, True, False]
+    assert info.pop("episode_metrics").tolist() == [0.5, 0.5, 0.5]  # a hit, a false alarm and a miss
+    assert info == {"sample": 2, "decision": True, "label": True, "outcome": OUTCOMES.index("TP")}
 
 
 @pytest.mark.parametrize(
@@ -85,11 +93,12 @@ def test_a_stream_by_hand() -> None:
 def test_each_outcome_earns_its_reward(reward: Any, of: dict[str, float]) -> None:
     samples = some()
     steps = [step for step in play(gym.make(ID, features=samples, reward=reward), 100) if len(step) == 5]
-    assert {step[4]["outcome"] for step in steps} == set(of)
+    assert {OUTCOMES[step[4]["outcome"]] for step in steps} == set(of)
     for _, earned, _, _, info in steps:
-        assert earned == of[info["outcome"]]
+        outcome = OUTCOMES[info["outcome"]]
+        assert earned == of[outcome]
         assert info["label"] == samples.labels[info["sample"]]
-        assert info["outcome"] == ("T" if info["decision"] == info["label"] else "F") + "NP"[info["decision"]]
+        assert outcome == ("T" if info["decision"] == info["label"] else "F") + "NP"[info["decision"]]
 
 
 def test_shuffled_episodes_show_every_sample_once_in_orders_of_their_own() -> None:
@@ -172,7 +181,7 @@ def test_types_that_users_build_on() -> None:
         assert observation.dtype == np.float32
         assert type(reward) is float
         assert type(terminated) is type(truncated) is bool
-        assert [type(value) for value in info.values()] == [int, bool, bool, str]
+        assert [type(value) for value in info.values()] == [int, bool, bool, int, np.ndarray]
 
 
 def test_observations_are_fresh_arrays() -> None:
@@ -282,7 +291,8 @@ def test_episodes_of_different_phases_equal_sync_after_masked_resets() -> None:
 def test_returned_arrays_are_fresh(mode: AutoresetMode) -> None:
     def scribble(outputs: Outputs) -> None:
         for array in [*outputs[:-1], *(v for v in outputs[-1].values() if isinstance(v, np.ndarray))]:
-            array[...] = np.zeros((), dtype=array.dtype)
+            if array.flags.writeable:  # what infos share cannot be overwritten
+                array[...] = np.zeros((), dtype=array.dtype)
 
     env, other = (native(3, features=some(), episode_samples=6, autoreset_mode=mode) for _ in range(2))
     scribble(env.reset(seed=0))

@@ -73,6 +73,37 @@ def test_speeds_are_compared_in_table_and_json(
     assert all(text in printed for text in (ours, *others, known["unit"], known["machine"]["processor"]))
 
 
+def test_jax_is_compared_in_steps_and_in_learning(tmp_path: Path) -> None:
+    pytest.importorskip("gymnax", reason="it measures gymnax's CartPole")
+    small = ("--num-envs", 8, "--steps", 10, "--updates", 1, "--sb3-steps", 64, "--rounds", 1)
+    printed = adt_benchmark("jax", *small, "--out", tmp_path)
+    known = figures(tmp_path, "jax")
+    stepping, learning = known["comparisons"]
+    assert list(stepping["ratios"]) == ["CartPole-v1 in gymnax", "ADT-v0's native vector env"]
+    assert list(learning["ratios"]) == ["with a GRU", "SB3's PPO as it comes", "SB3's PPO, settings and N as ours"]
+    assert known["device"] in printed
+    assert "CPU" in known["device"]
+
+
+def test_jax_takes_every_step_it_counts() -> None:
+    from adt_gym.experiments import jax_benchmark
+
+    class Counted:
+        def action_space(self, params: Any) -> Any:
+            return gym.spaces.Discrete(3)
+
+        def reset(self, key: Any, params: Any) -> tuple[Any, Any]:
+            return 0.0, 0
+
+        def step(self, key: Any, state: Any, action: Any, params: Any) -> tuple[Any, ...]:
+            taken.append(action.dtype)
+            return 0.0, state + 1, 0.0, False, False, {}
+
+    taken: list[Any] = []
+    assert jax_benchmark.stepping(Counted(), None, 5, 7)() == 35
+    assert {str(one) for one in taken} == {"int32"}
+
+
 def test_a_monitor_is_told_every_label_in_time() -> None:
     series = module.training_series(400)
     pushed: list[tuple[str, Any]] = []
@@ -110,7 +141,7 @@ def test_the_papers_protocol_is_timed_for_both_holds(tmp_path: Path) -> None:
 
 def test_without_a_subcommand_the_quick_ones_run(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
-    for name in ("step", "vector", "train", "learn", "infer", "live", "paper"):
+    for name in ("step", "vector", "train", "learn", "infer", "live", "paper", "jax"):
         monkeypatch.setattr(commands, name, lambda name=name: called.append(name))
     adt_benchmark()
     assert called == ["step", "vector", "train", "infer"]

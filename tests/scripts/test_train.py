@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from adt_gym import ScoredSeries
 from adt_gym.agents import sb3
 from adt_gym.agents.reference_dqn import ReferenceDQN
+from adt_gym.metrics.episode import EPISODE_METRICS
 from adt_gym.scored_files import save_scored
 from adt_gym.scripts.__main__ import app
 
@@ -158,8 +159,17 @@ def test_both_agents_share_the_names_of_their_tensorboard_scalars(tmp_path: Path
         assert train(tmp_path / agent, scored, "--agent", agent, episodes=100).exit_code == 0
         tags[agent] = set(EventAccumulator(str(tmp_path / agent)).Reload().Tags()["scalars"])
     shared = {"rollout/ep_rew_mean", "rollout/ep_len_mean", "rollout/exploration_rate"}
-    shared |= {"train/loss", "train/learning_rate", "time/fps"}
+    shared |= {"train/loss", "train/learning_rate", "time/fps"} | {f"episode/{name}" for name in EPISODE_METRICS}
     assert shared <= tags["reference"] & tags["sb3-dqn"]
+
+
+def test_ppo_writes_the_episodes_metrics(tmp_path: Path, scored: Path) -> None:
+    assert train(tmp_path / "run", scored, "--agent", "sb3-ppo", "--num-envs", 4, episodes=200).exit_code == 0
+    written = EventAccumulator(str(tmp_path / "run")).Reload()
+    for name in ("precision", "recall", "f1"):
+        values = [scalar.value for scalar in written.Scalars(f"episode/{name}")]
+        assert values
+        assert all(0 <= value <= 1 for value in values)
 
 
 def test_one_seed_gives_one_policy_and_another_another(tmp_path: Path, scored: Path) -> None:
