@@ -11,6 +11,7 @@ from adt_gym import thresholds
 from adt_gym.envs.actions import KEYS
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation.compare import Row, evaluate, measure, where_possible
+from adt_gym.extras import require
 from adt_gym.mdp.mdp import PASSIVE
 from adt_gym.series import Detection, InputError, ScoredSeries
 from adt_gym.settings import Settings, count, option, seed
@@ -110,8 +111,7 @@ def draw_part(series: Sequence[ScoredSeries], windows: int, random: np.random.Ge
 
 def _player() -> Any:
     """Return `gymnasium.utils.play.play`, which cannot be imported without pygame."""
-    try:
-        from gymnasium.utils.play import play
-    except gym.error.DependencyNotInstalled:
-        raise InputError('to play needs pygame, which is not installed: pip install "adt-gym[render]"') from None
+    require("adt play", "pygame")
+    from gymnasium.utils.play import play
+
     return play
