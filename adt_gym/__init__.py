@@ -4,6 +4,7 @@ from typing import Any
 
 from gymnasium.envs import registration
 
+from adt_gym.envs import task
 from adt_gym.series import Detection, InputError, ScoredSeries, Series
 from adt_gym.stream.monitor import Monitor
 
@@ -15,6 +16,7 @@ _LEVELS = [i / 20 for i in range(21)]
 _THRESHOLDING = ("adt_gym.envs.thresholding:ThresholdingEnv", "adt_gym.envs.vector:ThresholdingVectorEnv")
 _CONTEXT = ("adt_gym.envs.context:ContextEnv", "adt_gym.envs.context:ContextVectorEnv")
 _OUTCOMES = ("adt_gym.envs.wrappers:OutcomesEnv", "adt_gym.envs.wrappers:OutcomesVectorEnv")
+_BENCH = ("adt_gym.envs.bench:BenchEnv", "adt_gym.envs.bench:BenchVectorEnv")
 _SAMPLES = ("adt_gym.samples.env:SamplesEnv", "adt_gym.samples.vector:SamplesVectorEnv")
 
 _ENVIRONMENTS: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
@@ -23,6 +25,7 @@ _ENVIRONMENTS: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
     "ADT-Continuous-v0": (_THRESHOLDING, {"thresholds": "continuous", "observe_score": True}),
     "ADT-Blind-v0": (_THRESHOLDING, {"thresholds": _LEVELS, "observe_score": True, "feedback": "none"}),
     "ADT-Context-v0": (_CONTEXT, {"thresholds": _LEVELS, "observe_score": True}),
+    **{_id: (_BENCH, _arguments) for _id, _arguments in task.ids()},
     "mo-adt-v0": (_OUTCOMES, {}),
     "ADT-Samples-v0": (_SAMPLES, {}),
 }

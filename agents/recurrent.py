@@ -318,6 +318,16 @@ class RecurrentPolicy(Saved):
         if weights is not None:
             self.weights = weights
 
+    @property
+    def inputs(self) -> int:
+        """How many columns it observes."""
+        return len(self.weights["embed"])
+
+    @property
+    def outputs(self) -> int:
+        """How many actions it chooses from; 1 where it sets any threshold."""
+        return self.weights["act"].shape[1] if self.discrete else 1
+
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = True
     ) -> tuple[Any, NDArray[np.float32]]:

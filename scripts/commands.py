@@ -45,6 +45,8 @@ COMMANDS = {
     "datasets": Command(()),
     "play": Command(("pygame", *_TABLE)),
     "benchmark": Command(("torch", "stable_baselines3")),
+    "leaderboard": Command(("scipy",)),
+    "zoo": Command(("torch", "stable_baselines3", "sb3_contrib", "rl_zoo3", "optuna")),
 }
 
 

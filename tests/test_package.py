@@ -132,6 +132,7 @@ def test_the_wheel_holds_every_module_and_the_packaged_data(wheel: Path) -> None
         inside = module.replace(".", "/")
         assert f"{inside}/__init__.py" in names if path.name == "__init__.py" else f"{inside}.py" in names
     assert {"adt_gym/py.typed", "adt_gym/data/yahoo_like.npz"} <= names
+    assert "adt_gym/data/zoo/dqn-alerts-10-0.npz" in names
     assert {"adt_gym/agents/reference_dqn.py", "adt_gym/scripts/__init__.py"} <= names
 
 

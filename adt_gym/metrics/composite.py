@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from adt_gym.metrics.events import find_events
 from adt_gym.metrics.flags import of_detection
@@ -36,13 +37,22 @@ def composite_f1(detections: Sequence[Detection], deadline: int | None = DEADLIN
         raise InputError("no detections to measure")
     if deadline is not None and not deadline >= 1:
         raise InputError(f"deadline: an event has at least 1 window, got {deadline}; give None for no deadline")
-    counts = [confusion_counts(*of_detection(one)) for one in detections]
-    tp, fp, fn = np.sum(counts, axis=0).tolist()
+    return composite_of_counts(np.sum([composite_counts(one, deadline) for one in detections], axis=0))
+
+
+def composite_counts(detection: Detection, deadline: int | None = DEADLINE) -> tuple[int, int, int, int, int]:
+    """Return what the composite F1 is made of, to be summed over series: TP, FP and FN, events in time, all events."""
+    events = find_events([detection])
+    in_time = events.found if deadline is None else int(np.sum(events.delays < deadline))
+    return (*confusion_counts(*of_detection(detection)), in_time, events.found + events.missed)
+
+
+def composite_of_counts(counts: ArrayLike) -> float:
+    """Return the composite F1 of sums of what `composite_counts` returns, with the conventions of `composite_f1`."""
+    tp, fp, fn, in_time, events = np.asarray(counts).tolist()
     if tp + fp + fn == 0:
         return 1.0
     if tp == 0:
         return 0.0
-    events = find_events(detections)
-    in_time = events.found if deadline is None else int(np.sum(events.delays < deadline))
-    precision, recall = tp / (tp + fp), in_time / (events.found + events.missed)
-    return 2 * precision * recall / (precision + recall)
+    precision, recall = tp / (tp + fp), in_time / events
+    return float(2 * precision * recall / (precision + recall))

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from adt_gym.registry import Entry, Registry, class_of, load
 from adt_gym.saved import Saved
 from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, ScoredSeries
-from adt_gym.stream.feedback import OUTCOME_NUMBERS, OUTCOMES, DueLabels, told_labels
+from adt_gym.stream.context import LabelContext, ScoreContext
+from adt_gym.stream.feedback import OUTCOME_NUMBERS, OUTCOMES, DueLabels, Feedback, told_labels
 from adt_gym.stream.stream import Method, Scores, Session
 
 registry = Registry(
@@ -25,6 +26,7 @@ registry = Registry(
     {
         "reference": Entry("adt_gym.agents.reference_dqn:ReferenceDQN", needs=("torch",)),
         "greedy": Entry("adt_gym.agents.sb3:GreedyPolicy", needs=("stable_baselines3", "torch")),
+        "actor": Entry("adt_gym.agents.actor:Actor"),
         "recurrent": Entry("adt_gym.agents.recurrent:RecurrentPolicy", needs=("gymnax", "jax", "optax")),
     },
 )
@@ -40,7 +42,10 @@ class Policy(Method):
         name: What tables call it.
         hold: l, for how many windows the agent keeps an action, as in its training.
         memoryless: Whether the action depends on the observation alone. Then ``predict`` gets all states that can
-            occur in one batch where that is faster; otherwise it is called window by window.
+            occur in one batch where that is faster; otherwise it is called window by window, with its ``state`` and
+            ``episode_start``, which is True at each series' first window.
+        context: Whether it learned on ADT-Context-v0, ADT-Bench-v0 or with ContextObservation, and is shown that
+            context here; then ``observe_score`` is always True.
         seed: Of what noisy feedback flips.
         env_kwargs: Arguments of ADT-v0 (``k``, ``thresholds``, ``feedback``, ...), as in the training; which part of a
             series an episode covers and how it is drawn does not matter here.
@@ -56,6 +61,7 @@ class Policy(Method):
         name: str = "adt",
         hold: int = 1,
         memoryless: bool = True,
+        context: bool = False,
         seed: int = 0,
         **env_kwargs: Any,
     ):
@@ -64,10 +70,12 @@ class Policy(Method):
         if not callable(getattr(model, "predict", None)):
             raise InputError(f"a policy's model needs predict(observation, deterministic=True), got {shown(model)}")
         self.model, self.name, self.hold, self.seed = model, name, whole("hold", hold), whole("seed", seed, least=0)
-        self.memoryless = flag("memoryless", memoryless)
+        self.memoryless, self.context = flag("memoryless", memoryless), flag("context", context)
         self.env_kwargs = {
             name: env_kwargs[name] for name in env_kwargs if name not in ("episode_windows", "render_mode")
         }
+        if self.context:
+            self.env_kwargs["observe_score"] = True
         self.settings = settings_of(self.env_kwargs)
         self.feedback = self.settings.told
 
@@ -91,7 +99,7 @@ class Policy(Method):
         given, levels = self.settings, self.settings.levels
         mdp = ThresholdingMDP([series], given.k, given.alpha, given.beta)
         states = states_per_decision(mdp, self.feedback)
-        if not self.memoryless or levels is None or states > MAX_STATES_PER_DECISION * self.hold:
+        if not self.memoryless or self.context or levels is None or states > MAX_STATES_PER_DECISION * self.hold:
             return super().detect(series)
         view = View(self.feedback, given.observe_score, told_labels(series, self.feedback, self.seed))
         actions = roll_out(mdp, mdp.k, len(series), self._choose, levels, self.hold, view=view)
@@ -111,7 +119,7 @@ class Policy(Method):
                 "the policy of what adt_gym.agents.sb3.load_policy reads, or of an agent of this package"
             )
         given = {**self.env_kwargs, **dict(zip(words, self._feedback_words(), strict=True))}
-        own = {one: getattr(self, one) for one in ("name", "hold", "memoryless", "seed")}
+        own = {one: getattr(self, one) for one in ("name", "hold", "memoryless", "context", "seed")}
         return {"options": {**given, **own}, "values": {"class": where, **model.kept()}}
 
     @classmethod
@@ -141,6 +149,7 @@ class PolicySession(Session):
         self._due = DueLabels(given.told)
         self._waiting: dict[int, bool] = {}  # the decisions on windows whose feedback is still to come
         self._last: dict[int, list[int]] = {}  # of the k whose came last, in order: decision and label, -1 for none
+        self._context = _Context(given.told) if policy.context else None
 
     @property
     def state(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -153,16 +162,20 @@ class PolicySession(Session):
             raise InputError(
                 f"policy {self._policy.name!r} is not memoryless: what its model remembers cannot be written to a file"
             )
-        return ("_t", "_threshold", "_scores", "_due", "_waiting", "_last")
+        names = ("_t", "_threshold", "_scores", "_due", "_waiting", "_last")
+        return (*names, "_context") if self._context else names
 
     def threshold(self, score: float) -> float:
         """Return what the policy sets, or goes on to hold."""
+        context: Any = self._context.push(self._t, score) if self._context else ()
         begun = self._t - self._k
         if begun >= 0 and begun % self._policy.hold == 0:
             memory: dict[str, Any] = {}
             if not self._policy.memoryless:
                 memory = {"state": self._memory, "episode_start": np.array([begun == 0])}
-            action, self._memory = self._policy.model.predict(self._observe(score), deterministic=True, **memory)
+            action, self._memory = self._policy.model.predict(
+                self._observe(score, context), deterministic=True, **memory
+            )
             self._threshold = threshold_of(action, self._levels, self._space)
         return self._threshold
 
@@ -170,6 +183,8 @@ class PolicySession(Session):
         """Take in the decision, and what is due before the next window."""
         if self._due.judged(self._t, decision):
             self._waiting[self._t] = decision
+        if self._context:
+            self._context.labels.judged(self._t, decision)
         self._scores.append(score)
         self._t += 1
         for window, label in self._due.come(self._t):
@@ -179,10 +194,12 @@ class PolicySession(Session):
 
     def tell(self, t: int, label: bool) -> None:
         """Take in the label of window t."""
+        if self._context:
+            self._context.labels.tell(t, label)
         if self._due.tell(t, label) and t in self._last:
             self._last[t][1] = int(label)
 
-    def _observe(self, score: float) -> NDArray[np.float32]:
+    def _observe(self, score: float, context: Any) -> NDArray[np.float32]:
         # One after the other, oldest first, as mdp.trailing_statistics does: only so are the sums equal bit by bit.
         k, total, squares = self._k, 0.0, 0.0
         for one in self._scores:
@@ -197,4 +214,18 @@ class PolicySession(Session):
         observation = [mean, squares / max(k - 1, 1), *(count / k for count in counts)]
         if self._policy.settings.observe_score:
             observation.append(score)
-        return np.array(observation, dtype=np.float32)
+        return np.array([*observation, *context], dtype=np.float32)
+
+
+class _Context:
+    """What `adt_gym.envs.context.EpisodeContext` shows, of a series that is judged window by window."""
+
+    state: ClassVar = ("scores", "labels")
+
+    def __init__(self, feedback: Feedback):
+        self.scores, self.labels, self._tells = ScoreContext(), LabelContext(feedback), feedback.tells
+
+    def push(self, t: int, score: float) -> NDArray[np.float32]:
+        """Return the context of window t; ask for every window, in order."""
+        row, told = self.scores.push(score), self.labels.push(t)
+        return np.concatenate((row, told)) if self._tells else row
