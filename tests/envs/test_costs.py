@@ -53,7 +53,7 @@ def test_an_event_cut_by_the_start_counts_from_its_own_beginning() -> None:
 
 
 def test_events_of_neighbouring_series_are_not_one() -> None:
-    series = [ScoredSeries(np.full(4, 0.5), [0, 0, 1, 1]), ScoredSeries(np.full(4, 0.5), [1, 1, 1, 1])]
+    series = [ScoredSeries(np.full(4, 0.5), [0, 0, 1, 1], "one"), ScoredSeries(np.full(4, 0.5), [1, 1, 1, 1], "two")]
     env = gym.make("ADT-v0", series=series, k=1, early_bonus=10.0, early_windows=10, alpha=0, beta=1)
     env.reset(options={"series": 1})
     assert env.step(0)[1] == pytest.approx(9.0)  # one window after its event's first

@@ -35,4 +35,4 @@ def test_its_vec_env_is_the_plain_env_step_for_step(env_id: str, easy: ScoredSer
         reached = infos[0].pop("terminal_observation") if over else observations[0]
         np.testing.assert_array_equal(reached, observation)
         assert (rewards[0], dones[0]) == (np.float32(reward), over)
-        assert {key: infos[0][key] for key in info} == info
+        np.testing.assert_equal({key: infos[0][key] for key in info}, info)
