@@ -33,7 +33,11 @@ def test_an_extra_brings_what_it_is_said_to_bring(extra: str) -> None:
 
 def test_all_that_is_imported_comes_with_the_core_or_an_extra() -> None:
     known = {*bare.CORE, "adt_gym", *sys.stdlib_module_names, *(one for each in EXTRAS.values() for one in each)}
+<<<<<<< HEAD
     known |= {"cmdstanpy", "PIL", "yaml"}  # come with prophet, matplotlib and rl_zoo3
+=======
+    known |= {"PIL", "cmdstanpy", "yaml"}  # come with matplotlib, prophet and rl_zoo3
+>>>>>>> main
     paths = [path for folder in ("adt_gym", "agents", "scripts") for path in (ROOT / folder).rglob("*.py")]
     imported = set()
     for node in (node for path in paths for node in ast.walk(ast.parse(path.read_text()))):
@@ -107,12 +111,12 @@ LINES: dict[str, tuple[tuple[str, ...], ...]] = {
     "score": (("score", "a.csv", "--epochs", "1", "--out", "a.npz"),),
     "compare-scorers": (("compare-scorers", "a.csv", "--scorer", "isolation"),),
     "train, evaluate": (
-        ("train", "--series", "yahoo_like_1", "--episodes", "1", "--out", "train"),
-        ("evaluate", "train", "--series", "yahoo_like_1", "--all"),
+        ("train", "--series", "yahoo_like_2", "--episodes", "1", "--out", "train"),
+        ("evaluate", "train", "--series", "yahoo_like_2", "--all"),
     ),
     "PPO": (
-        (*("train", "--agent", "sb3-ppo", "--series", "yahoo_like_1"), *("--episodes", "2", "--num-envs", "2")),
-        ("evaluate", "runs/train-sb3-ppo", "--series", "yahoo_like_1"),
+        (*("train", "--agent", "sb3-ppo", "--series", "yahoo_like_2"), *("--episodes", "2", "--num-envs", "2")),
+        ("evaluate", "runs/train-sb3-ppo", "--series", "yahoo_like_2"),
     ),
     "reproduce": (("reproduce", "table3", "--seeds", "1", "--episodes", "1", "--jobs", "1", "--all"),),
     "sweep": (("sweep", "k=2,3", "alpha=0.9,0.5", "episodes=1", "--jobs", "1"),),
@@ -121,6 +125,8 @@ LINES: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "classify": (("classify", "blobs", "--episodes", "1"),),
     "datasets": (("datasets",),),
+    "leaderboard": (("leaderboard", "judge", "static", "--condition", "full-1"),),
+    "play, zoo": (("play", "--help"), ("zoo", "--help")),
     "benchmark": (
         ("benchmark", "step", "--steps", "10", "--rounds", "1"),
         ("benchmark", "infer", "--windows", "10", "--rounds", "1"),
