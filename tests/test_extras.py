@@ -33,11 +33,7 @@ def test_an_extra_brings_what_it_is_said_to_bring(extra: str) -> None:
 
 def test_all_that_is_imported_comes_with_the_core_or_an_extra() -> None:
     known = {*bare.CORE, "adt_gym", *sys.stdlib_module_names, *(one for each in EXTRAS.values() for one in each)}
-<<<<<<< HEAD
-    known |= {"cmdstanpy", "PIL", "yaml"}  # come with prophet, matplotlib and rl_zoo3
-=======
     known |= {"PIL", "cmdstanpy", "yaml"}  # come with matplotlib, prophet and rl_zoo3
->>>>>>> main
     paths = [path for folder in ("adt_gym", "agents", "scripts") for path in (ROOT / folder).rglob("*.py")]
     imported = set()
     for node in (node for path in paths for node in ast.walk(ast.parse(path.read_text()))):
