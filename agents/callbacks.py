@@ -26,7 +26,6 @@ class EpisodeMetrics(BaseCallback):
     """
 
     def _on_step(self) -> bool:
-        for done, info in zip(self.locals["dones"], self.locals["infos"], strict=True):
-            if done:
-                log_metrics(self.logger, info.get("episode_metrics"))
+        for info in self.locals["infos"]:
+            log_metrics(self.logger, info.get("episode_metrics"))
         return True

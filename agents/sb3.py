@@ -126,7 +126,7 @@ class HoldDQN(SmallDQN):
         """Return an epsilon-greedy action for each environment."""
         assert isinstance(self.action_space, gym.spaces.Discrete)
         exploring = self.random.random(1 if self.shared_exploration else n_envs) < self.exploration_rate
-        actions = self.random.integers(self.action_space.n, size=n_envs)
+        actions = self.random.integers(int(self.action_space.n), size=n_envs)
         if exploring.all():
             return actions
         assert isinstance(self._last_obs, np.ndarray)

@@ -65,10 +65,12 @@ class Game:
         """Open the window, let the person play, and return the rows of the person and the rivals on what was judged.
 
         Raises:
-            InputError: If pygame is not installed, or no window was judged.
+            InputError: If no window was judged.
+            MissingExtra: If pygame is not installed.
         """
-        player = _player()
+        require("adt play", "pygame")
         import pygame
+        from gymnasium.utils.play import play
 
         k = self._env.get_wrapper_attr("mdp").k
         set_by_person = [PASSIVE] * k
@@ -81,7 +83,7 @@ class Game:
                 pygame.event.post(pygame.event.Event(pygame.QUIT))
 
         passive = int(np.argmax(self._levels))
-        player(self._env, callback=follow, fps=self._settings.fps, noop=passive, wait_on_player=True)
+        play(self._env, callback=follow, fps=self._settings.fps, noop=passive, wait_on_player=True)
         self._env.close()
         if len(set_by_person) == k:
             raise InputError("no window was judged: press one of the keys")
@@ -107,11 +109,3 @@ def draw_part(series: Sequence[ScoredSeries], windows: int, random: np.random.Ge
     center = int(random.choice(np.flatnonzero(one.truth) if one.truth.any() else len(one)))
     start = min(max(center - int(random.integers(windows)), 0), max(len(one) - windows, 0))
     return one[start : start + windows], i
-
-
-def _player() -> Any:
-    """Return `gymnasium.utils.play.play`, which cannot be imported without pygame."""
-    require("adt play", "pygame")
-    from gymnasium.utils.play import play
-
-    return play

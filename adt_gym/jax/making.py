@@ -8,49 +8,45 @@ import jax.numpy as jnp
 import numpy as np
 
 from adt_gym.checks import InputError
-from adt_gym.envs.context import score_context_of
+from adt_gym.envs.bench import BenchEnv
+from adt_gym.envs.context import ContextEnv, score_context_of
 from adt_gym.envs.feedback import Arrivals
-from adt_gym.envs.settings import Settings, settings_of
-from adt_gym.envs.sources import Source, resolve
+from adt_gym.envs.settings import Settings
+from adt_gym.envs.thresholding import ThresholdingEnv
 from adt_gym.jax import bits
 from adt_gym.jax.env import Thresholding
 from adt_gym.jax.values import FOREVER, Costs, EnvParams, Feedback, Rule
-from adt_gym.mdp.mdp import ThresholdingMDP, mdp_of
+from adt_gym.mdp.mdp import ThresholdingMDP
 from adt_gym.stream.context import HISTORY
-
-_ENTRIES = ("adt_gym.envs.thresholding:ThresholdingEnv", "adt_gym.envs.context:ContextEnv")
 
 OWN = "own rule"
 
 
-def make(id: str = "ADT-v0", series: Source = None, **settings: Any) -> tuple[Thresholding, EnvParams]:
+def make(id: str = "ADT-v0", **arguments: Any) -> tuple[Thresholding, EnvParams]:
     """Return the environment of an id, and its parameters.
 
     Args:
-        id: "ADT-v0", a preset of it, or "ADT-Context-v0".
-        series: What `gymnasium.make` takes.
-        settings: The arguments of `adt_gym.envs.thresholding.ThresholdingEnv`.
+        id: "ADT-v0", a preset of it, "ADT-Context-v0" or one of "ADT-Bench".
+        arguments: What `gymnasium.make` takes with that id, but for ``render_mode``.
 
     Raises:
         InputError: If the id is of another kind of environment, or an argument is unknown or out of range; or if
             ``feedback`` is a rule that does not come as an `adt_gym.stream.feedback.Schedule`.
     """
-    spec = gym.spec(id)
-    if spec.entry_point not in _ENTRIES:
-        raise InputError(f"{id} has no environment in JAX; ADT-v0, its presets and ADT-Context-v0 have one")
-    kwargs = {**spec.kwargs, **settings}
-    source = kwargs.pop("series", None) if series is None else series
-    kwargs.pop("series", None)
-    given, context = settings_of(kwargs), spec.entry_point == _ENTRIES[1]
-    if context and not given.observe_score:
-        raise InputError("the context holds the score: leave observe_score=False out, or make ADT-v0")
-    mdp = mdp_of(resolve(source), given.k, given.alpha, given.beta)
-    kind, kept, feedback = feedback_of(mdp, given, context)
-    params = params_of(mdp, given, feedback, context)
+    if arguments.get("render_mode") is not None:
+        raise InputError("an environment in JAX does not render: leave render_mode out, or use gymnasium.make")
+    env = gym.make(id, **arguments)
+    adt: Any = env.unwrapped
+    if type(adt) not in (ThresholdingEnv, ContextEnv, BenchEnv):  # a subclass may change what an agent sees or earns
+        raise InputError(f"{id} has no environment in JAX; ADT-v0, its presets, ADT-Context-v0 and ADT-Bench have one")
+    context = isinstance(adt, ContextEnv)
+    given, limit = adt.settings, env.spec.max_episode_steps if env.spec else None
+    kind, kept, feedback = feedback_of(adt.mdp, given, context)
+    params = params_of(adt.mdp, given, feedback, context, limit or FOREVER)
     return Thresholding(id, given.k, given.hold, kind, kept, given.observe_score, params), params
 
 
-def params_of(mdp: ThresholdingMDP, given: Settings, feedback: Feedback | None, context: bool) -> EnvParams:
+def params_of(mdp: ThresholdingMDP, given: Settings, feedback: Feedback | None, context: bool, limit: int) -> EnvParams:
     """Return the parameters on the device."""
     t = np.arange(len(mdp.labels)) - np.repeat(mdp.offsets[:-1], mdp.lengths + 1)
     t[mdp.offsets[1:] - 1] = -1
@@ -60,6 +56,7 @@ def params_of(mdp: ThresholdingMDP, given: Settings, feedback: Feedback | None, 
         early = given.early_bonus, given.early_windows
         costs = Costs(given.change_cost, *early, budget, given.alarm_cost, mdp.event_starts)
     params = EnvParams(
+        max_steps_in_episode=limit,
         alpha=given.alpha,
         beta=given.beta,
         thresholds=None if given.levels is None else np.array(given.levels),

@@ -11,6 +11,9 @@ PACKAGE = Path("build/types/adt_gym")
 NAME = re.compile(r"(<a [^>]*>)?<code>(adt_gym(?:\.\w+)+)</code>")
 """A full name in the text of a page or docstring, and the link that it stands in already."""
 
+BRIEF = "\n    options: { members: false }"
+"""What `adt_gym` itself offers stands where it is defined."""
+
 
 def rooms() -> dict[str, list[str]]:
     """Return the modules of every room; what stands at the top of the package is the room "adt_gym"."""
@@ -35,7 +38,7 @@ def on_config(config: MkDocsConfig) -> None:
 def on_files(files: Files, config: MkDocsConfig) -> None:
     """Make the pages."""
     for room, names in rooms().items():
-        blocks = "\n\n".join(f"::: {name}" for name in names)
+        blocks = "\n\n".join(f"::: {name}{BRIEF if name == 'adt_gym' else ''}" for name in names)
         files.append(File.generated(config, f"api/{room}.md", content=f"# {room}\n\n{blocks}\n"))
 
 

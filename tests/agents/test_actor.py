@@ -5,7 +5,6 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from sb3_contrib import QRDQN, TQC, RecurrentPPO
 from stable_baselines3 import DQN, PPO, SAC
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
@@ -13,7 +12,16 @@ from adt_gym import InputError
 from adt_gym.agents.actor import ALGORITHMS, Actor
 from adt_gym.registry import load
 
-MODELS: dict[str, Any] = {"dqn": DQN, "qrdqn": QRDQN, "ppo": PPO, "ppo_lstm": RecurrentPPO, "sac": SAC, "tqc": TQC}
+contrib = pytest.importorskip("sb3_contrib")
+
+MODELS: dict[str, Any] = {
+    "dqn": DQN,
+    "qrdqn": contrib.QRDQN,
+    "ppo": PPO,
+    "ppo_lstm": contrib.RecurrentPPO,
+    "sac": SAC,
+    "tqc": contrib.TQC,
+}
 OPTIONS: dict[str, dict[str, Any]] = {
     "qrdqn": {"policy_kwargs": {"n_quantiles": 7, "net_arch": [8]}},
     "dqn": {"policy_kwargs": {"net_arch": [8, 5], "activation_fn": torch.nn.Tanh}},

@@ -161,7 +161,7 @@ def test_at_an_episodes_end_there_are_its_metrics(several: list[ScoredSeries], c
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
 @pytest.mark.parametrize("env_id", ["ADT-v0", "ADT-Context-v0", "ADT-Samples-v0"])
-@pytest.mark.parametrize("changes", [{}, {"hold": 3}, {"label_noise": 0.3}], ids=str)
+@pytest.mark.parametrize("changes", [{}, {"hold": 3}, {"label_noise": 0.3}, {"hold": 3, "label_noise": 0.3}], ids=str)
 def test_a_limit_of_steps_truncates_as_a_time_limit_does(
     env_id: str, mode: AutoresetMode, changes: dict[str, Any], several: list[ScoredSeries]
 ) -> None:

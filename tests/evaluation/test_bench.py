@@ -6,7 +6,6 @@ import gymnasium as gym
 import numpy as np
 import pandas as pd
 import pytest
-from sb3_contrib import RecurrentPPO
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.vec_env import DummyVecEnv, VecFrameStack, VecNormalize
 
@@ -19,6 +18,8 @@ from adt_gym.evaluation.bench import ALWAYS_THERE, results
 from adt_gym.threads import one_thread
 from adt_gym.thresholds import Policy, make, registry
 from adt_gym.thresholds.persistence import Persistence
+
+contrib = pytest.importorskip("sb3_contrib")
 
 SHORT = "short"
 """A family of a few short series, so that a policy is judged in no time."""
@@ -173,7 +174,7 @@ def test_a_memory_begins_anew_with_every_series() -> None:
     ("kind", "options"),
     [
         (DQN, {"policy": "MlpPolicy"}),
-        (RecurrentPPO, {"policy": "MlpLstmPolicy", "n_steps": 32, "policy_kwargs": {"lstm_hidden_size": 8}}),
+        (contrib.RecurrentPPO, {"policy": "MlpLstmPolicy", "n_steps": 32, "policy_kwargs": {"lstm_hidden_size": 8}}),
     ],
     ids=["dqn", "recurrent"],
 )

@@ -159,6 +159,7 @@ def test_one_compilation_serves_all_values(made: Any) -> None:
 def test_an_episode_can_be_cut_short(made: Any) -> None:
     env, params = made
     short = params.replace(max_steps_in_episode=3)
+    assert adt_gym.jax.make("ADT-v0", series="yahoo_like_1", max_episode_steps=3)[1].max_steps_in_episode == 3
     state = env.reset(jax.random.key(0), short)[1]
     ends = []
     for _ in range(6):
@@ -180,10 +181,13 @@ def test_gymnaxs_wrappers_take_it(made: Any) -> None:
     assert int(info["returned_episode_lengths"]) == 23
 
 
-@pytest.mark.parametrize("id", ["ADT-v0", "ADT-Levels-v0", "ADT-Continuous-v0", "ADT-Blind-v0", "ADT-Context-v0"])
+@pytest.mark.parametrize(
+    "id", ["ADT-v0", "ADT-Levels-v0", "ADT-Continuous-v0", "ADT-Blind-v0", "ADT-Context-v0", "ADT-Bench-v0"]
+)
 def test_the_spaces_are_those_of_gymnasium(id: str, make_series: Any) -> None:
-    theirs: Any = gym.make(id, series=make_series())
-    env, params = adt_gym.jax.make(id, series=make_series())
+    given = {} if id == "ADT-Bench-v0" else {"series": make_series()}
+    theirs: Any = gym.make(id, **given)
+    env, params = adt_gym.jax.make(id, **given)
     space, actions = env.observation_space(params), env.action_space(params)
     np.testing.assert_array_equal(space.low, theirs.observation_space.low)
     np.testing.assert_array_equal(space.high, theirs.observation_space.high)
