@@ -13,7 +13,7 @@ PEERS = {
     "ray[rllib]": "2.49",
     "tianshou": "2.0",
     "rl_zoo3[plots]": "2.6",
-    "torchrl": "0.10",
+    "torchrl": "0.11",
     "sb3-contrib": "2.6",
     "minari": "0.5",
     "mo-gymnasium": "1.3",

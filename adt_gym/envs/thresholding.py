@@ -25,7 +25,6 @@ _FIRST = np.array([0])
 _USUAL = (np.int64, int)
 _UNJUDGED = {"t": -1, "threshold": -1.0, "decision": False, "label": False, "outcome": NO_OUTCOME}
 _UNTOLD = np.full(len(EPISODE_METRICS), UNTOLD)
-_UNTOLD.setflags(write=False)  # many infos hold it
 
 
 def observation_space_of(observe_score: bool) -> spaces.Space[NDArray[np.float32]]:
@@ -185,7 +184,12 @@ class ThresholdingEnv(JsonSpec, gym.Env[NDArray[np.float32], np.int64]):
         if self.observe_score:
             observation = self._with_score(observation)
         unjudged = empty_info(self.hold) if self.hold > 1 else _UNJUDGED
-        return observation, {"series": episode.series, "start": episode.start, **unjudged, "episode_metrics": _UNTOLD}
+        return observation, {
+            "series": episode.series,
+            "start": episode.start,
+            **unjudged,
+            "episode_metrics": _UNTOLD.copy(),
+        }
 
     def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Judge the next window, or the next ``hold`` windows, with the action's threshold."""
@@ -298,7 +302,7 @@ class ThresholdingEnv(JsonSpec, gym.Env[NDArray[np.float32], np.int64]):
             "decision": decision,
             "label": label,
             "outcome": OUTCOME_NUMBERS[label][decision],
-            "episode_metrics": _UNTOLD,
+            "episode_metrics": _UNTOLD.copy(),
         }
 
     def _judge_held(self, threshold: float) -> tuple[float, dict[str, Any]]:

@@ -29,7 +29,6 @@ METRICS = OVER_WINDOWS
 """Of `adt_gym.metrics.episode.EPISODE_METRICS` those that samples have, which know no events."""
 
 _UNTOLD = np.full(len(METRICS), UNTOLD)
-_UNTOLD.setflags(write=False)  # many infos hold it
 
 
 class SamplesEnv(gym.Env[NDArray[np.float32], np.int64]):
@@ -115,7 +114,7 @@ class SamplesEnv(gym.Env[NDArray[np.float32], np.int64]):
         self._rows = rows.tolist()
         self._t, self._stop = 0, len(rows) - 1
         self._decisions = bytearray()
-        return self._observations[rows[0]].copy(), {**UNJUDGED, "episode_metrics": _UNTOLD}
+        return self._observations[rows[0]].copy(), {**UNJUDGED, "episode_metrics": _UNTOLD.copy()}
 
     def step(self, action: np.int64 | int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Judge the sample last observed."""
@@ -135,7 +134,7 @@ class SamplesEnv(gym.Env[NDArray[np.float32], np.int64]):
             "decision": decision,
             "label": label,
             "outcome": OUTCOME_NUMBERS[label][decision],
-            "episode_metrics": self._metrics() if terminated or truncated else _UNTOLD,
+            "episode_metrics": self._metrics() if terminated or truncated else _UNTOLD.copy(),
         }
         return self._observations[following].copy(), self._rewards[label][decision], terminated, truncated, info
 
