@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from adt_gym.experiments.benchmarks import Infer, Jax, Live, Paper, Step, Train, Vector
+from adt_gym.experiments.benchmarks import Context, Infer, Jax, Live, Paper, Step, Train, Vector
 from adt_gym.experiments.cells import results, run_cells
 from adt_gym.experiments.learning import LearnSettings, stretch_of
 from adt_gym.experiments.learning import learn as learn_cell
@@ -24,12 +24,12 @@ benchmark = typer.Typer(add_completion=False)
 
 
 @benchmark.callback(invoke_without_command=True)
-def quick(context: typer.Context) -> None:
+def quick(called: typer.Context) -> None:
     """Measure speed and learning, side by side with what one would use instead.
 
     Without a subcommand: step, vector, train and infer at their defaults.
     """
-    if context.invoked_subcommand is None:
+    if called.invoked_subcommand is None:
         for command in (step, vector, train, infer):
             command()
 
@@ -46,6 +46,13 @@ def step(settings: Step, out: Out = OUT) -> None:
 def vector(settings: Vector, out: Out = OUT) -> None:
     """Steps per second of N environments, restarts included, over CartPole's native vector environment."""
     Report("vector", settings, out).compare("steps/s", settings.compare)
+
+
+@benchmark.command()
+@takes
+def context(settings: Context, out: Out = OUT) -> None:
+    """Steps per second of N environments with a context, native over one by one (SyncVectorEnv)."""
+    Report("context", settings, out).compare("steps/s", settings.compare)
 
 
 @benchmark.command()

@@ -75,6 +75,25 @@ class Vector(Settings):
 
 
 @dataclass(frozen=True)
+class Context(Settings):
+    """Steps per second of N environments whose observations have a context."""
+
+    num_envs: int = count(1024, "N", most=10**5)
+    steps: int = count(500, "per round and of all N at once")
+    slow_steps: int = count(10, "of those that are stepped one by one, per round")
+    rounds: int = _rounds(5)
+
+    def compare(self) -> list[Comparison]:
+        """Measure ADT-Context-v0's native form, and as many scalar ones stepped in turns."""
+        environments = {
+            "native": (gym.make_vec("ADT-Context-v0", self.num_envs), self.steps),
+            "in turns": (gym.make_vec("ADT-Context-v0", self.num_envs, vectorization_mode="sync"), self.slow_steps),
+        }
+        candidates = {name: vector_stepping(env, steps) for name, (env, steps) in environments.items()}
+        return [Comparison(f"N = {self.num_envs:,}", measure(candidates, self.rounds))]
+
+
+@dataclass(frozen=True)
 class Train(Settings):
     """Environment steps per second while learning."""
 

@@ -44,6 +44,7 @@ def figures(out: Path, name: str) -> dict[str, Any]:
     [
         (["step", "--steps", 300], "ADT-v0", ["CartPole-v1", "CartPole-v1, no wrappers", "does nothing"]),
         (["vector", "--steps", 30, "--num-envs", 3], "ADT-v0", ["CartPole-v1"]),
+        (["context", "--steps", 20, "--slow-steps", 2, "--num-envs", 3], "native", ["in turns"]),
         (
             ["train", "--windows", 60, "--episodes", 8, "--slow-episodes", 6],
             "reference, planned",
@@ -141,7 +142,7 @@ def test_the_papers_protocol_is_timed_for_both_holds(tmp_path: Path) -> None:
 
 def test_without_a_subcommand_the_quick_ones_run(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
-    for name in ("step", "vector", "train", "learn", "infer", "live", "paper", "jax"):
+    for name in ("step", "vector", "context", "train", "learn", "infer", "live", "paper", "jax"):
         monkeypatch.setattr(commands, name, lambda name=name: called.append(name))
     adt_benchmark()
     assert called == ["step", "vector", "train", "infer"]
