@@ -12,11 +12,11 @@ from adt_gym.metrics.events import runs
 from adt_gym.report.tables import new_table, number, yes_no
 
 SORTS: dict[Sort, str] = {
-    "baseline": "always there",
-    "rule": "rules that see no label",
-    "learned": "learned from the labels of the training series",
-    "zoo": "agents that learned by playing the training series",
-    "yours": "others'",
+    "baseline": "baseline",
+    "rule": "rule without labels",
+    "learned": "learned rule",
+    "zoo": "agent",
+    "yours": "other",
 }
 """What the sorts of entries are called."""
 
@@ -44,6 +44,9 @@ event found only if one of its first {deadline} windows is flagged. Figures are 
 (`persistence(d)`) is hard to beat. Ask what a method has beyond `static` and `persistence(d)` under the same condition.
 
 ## Composite F1 by condition
+
+A *rule without labels* is calibrated on each series' own past, a *learned rule* on the labels of the training series; an *agent*
+learned by playing those.
 """
 
 BOTTOM = """
