@@ -19,7 +19,7 @@ demo: install  ## score the packaged series, train an agent, print the table
 	$(BIN)/adt run yahoo_like
 
 test: install  ## run the tests
-	$(BIN)/python -m pytest --numprocesses 2
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 15
 
 check: format lint types test  ## everything that CI checks
 
