@@ -13,8 +13,8 @@ from adt_gym.report.tables import new_table, number, yes_no
 
 SORTS: dict[Sort, str] = {
     "baseline": "baseline",
-    "rule": "rule without labels",
-    "learned": "learned rule",
+    "rule": "rule",
+    "learned": "learned",
     "zoo": "agent",
     "yours": "other",
 }
@@ -45,8 +45,8 @@ event found only if one of its first {deadline} windows is flagged. Figures are 
 
 ## Composite F1 by condition
 
-A *rule without labels* is calibrated on each series' own past, a *learned rule* on the labels of the training series; an *agent*
-learned by playing those.
+A *rule* sees no label and is calibrated on each series' own past; what is *learned* had the labels of the training series;
+an *agent* played those.
 """
 
 BOTTOM = """
