@@ -118,5 +118,5 @@ def test_the_page_says_what_does_better_than_a_fixed_threshold() -> None:
 
 def test_what_was_not_measured_is_a_dash_on_the_page(tmp_path: Path) -> None:
     text = page([entry(result("full-1", delay_median=[None, None]))])
-    assert "| mine (d) | others' | 0.375 | - | - | - | - | - | - | - |" in text
+    assert "| mine (d) | other | 0.375 | - | - | - | - | - | - | - |" in text
     assert "| mine (d) | yes | 0.375 | [0.10, 0.90] | 0.217 | [0.00, 1.00] | 0.750 | 0.500 | 1.00 | - | 2 |" in text
