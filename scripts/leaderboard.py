@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from adt_gym.evaluation.leaderboard import FOLDER, add, read_entries
+from adt_gym.checks import InputError
+from adt_gym.evaluation.leaderboard import FOLDER, Entry, add, read_entries
 from adt_gym.experiments.judging import judge as judged
-from adt_gym.files import replacing
+from adt_gym.folders import own_file
 from adt_gym.report.leaderboard import page as page_of
 from adt_gym.report.leaderboard import printed
 from adt_gym.report.progress import console
@@ -25,7 +26,7 @@ leaderboard = typer.Typer()
 def show(context: typer.Context, board: Board = FOLDER) -> None:
     """Show the leaderboard of ADT-Bench-v0; judge a method for it; make its page."""
     if context.invoked_subcommand is None:
-        console.print(printed(read_entries(board)))
+        console.print(printed(_entries(board)))
 
 
 @leaderboard.command()
@@ -51,6 +52,13 @@ def page(
     board: Board = FOLDER, out: Annotated[Path, typer.Option(help="the page")] = Path("docs/leaderboard.md")
 ) -> None:
     """Make the page of the leaderboard anew."""
-    with replacing(out) as temporary:
-        temporary.write_text(page_of(read_entries(board)))
+    text = page_of(_entries(board))
+    with own_file(out, "leaderboard") as temporary:
+        temporary.write_text(text)
     console.print(out)
+
+
+def _entries(board: Path) -> list[Entry]:
+    if not (entries := read_entries(board)):
+        raise InputError(f"no entries in {board}: they are in docs/leaderboard of a checkout; --board says where")
+    return entries

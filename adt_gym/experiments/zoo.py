@@ -18,7 +18,7 @@ from adt_gym.evaluation.bench import results
 from adt_gym.evaluation.leaderboard import Entry, add, file_of, read_entry
 from adt_gym.experiments.cells import results as cells_done
 from adt_gym.experiments.cells import run_cells
-from adt_gym.folders import own_folder
+from adt_gym.folders import own_file, own_folder
 from adt_gym.registry import load
 from adt_gym.saved import Saved
 
@@ -62,6 +62,10 @@ def hyperparameters(file: Path, env_id: str) -> dict[str, Any]:
     """
     import yaml
 
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"no hyper-parameters at {file}: they are in zoo/hyperparams of a checkout; --files says where"
+        )
     known = yaml.safe_load(file.read_text())
     if env_id not in known:
         raise InputError(f"{file} has no hyper-parameters for {env_id}; `adt zoo tune` finds some")
@@ -188,7 +192,15 @@ def train_all(
         board: That of the leaderboard.
         jobs: How many trainings at a time.
         agents: Where the trained agents are put, each as ``ALGORITHM-CONDITION-SEED.npz``; None for nowhere.
+
+    Raises:
+        FileNotFoundError: If a file of hyper-parameters is missing.
+        InputError: If there is no such algorithm or condition, or a file has nothing for one.
     """
+    for algorithm in algorithms:
+        one_of("algorithm", algorithm, ABOUT)
+    for condition in conditions:
+        one_of("condition", condition, task.CONDITIONS)
     with own_folder(out, KIND) as folder:
         for condition in conditions:
             lacking = {}
@@ -206,7 +218,8 @@ def train_all(
             trained = [load("policy", one.files / AGENT) for one in done]
             if agents is not None:
                 for cell, actor in zip(cells, trained, strict=True):
-                    actor.save(agents / f"{cell.algorithm}-{condition}-{cell.seed}.npz")
+                    with own_file(agents / f"{cell.algorithm}-{condition}-{cell.seed}.npz", KIND) as temporary:
+                        actor.save(temporary)
             for i, (algorithm, settings) in enumerate(lacking.items()):
                 own = trained[i * len(seeds) : (i + 1) * len(seeds)]
                 add(_entry(algorithm, condition, seeds, own, settings), board)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adt_gym.checks import one_of
 from adt_gym.envs import task
 from adt_gym.experiments import zoo
+from adt_gym.folders import check_file, own_file
 from adt_gym.metrics.composite import composite_f1
 from adt_gym.thresholds.policy import Policy
 
@@ -123,7 +125,8 @@ def tune(algorithm: str, condition: str, trials: int, steps: int, file: Path, sa
     import yaml
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space, env_id = SPACES[algorithm], zoo.id_of(algorithm, condition)
+    space, env_id = SPACES[one_of("algorithm", algorithm, SPACES)], zoo.id_of(algorithm, condition)
+    check_file(file, zoo.KIND)
 
     def objective(trial: Any) -> float:
         settings = {**space.fixed, **space.suggest(trial), "n_timesteps": steps}
@@ -149,6 +152,6 @@ def tune(algorithm: str, condition: str, trials: int, steps: int, file: Path, sa
     )
     first, *others = (zoo.id_of(algorithm, one) for one in task.CONDITIONS)
     text = yaml.safe_dump({first: best.user_attrs["settings"]}, sort_keys=False).replace(":\n", ": &tuned\n", 1)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(about + text + "".join(f"\n{one}:\n  <<: *tuned\n" for one in others))
+    with own_file(file, zoo.KIND) as temporary:
+        temporary.write_text(about + text + "".join(f"\n{one}:\n  <<: *tuned\n" for one in others))
     return float(best.value or 0.0)

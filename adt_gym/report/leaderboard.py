@@ -45,8 +45,8 @@ event found only if one of its first {deadline} windows is flagged. Figures are 
 
 ## Composite F1 by condition
 
-A *rule* sees no label and is calibrated on each series' own past; what is *learned* had the labels of the training series;
-an *agent* played those.
+A *rule* sees no label and is calibrated on each series' own past; what is *learned* had the labels of the training
+series; an *agent* played those.
 """
 
 BOTTOM = """

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.checks import whole
-from adt_gym.files import replacing
+from adt_gym.folders import check_file, own_file
 
 COLOURS = 24
 """Of the GIF; the drawing has few."""
@@ -30,10 +30,12 @@ def film(
         actions: What its actions are; see `adt_gym.envs.task.ACTIONS`.
 
     Raises:
+        FileExistsError: If there is a file that adt did not write.
         InputError: If a name or number is none.
     """
     from PIL import Image
 
+    check_file(path, "zoo")
     whole("start", start, least=0)
     whole("windows", windows)
     env = gym.make("ADT-Bench-v0", condition=condition, split="test", actions=actions, render_mode="rgb_array")
@@ -41,7 +43,7 @@ def film(
         Image.fromarray(one).quantize(COLOURS, dither=Image.Dither.NONE)
         for one in _frames(model, env, series, start, start + windows)
     ]
-    with replacing(path) as temporary:
+    with own_file(path, "zoo") as temporary:
         frames[0].save(temporary, save_all=True, append_images=frames[1:], duration=66, loop=0, optimize=True)
 
 
