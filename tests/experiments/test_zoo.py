@@ -98,7 +98,7 @@ def test_training_fills_in_what_the_leaderboard_lacks(
     assert entry.settings == {"never": settings}
     kept = sorted(out.glob("cells/*/agent.npz"))
     assert len(kept) == 2
-    named = sorted((tmp_path / "agents").iterdir())
+    named = sorted((tmp_path / "agents").glob("*.npz"))
     assert [one.name for one in named] == [f"{algorithm}-never-{seed}.npz" for seed in (0, 1)]
     actors = [Actor.load(path) for path in kept]
     assert {one.inputs for one in actors} == {27}
