@@ -43,7 +43,7 @@ class BenchVectorEnv(ContextVectorEnv):
     """N episodes of `BenchEnv` stepped at once.
 
     Args:
-        num_envs, autoreset_mode: See `adt_gym.envs.vector.ThresholdingVectorEnv`.
+        num_envs, autoreset_mode, render_mode, max_episode_steps: See `adt_gym.envs.vector.ThresholdingVectorEnv`.
         condition, split, actions, family, episode_windows: See `BenchEnv`.
     """
 
@@ -56,7 +56,9 @@ class BenchVectorEnv(ContextVectorEnv):
         family: str = FAMILY,
         episode_windows: int | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        render_mode: None = None,
+        render_mode: str | None = None,
+        max_episode_steps: int | None = None,
     ):
         settings: dict[str, Any] = settings_of(condition, actions) | {"episode_windows": episode_windows}
-        super().__init__(num_envs, series_of(split, family), autoreset_mode, render_mode, **settings)
+        vectorised = autoreset_mode, render_mode, max_episode_steps
+        super().__init__(num_envs, series_of(split, family), *vectorised, **settings)

@@ -188,6 +188,14 @@ def test_a_limit_of_steps_truncates_as_a_time_limit_does(
     assert truncations > 12
 
 
+@pytest.mark.parametrize("env_id", [one for one in gym.registry if one.startswith(("ADT-", "mo-adt-"))])
+def test_every_id_takes_a_limit_of_steps(env_id: str) -> None:
+    env = gym.make_vec(env_id, 2, max_episode_steps=3)
+    env.reset(seed=0)
+    truncated = [env.step(env.action_space.sample())[3].tolist() for _ in range(3)]
+    assert truncated == [[False] * 2, [False] * 2, [True] * 2]
+
+
 def test_a_limit_of_steps_ends_an_episode_with_its_metrics(make_series: MakeSeries) -> None:
     series = make_series(40)
     env = gym.make_vec("ADT-v0", 2, series=series, max_episode_steps=6)
