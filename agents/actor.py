@@ -1,8 +1,5 @@
 """The trained networks of Stable-Baselines3's agents, and how they act: in NumPy, and kept in files without pickle."""
 
-import io
-import pickle
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -10,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym.agents.sb3_zip import MALFORMED, policy_weights
 from adt_gym.checks import InputError, one_of, whole
 from adt_gym.saved import Saved
 
@@ -29,9 +27,6 @@ ALGORITHMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 HEADS = ("argmax", "squash")
 
 _MEMORY = ("lstm_actor.weight_ih_l0", "lstm_actor.weight_hh_l0", "lstm_actor.bias_ih_l0", "lstm_actor.bias_hh_l0")
-
-_MALFORMED = (zipfile.BadZipFile, pickle.UnpicklingError, AttributeError, EOFError, IndexError, KeyError, RuntimeError,
-              TypeError, ValueError)  # fmt: skip
 
 
 class Actor(Saved):
@@ -92,16 +87,12 @@ class Actor(Saved):
             FileNotFoundError: If there is no such file.
             InputError: If the file does not hold such an agent.
         """
-        import torch
-
         if not Path(path).is_file():
             raise FileNotFoundError(f"no agent at {path}")
         one_of("algorithm", algorithm, ALGORITHMS)
         try:
-            with zipfile.ZipFile(path) as archive:
-                weights = torch.load(io.BytesIO(archive.read("policy.pth")), map_location="cpu", weights_only=True)
-            return cls.of_weights(weights, algorithm, actions, activation)
-        except _MALFORMED as error:
+            return cls.of_weights(policy_weights(path), algorithm, actions, activation)
+        except MALFORMED as error:
             raise InputError(f"{path} is not an agent that SB3's {algorithm} saved: {error}") from error
 
     @classmethod

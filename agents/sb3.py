@@ -3,10 +3,7 @@
 `make_dqn` mirrors `adt_gym.agents.reference_dqn`; `HoldDQN` says where it leaves SB3's DQN.
 """
 
-import io
-import pickle
 import sys
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +21,7 @@ from torch import nn
 from adt_gym.agents.hyperparameters import widths_of
 from adt_gym.agents.networks import outputs_of, q_network
 from adt_gym.agents.reference_dqn import Hyperparameters
+from adt_gym.agents.sb3_zip import MALFORMED, policy_weights
 from adt_gym.agents.vec_env import Env, as_vec_env
 from adt_gym.checks import MAX_SEED, InputError, flag, made_of, one_of, whole
 from adt_gym.saved import Saved
@@ -238,7 +236,6 @@ def make_ppo(env: Env, seed: int = 0, net_arch: Sequence[int] = NET_ARCH, **hype
 
 
 _LAYERS = {"dqn": ("q_net.",), "ppo": ("mlp_extractor.policy_net.", "action_net.")}
-_MALFORMED = (AttributeError, EOFError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
 
 
 class GreedyPolicy(Saved):
@@ -292,13 +289,11 @@ def load_policy(path: str | Path, algorithm: str, net_arch: Sequence[int] = NET_
     one_of("algorithm", algorithm, _LAYERS)
     net_arch = widths_of("net_arch", net_arch)
     try:
-        with zipfile.ZipFile(path) as archive:
-            weights = torch.load(io.BytesIO(archive.read("policy.pth")), map_location="cpu", weights_only=True)
-        tensors = [tensor for name, tensor in weights.items() if name.startswith(_LAYERS[algorithm])]
+        tensors = [tensor for name, tensor in policy_weights(path).items() if name.startswith(_LAYERS[algorithm])]
         network = _network_of(tensors)
         if tuple(len(bias) for bias in tensors[1:-1:2]) != net_arch:
             raise ValueError("its layers have other widths")
-    except (zipfile.BadZipFile, pickle.UnpicklingError, *_MALFORMED) as error:
+    except MALFORMED as error:
         raise InputError(f"{path} is not an SB3 {algorithm} policy with net_arch {tuple(net_arch)}: {error}") from error
     return GreedyPolicy(network)
 

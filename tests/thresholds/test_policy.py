@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,14 @@ import pytest
 import torch
 from mondays import Mondays, Urgent
 from numpy.typing import NDArray
+from restored import thresholds_of_restored
 
 from adt_gym import InputError, ScoredSeries
 from adt_gym.agents import sb3
 from adt_gym.agents.reference_dqn import ReferenceDQN
-from adt_gym.stream.feedback import Waiting, feedback_of
+from adt_gym.stream.feedback import feedback_of
 from adt_gym.stream.replay import replay
-from adt_gym.stream.state import restore, state_of
+from adt_gym.stream.state import state_of
 from adt_gym.thresholds import Method, Policy, load, make
 
 MakeSeries = Callable[..., ScoredSeries]
@@ -257,19 +257,7 @@ def test_a_session_observes_bit_for_bit_what_the_environment_does(
 def test_a_session_goes_on_from_its_state(make_series: MakeSeries, env_kwargs: dict[str, Any]) -> None:
     series = make_series(80, 4)
     policy = Policy(Recorder(), **env_kwargs)
-    sessions, waiting = [policy.start()], Waiting(policy.feedback)
-    for t, score in enumerate(series.scores.tolist()):
-        if t in (1, 20, 43):
-            sessions.append(policy.start())
-            restore(sessions[-1], json.loads(json.dumps(state_of(sessions[0]))))
-        for window, is_told in waiting.come(t):
-            for session in sessions:
-                if is_told:
-                    session.tell(window, bool(series.labels[window]))
-        (threshold,) = {session.threshold(score) for session in sessions}
-        for session in sessions:
-            session.judged(score, score > threshold)
-        waiting.judged(t, score > threshold)
+    assert len(thresholds_of_restored(policy, series)) == len(series)
 
 
 def test_labels_count_from_when_they_are_due_and_there() -> None:

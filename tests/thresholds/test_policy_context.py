@@ -1,6 +1,5 @@
 """A policy that learned with context is shown, judging a series as if it were live, what the environment showed it."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,13 +8,12 @@ import numpy as np
 import pytest
 from mondays import Mondays, Urgent
 from numpy.typing import NDArray
+from restored import thresholds_of_restored
 
 from adt_gym import InputError, ScoredSeries
 from adt_gym.agents.actor import Actor
 from adt_gym.envs.context import ContextObservation
-from adt_gym.stream.feedback import Waiting
 from adt_gym.stream.replay import replay
-from adt_gym.stream.state import restore, state_of
 from adt_gym.thresholds import Policy, load
 
 MakeSeries = Callable[..., ScoredSeries]
@@ -105,21 +103,7 @@ def test_a_session_goes_on_from_its_state(make_series: MakeSeries, env_kwargs: d
     random = np.random.default_rng(1)
     actor = Actor([random.normal(size=(5, columns)).astype(np.float32), np.zeros(5, np.float32)])
     policy = Policy(actor, context=True, thresholds=LEVELS, **env_kwargs)
-    sessions, waiting, seen = [policy.start()], Waiting(policy.feedback), set()
-    for t, score in enumerate(series.scores.tolist()):
-        if t in (1, 20, 43):
-            sessions.append(policy.start())
-            restore(sessions[-1], json.loads(json.dumps(state_of(sessions[0]))))
-        for window, is_told in waiting.come(t):
-            for session in sessions:
-                if is_told:
-                    session.tell(window, bool(series.truth[window]))
-        (threshold,) = {session.threshold(score) for session in sessions}
-        for session in sessions:
-            session.judged(score, score > threshold)
-        waiting.judged(t, score > threshold)
-        seen.add(threshold)
-    assert len(seen) > 2
+    assert len(set(thresholds_of_restored(policy, series))) > 2
 
 
 def test_a_policy_with_context_is_kept_whole(make_series: MakeSeries, tmp_path: Any) -> None:
