@@ -90,10 +90,14 @@ def add(entry: Entry, folder: Path = FOLDER) -> Path:
     """Write an entry; of conditions that it lacks, the results that its file holds are kept.
 
     Raises:
-        InputError: If the file that would be replaced holds no entry.
+        InputError: If the file that would be replaced holds no entry, or that of another method or kind.
     """
     path = file_of(entry.method, folder)
     before = read_entry(path) if path.exists() else entry
+    if (before.method, before.sort) != (entry.method, entry.sort):
+        raise InputError(
+            f"{path} is the entry of {before.method!r}, which is another method: choose another name (--name)"
+        )
     found = {one.condition: one for one in before.results + entry.results}
     settings = {**before.settings, **entry.settings}
     order = [found[condition] for condition in task.CONDITIONS if condition in found]

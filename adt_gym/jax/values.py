@@ -23,7 +23,7 @@ class Costs:
 
 @struct.dataclass
 class Rule:
-    """A feedback rule that is the user's own, in arrays over positions; see `adt_gym.jax.told`.
+    """A feedback rule that is the user's own, in arrays over positions, as `adt_gym.envs.feedback.Arrivals` has it.
 
     Args:
         heard: Shape ``(P,)``: whether feedback on the window there ever comes in.

@@ -104,6 +104,15 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, change: dict[str, A
         add(entry(result()), tmp_path)  # it is not replaced unread
 
 
+@pytest.mark.parametrize("other", [{"method": "mine d"}, {"sort": "zoo"}], ids=["name", "kind"])
+def test_an_entry_of_another_method_stays(other: dict[str, Any], tmp_path: Path) -> None:
+    path = add(entry(result()), tmp_path)
+    before = path.read_text()
+    with pytest.raises(InputError, match=r"mine-d\.json is the entry of 'mine \(d\)', which is another method"):
+        add(replace(entry(result("never")), **other), tmp_path)
+    assert path.read_text() == before
+
+
 def test_a_name_that_no_file_can_have() -> None:
     with pytest.raises(InputError, match="has no file name"):
         file_of("../..")
