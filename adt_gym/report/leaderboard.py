@@ -1,6 +1,7 @@
 """The leaderboard as a page, made of the entries alone."""
 
 from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
 
 from rich.table import Table
 
@@ -9,7 +10,7 @@ from adt_gym.evaluation.bench import Result, mean_of
 from adt_gym.evaluation.leaderboard import Entry, Sort
 from adt_gym.metrics.composite import DEADLINE
 from adt_gym.metrics.events import runs
-from adt_gym.report.tables import new_table, number, yes_no
+from adt_gym.report.tables import new_table, number, reasons_note, yes_no
 
 SORTS: dict[Sort, str] = {
     "baseline": "baseline",
@@ -93,18 +94,18 @@ def page(entries: Iterable[Entry]) -> str:
         conditions=_conditions(),
         deadline=DEADLINE,
     )
-    parts = [top, _table(["method", "kind", *task.CONDITIONS], map(_by_condition, _in_order(entries)))]
+    parts = [top, _table(["method", "kind", "sees labels", *task.CONDITIONS], map(_by_condition, _in_order(entries)))]
     for condition in task.CONDITIONS:
         rows = [(one, found) for one in entries if (found := one.under(condition))]
-        parts.append(f"\n## {condition}\n\n{_above_static(rows)}" + _table(COLUMNS, _ranked(rows)))
+        parts.append(f"\n## {condition}\n\n{_above_static(rows)}" + _table(COLUMNS, _ranked(rows)) + _reasons(rows))
     about = _table(["method", "what it is"], ([one.method, one.about] for one in _in_order(entries)))
     return "\n".join([*parts, "\n## What they are\n", about, BOTTOM])
 
 
 def printed(entries: Sequence[Entry]) -> Table:
     """Return the composite F1 of all entries by condition, for a terminal."""
-    rows = [[method, *figures] for method, _, *figures in map(_by_condition, _in_order(entries))]
-    columns = ["method", *(one.replace("-", "\n") for one in task.CONDITIONS)]
+    rows = [[method, *others] for method, _, *others in map(_by_condition, _in_order(entries))]
+    columns = ["method", "sees\nlabels", *(one.replace("-", "\n") for one in task.CONDITIONS)]
     return new_table(columns, rows, "Composite F1 by condition")
 
 
@@ -126,7 +127,9 @@ def _in_order(entries: Sequence[Entry]) -> list[Entry]:
 
 def _by_condition(entry: Entry) -> list[str]:
     found = [entry.under(condition) for condition in task.CONDITIONS]
-    return [entry.method, SORTS[entry.sort], *(number(mean_of(one.composite_f1)) if one else "-" for one in found)]
+    sees = yes_no(any(one.saw_labels for one in entry.results))
+    figures = (number(mean_of(one.composite_f1)) if one else "-" for one in found)
+    return [entry.method, SORTS[entry.sort], sees, *figures]
 
 
 def _ranked(rows: Sequence[tuple[Entry, Result]]) -> list[list[str]]:
@@ -157,6 +160,30 @@ def _above_static(rows: Sequence[tuple[Entry, Result]]) -> str:
         return ""
     above = sorted(one for one in figures if figures[one] > figures["static"])
     return f"Above `static`: {', '.join(f'`{one}`' for one in above) or 'nothing'}.\n\n"
+
+
+def _reasons(rows: Sequence[tuple[Entry, Result]]) -> str:
+    """Return why methods stand at 0, and which flag everything."""
+    test = task.series_of("test")
+    share = sum(int(one.truth.sum()) for one in test) / sum(map(len, test))
+    said = reasons_note(
+        SimpleNamespace(
+            method=entry.method,
+            composite_f1=mean_of(found.composite_f1),
+            f1=mean_of(found.f1),
+            alarms_per_1000=_alarms_per_1000(found, share),
+        )
+        for entry, found in rows
+    )
+    return f"\n\nWhy: {said}." if said else ""
+
+
+def _alarms_per_1000(result: Result, share: float) -> float:
+    """Return how many of 1,000 windows are flagged, ``share`` of them anomalous; NaN where all alarms are false."""
+    precision, recall = mean_of(result.precision), mean_of(result.recall)
+    if precision == 0:
+        return float("nan") if mean_of(result.false_alarms_per_day) else 0.0
+    return round(1000 * share * recall / precision)
 
 
 def _interval(ends: tuple[float, float]) -> str:

@@ -125,7 +125,29 @@ def test_the_page_says_what_does_better_than_a_fixed_threshold() -> None:
     assert "## never\n\nAbove `static`: nothing." in text
 
 
+def test_the_page_says_why_a_method_stands_at_0() -> None:
+    """Of figures alone: never flags nothing, always everything, and others come too late or are all false."""
+    test = task.series_of("test")
+    share = sum(one.truth.sum() for one in test) / sum(map(len, test))
+    nothing = {name: [0.0, 0.0] for name in ("composite_f1", "f1", "precision", "recall")}
+    figures = {
+        "silent": nothing | {"false_alarms_per_day": [0.0, 0.0]},
+        "false": nothing | {"false_alarms_per_day": [1.0, 2.0]},
+        "late": {"composite_f1": [0.0, 0.0]},
+        "loud": {"precision": [share, share], "recall": [1.0, 1.0]},
+        "fine": {},
+    }
+    text = page([replace(entry(result(**more)), method=name) for name, more in figures.items()])
+    reasons = dict(one.split(": ") for one in text.partition("Why: ")[2].partition(".")[0].split("; "))
+    assert reasons == {
+        "flags nothing, its threshold lies above all scores": "silent",
+        "all its alarms are false": "false",
+        "all its alarms come after the deadline": "late",
+        "flags everything": "loud",
+    }
+
+
 def test_what_was_not_measured_is_a_dash_on_the_page(tmp_path: Path) -> None:
     text = page([entry(result("full-1", delay_median=[None, None]))])
-    assert "| mine (d) | other | 0.375 | - | - | - | - | - | - | - |" in text
+    assert "| mine (d) | other | yes | 0.375 | - | - | - | - | - | - | - |" in text
     assert "| mine (d) | yes | 0.375 | [0.10, 0.90] | 0.217 | [0.00, 1.00] | 0.750 | 0.500 | 1.00 | - | 2 |" in text
