@@ -71,6 +71,7 @@ registry = Registry(
         "pca": _entry("pca:PrincipalComponents", "sklearn"),
         "nearest": _entry("nearest:Nearest", "sklearn"),
         "range": _entry("norm:InputNorm"),
+        "seasonal": _entry("seasonal:Seasonal", "pandas", "statsmodels"),
         "pyod": _entry("pyod:PyOD", "pyod", member="method"),
     },
 )

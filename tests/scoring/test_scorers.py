@@ -34,6 +34,7 @@ SCORERS: list[tuple[str, dict[str, Any]]] = [
     ("pca", {}),
     ("nearest", {}),
     ("range", {}),
+    ("seasonal", {}),
     ("pyod:ECOD", {}),
     ("pyod:KNN", {"options": {"n_neighbors": 3}}),
 ]
