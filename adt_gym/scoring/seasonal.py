@@ -162,28 +162,32 @@ class Seasonal(WindowScorer):
         return self._strangest(sliding_window_view(distances, self.settings.window, axis=0).mean(axis=-1))
 
     def _tracker(self, past: Series | None) -> Tracker:
-        profile = self._profile_of(past)
-        return _Distances(profile, lambda rows: self._strangest(rows.mean(axis=0)), self.settings.window)
+        newest = Newest(lambda rows: self._strangest(rows.mean(axis=0)), self.settings.window, self._columns)
+        return _Distances(self._profile_of(past), newest)
 
     def _strangest(self, metrics: Floats) -> Any:
         """Return the mean over the strangest metrics, the last axis."""
         return np.sort(metrics, axis=-1)[..., -self.settings.strangest :].mean(axis=-1)
 
 
-class _Distances(Newest):
+class _Distances(Tracker):
     """What is found in the newest distances from a profile."""
 
-    state = (*Newest.state, "_place")
+    state = ("_newest", "_place")
 
-    def __init__(self, profile: Profile, find: Any, length: int):
-        super().__init__(find, length, len(profile.spreads[0]))
-        self._profile, self._place = profile, profile.length
+    def __init__(self, profile: Profile, newest: Newest):
+        self._profile, self._newest, self._place = profile, newest, profile.length
+        self.needs = newest.needs
 
     def step(self, values: Floats, time: Any) -> float | None:
         """Return it; None for the first points."""
         place = self._profile.place(time, self._place)
         self._place = place + 1
-        return super().step(self._profile.distances(values[None], np.array([place]))[0], time)
+        return self._newest.step(self._profile.distances(values[None], np.array([place]))[0], time)
+
+    def forget(self) -> None:
+        """Forget the points, not where in its season the next one lies."""
+        self._newest.forget()
 
 
 def seasons(values: Floats, day: float | None = None) -> list[int]:

@@ -93,17 +93,26 @@ def test_times_say_where_in_its_season_a_point_is_and_without_them_points_are_co
 
 def test_a_season_goes_on_over_gaps_in_the_past_and_labelled_points_have_no_part() -> None:
     whole = daily(24 * 20)
-    kept = np.ones(len(whole), bool)
-    kept[100:117] = kept[250:290] = False
+    kept = np.arange(len(whole)) % 37 < 30
     values, labels = whole.values[kept].copy(), np.zeros(kept.sum(), bool)
     values[50:60], labels[50:60] = 1e6, True
-    holed = Series(values, labels, "holed", whole.index[kept], breaks=np.array([100, 233]))  # type: ignore[index]
+    holed = Series(values, labels, "holed", whole.index[kept], breaks=np.arange(30, kept.sum(), 30))  # type: ignore[index]
     found, normal = Profile.fit(holed), np.flatnonzero(kept)[~labels]
     assert [len(one) for one in found.medians] == [24]
-    assert found.length == len(whole)
+    assert found.length == np.flatnonzero(kept)[-1] + 1
     for slot in range(24):
         rows = normal[normal % 24 == slot]
         np.testing.assert_allclose(found.medians[0][slot], np.median(whole.values[rows], axis=0))
+    anomalous = Profile.fit(replace(whole, labels=np.ones(len(whole), bool)))
+    np.testing.assert_array_equal(anomalous.medians[0], Profile.fit(whole).medians[0])
+
+
+def test_a_day_of_known_length_needs_less_evidence_than_one_that_is_sought() -> None:
+    past = daily(72, noise=0.5)
+    assert [len(one) for one in Profile.fit(past).medians] == [24]
+    assert [len(one) for one in Profile.fit(replace(past, index=None)).medians] == [1]
+    weak = daily(2400, noise=1.5)
+    assert seasons(weak.values, 24) == seasons(weak.values) == [1]
 
 
 def test_a_metric_that_never_moved_and_one_that_seldom_does_have_a_spread() -> None:
