@@ -46,6 +46,7 @@ registry = Registry(
         "pythresh": _entry("pythresh:PyThresh", PAST, member="method", needs=("pythresh",)),
         "best_pythresh": _entry("best_pythresh:BestPyThresh", NEEDS, PAST, MACHINES, needs=("pythresh",)),
         "step_control": _entry("step_control:StepControl", NEEDS, SEES, MACHINES),
+        "hedge": _entry("hedge:Hedge", NEEDS, SEES, MACHINES),
         "belief": _entry("belief:Belief", NEEDS, SEES, MACHINES, LESSER, needs=("scipy",)),
         "boosting": _entry("boosting:Boosting", NEEDS, SEES, MACHINES, needs=("sklearn",)),
         "ours": _entry("ours:Ours", NEEDS, SEES, MACHINES, needs=("scipy", "sklearn")),

@@ -73,6 +73,10 @@ class Replayed(ToldMethod):
         return found
 
 
+Change = tuple[Any, int, int]
+"""What a label counts for, what the label was so far, and what it is now; -1 for none."""
+
+
 class Tally:
     """What the label of each window will count for, until it is in, and what it counted for, should it be corrected.
 
@@ -81,12 +85,13 @@ class Tally:
 
     Args:
         feedback: The rule.
+        memory: If not 0, labels no longer count once so many more windows have had their feedback.
     """
 
     state: ClassVar = ("_due", "_open", "_in")
 
-    def __init__(self, feedback: Feedback):
-        self._due = DueLabels(feedback)
+    def __init__(self, feedback: Feedback, memory: int = 0):
+        self._due, self._memory = DueLabels(feedback), memory
         self._open: dict[int, Any] = {}
         self._in: dict[int, tuple[Any, int]] = {}
 
@@ -95,23 +100,20 @@ class Tally:
         if self._due.judged(t, decision):
             self._open[t] = what
 
-    def come(self, t: int) -> Iterator[tuple[Any, int]]:
-        """Yield what the labels count for that come in just before window t, and each of these labels."""
+    def come(self, t: int) -> Iterator[Change]:
+        """Yield what changes just before window t."""
         for window, label in self._due.come(t):
             what = self._open.pop(window)
             self._in[window] = what, label
-            if len(self._in) > CORRECTED:
-                del self._in[next(iter(self._in))]
-            if label >= 0:
-                yield what, label
+            yield what, -1, label
+            if len(self._in) > (self._memory or CORRECTED):
+                what, label = self._in.pop(next(iter(self._in)))
+                if self._memory:
+                    yield what, label, -1
 
-    def tell(self, t: int, label: bool) -> tuple[Any, int] | None:
-        """Keep the label of window t until its time; where that has passed, return what it counts for, and the old one.
-
-        The old one is -1 for none. None: nothing changes.
-        """
-        if not self._due.tell(t, label) or t not in self._in:
-            return None
-        what, old = self._in[t]
-        self._in[t] = what, int(label)
-        return (what, old) if old != label else None
+    def tell(self, t: int, label: bool) -> Iterator[Change]:
+        """Keep the label of window t until its time; where that has passed, yield what changes."""
+        if self._due.tell(t, label) and t in self._in:
+            what, old = self._in[t]
+            self._in[t] = what, int(label)
+            yield what, old, int(label)

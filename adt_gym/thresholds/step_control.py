@@ -1,6 +1,6 @@
 """Step control: up after a told false alarm, down after a told hit or miss, slowly down in silence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -14,7 +14,7 @@ from adt_gym.stream.feedback import Feedback
 from adt_gym.stream.stream import Scores
 from adt_gym.thresholds.evidence import logit
 from adt_gym.thresholds.objective import Flags, best_on, require_anomaly
-from adt_gym.thresholds.replayed import Compiled, Released, Replayed, Tally
+from adt_gym.thresholds.replayed import Change, Compiled, Released, Replayed, Tally
 from adt_gym.thresholds.static import best_f1_threshold
 
 REACH, PARTS = 16, 4096
@@ -29,7 +29,8 @@ LEVELS = (1 / (1 + np.exp(-np.arange(-REACH * PARTS, REACH * PARTS + 1) / PARTS)
 QUANTILES = 1 - 10.0 ** -np.linspace(0.5, 4, 15)
 """Of training scores, and of a series' own past: where the threshold may start."""
 
-STEPS, PRECISIONS, DRIFTS, SPANS = (0.01, 0.05, 0.2, 0.8), (0.3, 0.6, 0.9), (0.0, 1e-4, 1e-3), (1, 10)
+STEPS, PRECISIONS = (0.01, 0.04, 0.2, 0.8, 3.0), (0.3, 0.6, 0.9, 0.97)
+DRIFTS, SPANS = (0.0, 1e-4, 1e-3, 1e-2), (1, 10)
 
 
 class Control(NamedTuple):
@@ -191,8 +192,7 @@ class Controller(Compiled):
 
     def threshold(self, score: float) -> float:
         """Return the level at which the threshold stands, after what is in."""
-        for decision, label in self._tally.come(self._t):
-            self._place += self._move(decision, label)
+        self._move(self._tally.come(self._t))
         return float(LEVELS[min(max(len(LEVELS) // 2 + self._place // FINE, 0), len(LEVELS) - 1)])
 
     def judged(self, score: float, decision: bool) -> None:
@@ -205,10 +205,9 @@ class Controller(Compiled):
 
     def tell(self, t: int, label: bool) -> None:
         """Keep the label until its time, or move by the difference that it makes."""
-        late = self._tally.tell(t, label)
-        if late:
-            decision, old = late
-            self._place += self._move(decision, int(label)) - self._move(decision, old)
+        self._move(self._tally.tell(t, label))
 
-    def _move(self, decision: int | None, label: int) -> int:
-        return 0 if decision is None or label < 0 else int(self._moves[decision, label])
+    def _move(self, changes: Iterable[Change]) -> None:
+        for decision, old, new in changes:
+            if decision is not None:
+                self._place += sum(sign * int(self._moves[decision, y]) for sign, y in ((-1, old), (1, new)) if y >= 0)
