@@ -47,6 +47,7 @@ registry = Registry(
         "best_pythresh": _entry("best_pythresh:BestPyThresh", NEEDS, PAST, MACHINES, needs=("pythresh",)),
         "step_control": _entry("step_control:StepControl", NEEDS, SEES, MACHINES),
         "hedge": _entry("hedge:Hedge", NEEDS, SEES, MACHINES),
+        "feedback_forest": _entry("feedback_forest:FeedbackForest", NEEDS, SEES, PAST, MACHINES, needs=("sklearn",)),
         "belief": _entry("belief:Belief", NEEDS, SEES, MACHINES, LESSER, needs=("scipy",)),
         "boosting": _entry("boosting:Boosting", NEEDS, SEES, MACHINES, needs=("sklearn",)),
         "ours": _entry("ours:Ours", NEEDS, SEES, MACHINES, needs=("scipy", "sklearn")),

@@ -23,12 +23,17 @@ def _sums_by_levels(
     """Go down all trees at once with some of the rows, one level at a time."""
     sums = np.empty(len(rows))
     for first in range(0, len(rows), CHUNK):
-        some = rows[first : first + CHUNK]
-        node, here = np.tile(roots, (len(some), 1)), np.arange(len(some))[:, None]
-        while (left[node] != node).any():
-            node = np.where(some[here, feature[node]] <= threshold[node], left[node], right[node])
+        node = _down(rows[first : first + CHUNK], feature, threshold, left, right, roots)
         sums[first : first + CHUNK] = np.cumsum(value[node], axis=1)[:, -1]  # in order, where sum() would add in pairs
     return sums
+
+
+def _down(rows: Floats, feature: Ints, threshold: Floats, left: Ints, right: Ints, roots: Ints) -> Ints:
+    """Return shape ``(n, trees)``: the leaves of n rows."""
+    node, here = np.tile(roots, (len(rows), 1)), np.arange(len(rows))[:, None]
+    while (left[node] != node).any():
+        node = np.where(rows[here, feature[node]] <= threshold[node], left[node], right[node])
+    return node
 
 
 def _sums(rows: Floats, feature: Ints, threshold: Floats, left: Ints, right: Ints, value: Array, roots: Ints) -> Array:
@@ -43,7 +48,20 @@ def _sums(rows: Floats, feature: Ints, threshold: Floats, left: Ints, right: Int
     return sums
 
 
-_leaves = compiled(_sums, plain=_sums_by_levels)
+def _down_each(rows: Floats, feature: Ints, threshold: Floats, left: Ints, right: Ints, roots: Ints) -> Ints:
+    """Return what `_down` does, tree by tree."""
+    leaves = np.empty((len(rows), len(roots)), np.int32)
+    for tree in range(len(roots)):
+        for i in range(len(rows)):
+            node = roots[tree]
+            while left[node] != node:
+                node = left[node] if rows[i, feature[node]] <= threshold[node] else right[node]
+            leaves[i, tree] = node
+    return leaves
+
+
+_added = compiled(_sums, plain=_sums_by_levels)
+_leaves = compiled(_down_each, plain=_down)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +102,23 @@ class Trees:
         return cls._joined(parts)
 
     @classmethod
+    def of_isolation(cls, forest: Any) -> Self:
+        """Return the trees of a fitted ``IsolationForest``; a node's value is how much it adds to the path length.
+
+        That is 1, of the root 0, and of a leaf that holds n windows more by the mean path length of a tree of n: 2 H(n
+        - 1) - 2 (n - 1) / n, with H the harmonic numbers (Liu, Ting and Zhou, "Isolation forest", ICDM 2008, equation
+        1).
+        """
+        parts = []
+        for tree in (one.tree_ for one in forest.estimators_):
+            n, leaf = np.maximum(tree.n_node_samples, 1), tree.children_left < 0
+            harmonic = np.append(0.0, np.cumsum(1 / np.arange(1, n.max() + 1)))
+            value = 1 + np.where(leaf, 2 * harmonic[n - 1] - 2 * (n - 1) / n, 0.0)
+            value[0] -= 1
+            parts.append((tree.feature, tree.threshold, tree.children_left, tree.children_right, value))
+        return cls._joined(parts)
+
+    @classmethod
     def _joined(cls, parts: Iterable[tuple[Any, ...]]) -> Self:
         """Put trees one after another; children are numbered within each, and below 0 under a leaf."""
         columns: list[list[Any]] = [[] for _ in range(5)]
@@ -104,7 +139,11 @@ class Trees:
 
     def predict(self, rows: NDArray[np.float32]) -> Array:
         """Return shape ``(n,)``: the sum over the trees for each of n rows; its bits do not depend on the others."""
-        return _leaves(rows, self.feature, self.threshold, self.left, self.right, self.value, self.roots)
+        return _added(rows, self.feature, self.threshold, self.left, self.right, self.value, self.roots)
+
+    def leaves(self, rows: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Return shape ``(n, trees)``: the node in which each of n rows ends in each tree."""
+        return _leaves(rows, self.feature, self.threshold, self.left, self.right, self.roots)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return them by name, for a file."""

@@ -37,6 +37,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "best_pythresh": {"methods": ("IQR", "MAD")},
     "belief": {"trees": 10},
     "boosting": {"trees": 10},
+    "feedback_forest": {"trees": 5},
     "paper": {"episodes": 300},
 }
 """Options beside feedback, delay, noise and seed: what makes a training short, and memories that the series fill."""
