@@ -24,10 +24,10 @@ SAMPLES = 256
 LEAST = 64
 """A past of fewer windows grows no forest."""
 
-ROWS = 20_000
+ROWS = 10_000
 """Windows of a long past that are looked at, evenly spread."""
 
-LEVELS, RATES = (0.8, 0.9, 0.95, 0.98, 0.99, 0.997), (0.001, 0.01, 0.1)
+LEVELS, RATES = (0.8, 0.9, 0.95, 0.98, 0.99, 0.997), (0.001, 0.01, 0.1, 1.0)
 
 ONE, PART = 4096, 64
 """Weights are whole numbers of 1 / (ONE * PART), path lengths of 1 / PART: their sums are exact in any order."""
@@ -200,7 +200,11 @@ def _judge(
         cut: Below it a weighted path length is flagged.
     """
     flagged, theta, taken = np.zeros(len(leaves), np.bool_), np.full(len(lengths), ONE * PART), 0
-    adds = np.maximum(theta, 0) * lengths
+    totals, sizes = np.zeros(len(paths), np.int64), np.zeros(len(lengths), np.int64)
+    for leaf in range(len(paths)):
+        for node in paths[leaf]:
+            totals[leaf] += ONE * PART * lengths[node]
+            sizes[node] += 1
     for t in range(len(leaves)):
         while taken < len(due) and due[taken] <= t:
             window = windows[taken]
@@ -209,12 +213,14 @@ def _judge(
                 continue
             for leaf in leaves[window]:
                 for node in paths[leaf]:
+                    before = max(theta[node], 0)
                     theta[node] += (-gain if labels[window] else gain) * lengths[node]
-                    adds[node] = max(theta[node], 0) * lengths[node]
+                    change = (max(theta[node], 0) - before) * lengths[node]
+                    if change:  # for all below it, who come right after it
+                        totals[node : node + sizes[node]] += change
         length = 0
         for leaf in leaves[t]:
-            for node in paths[leaf]:
-                length += adds[node]
+            length += totals[leaf]
         flagged[t] = length < cut
     return flagged
 

@@ -60,8 +60,8 @@ def _down_each(rows: Floats, feature: Ints, threshold: Floats, left: Ints, right
     return leaves
 
 
-_added = compiled(_sums, plain=_sums_by_levels)
-_leaves = compiled(_down_each, plain=_down)
+_leaves = compiled(_sums, plain=_sums_by_levels)
+_ends = compiled(_down_each, plain=_down)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,15 +105,14 @@ class Trees:
     def of_isolation(cls, forest: Any) -> Self:
         """Return the trees of a fitted ``IsolationForest``; a node's value is how much it adds to the path length.
 
-        That is 1, of the root 0, and of a leaf that holds n windows more by the mean path length of a tree of n: 2 H(n
-        - 1) - 2 (n - 1) / n, with H the harmonic numbers (Liu, Ting and Zhou, "Isolation forest", ICDM 2008, equation
-        1).
+        That is 1, of the root 0, and of a leaf with n rows more by the mean path length of a tree of n, 2 H(n - 1) - 2
+        (n - 1) / n with H(i) = ln(i) + 0.577 (Liu, Ting and Zhou, "Isolation forest", ICDM 2008, equation 1).
         """
         parts = []
         for tree in (one.tree_ for one in forest.estimators_):
-            n, leaf = np.maximum(tree.n_node_samples, 1), tree.children_left < 0
-            harmonic = np.append(0.0, np.cumsum(1 / np.arange(1, n.max() + 1)))
-            value = 1 + np.where(leaf, 2 * harmonic[n - 1] - 2 * (n - 1) / n, 0.0)
+            n, leaf = tree.n_node_samples, tree.children_left < 0
+            mean = 2 * (np.log(np.maximum(n - 1, 1)) + np.euler_gamma) - 2 * (n - 1) / n
+            value = 1 + np.where(leaf, np.select([n <= 1, n == 2], [0.0, 1.0], mean), 0.0)
             value[0] -= 1
             parts.append((tree.feature, tree.threshold, tree.children_left, tree.children_right, value))
         return cls._joined(parts)
@@ -139,11 +138,11 @@ class Trees:
 
     def predict(self, rows: NDArray[np.float32]) -> Array:
         """Return shape ``(n,)``: the sum over the trees for each of n rows; its bits do not depend on the others."""
-        return _added(rows, self.feature, self.threshold, self.left, self.right, self.value, self.roots)
+        return _leaves(rows, self.feature, self.threshold, self.left, self.right, self.value, self.roots)
 
     def leaves(self, rows: NDArray[np.float32]) -> NDArray[np.int32]:
         """Return shape ``(n, trees)``: the node in which each of n rows ends in each tree."""
-        return _leaves(rows, self.feature, self.threshold, self.left, self.right, self.roots)
+        return _ends(rows, self.feature, self.threshold, self.left, self.right, self.roots)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return them by name, for a file."""

@@ -49,11 +49,18 @@ FAST = ("IQR", "MAD")
 WINDOW = 10
 METHODS = (
     "static", "always", "never", "random", PERSISTENCE, "rolling_quantile(0.99, 1000)", "dspot", "online_fdr",
-    "pythresh (best on train)", "gradient boosting", "ours", "adt (paper)",
+    "pythresh (best on train)", "step control", "hedge", "feedback forest", "gradient boosting", "ours", "adt (paper)",
 )  # fmt: skip
 """The rows of a table, in their order."""
 
-BLIND = tuple(one for one in METHODS if one not in (PERSISTENCE, "gradient boosting", "ours", "adt (paper)"))
+TOLD = (PERSISTENCE, "step control", "hedge", "feedback forest", "gradient boosting", "ours", "adt (paper)")
+BLIND = tuple(one for one in METHODS if one not in TOLD)
+LEARNERS = (
+    ("step_control", "step control"), ("hedge", "hedge"), ("feedback_forest", "feedback forest"),
+    ("boosting", "gradient boosting"), ("ours", "ours"),
+)  # fmt: skip
+"""Those that do not play, and what tables call them."""
+
 QUICK = ("--scorer", "isolation", "--episodes", 3, "--jobs", 1)
 SERVERS = ("web-1", "web-2", "web-3")
 
@@ -102,7 +109,7 @@ def quick(fast: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells in this process, two PyThresh methods, learners that do not take time."""
     for runner in (module, cells):
         monkeypatch.setattr(runner, "processes", in_this_process)
-    for name, called in (("boosting", "gradient boosting"), ("ours", "ours")):
+    for name, called in LEARNERS:
         stand_in(monkeypatch, name, Quick, name=called)
     monkeypatch.setattr(Evidence, "fit", lambda self, train: self)
 

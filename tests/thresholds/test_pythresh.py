@@ -6,7 +6,7 @@ import pytest
 
 from adt_gym.series import InputError, ScoredSeries
 from adt_gym.thresholds import make
-from adt_gym.thresholds.pythresh import FAST_PYTHRESH, PyThresh, pythresh_methods
+from adt_gym.thresholds.pythresh import FAST_PYTHRESH, LATEST, PyThresh, pythresh_methods
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +81,17 @@ def test_without_pythresh_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("adt_gym.extras.find_spec", lambda name: None)
     with pytest.raises(InputError, match="pythresh, which is not installed: pip install"):
         make("pythresh:IQR")
+
+
+def test_of_a_long_past_it_sees_the_latest_scores_and_of_training_scores_some_of_all() -> None:
+    random = np.random.default_rng(0)
+    past = np.concatenate([random.random(500) + 50, random.random(LATEST)])
+    method = PyThresh("IQR")
+    assert method.start(past).threshold(0.0) == method.start(past[-LATEST:]).threshold(0.0) < 2
+    assert PyThresh("IQR").start(past[-LATEST - 1 :]).threshold(0.0) < 2
+    parts = [ScoredSeries(random.random(LATEST) / 4 + level) for level in (0.1, 0.4, 0.7)]
+    kept = method.fit(parts).training_scores
+    assert [int(np.sum((kept >= level) & (kept < level + 0.3))) for level in (0.1, 0.4, 0.7)] == pytest.approx(
+        [LATEST / 3] * 3, abs=1
+    )
+    assert len(method.fit(parts[:1]).training_scores) == LATEST
