@@ -181,7 +181,7 @@ def _bet(
                 if told[window, flagged[window]]:
                     label, would_flag = int(labels[window]), 0
                     if scores[window] > levels[0]:
-                        would_flag = np.searchsorted(levels, scores[window])
+                        would_flag = int(np.searchsorted(levels, scores[window]))
                     counts[label, would_flag] += sign
                     changed = changed or would_flag > 0 or label == 1
             taken += 1

@@ -149,9 +149,7 @@ def test_every_method_has_a_row_at_every_delay_of_unseen_servers(here: Path) -> 
     assert sorted(at["10"]) == sorted(named)
     assert sorted(at["never"]) == sorted(set(named) - {"persistence(10)"})
     assert {row["series"] for row in found} == {"web-3"}
-    assert {row["method"] for row in found if row["saw_labels"] == "True"} == {
-        "persistence(10)", "gradient boosting", "adt (paper)", "ours",
-    }  # fmt: skip
+    assert {row["method"] for row in found if row["saw_labels"] == "True"} == {"persistence(10)", *TOLD[1:]}
     assert not any(row["saw_labels"] == "True" for row in found if row["delay"] == "never")
     assert all(0 <= float(row["f1"]) <= 1 for row in found)
     (chosen,) = {row["detail"] for row in found if row["method"].startswith("pythresh")}
