@@ -196,7 +196,7 @@ def _bet(
             for i in range(n):
                 total += weights[min(losses[i] - lowest, len(weights) - 1)]
                 sums[i] = total
-            chosen = np.searchsorted(sums, total / 2)
+            chosen = int(np.searchsorted(sums, total / 2))
             changed = False
         thresholds[t] = levels[chosen]
         flagged[t] = int(scores[t] > thresholds[t])
