@@ -20,8 +20,8 @@ from adt_gym.files import MALFORMED_NPZ, unsealed
 
 T = TypeVar("T")
 
-MAX_JSON = 32 << 20
-"""Bytes of a JSON file; the largest that any command writes, a cell of a suite's largest family, has some millions."""
+MAX_JSON = 8 << 20
+"""Bytes of a JSON file; the largest that any command writes has some hundred thousand."""
 
 MAX_DEPTH = 50
 """Lists and objects within each other."""

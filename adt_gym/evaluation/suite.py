@@ -152,20 +152,17 @@ def families_frame(table: "pd.DataFrame") -> "pd.DataFrame":
         means = {measure: family_means(rows, measure) for measure in LEADING}
         groups = rows.groupby(["method", "delay", "family"], sort=False)
         within = groups[[*LEADING, *WITHIN]].mean().assign(series=groups["series"].nunique())
-        whole = within.groupby(["method", "delay"], sort=False).agg(
-            dict.fromkeys((*LEADING, *WITHIN), "mean") | {"series": "sum"}
-        )
-        for (method, delay), summed in whole.iterrows():
+        for (method, delay), of in within.groupby(["method", "delay"], sort=False):
             place = {"panel": name, "feedback": feedback, "label_noise": noise, "delay": delay, "method": method}
             place["saw_labels"] = bool(saw[method])
-            for family, line in within.loc[(method, delay)].iterrows():
+            for family, line in of.droplevel(["method", "delay"]).iterrows():
                 lines.append({**place, "family": family, **line})
             ends = {
-                f"{measure}_{end}": getattr(of, end).loc[method, delay]
-                for measure, of in means.items()
+                f"{measure}_{end}": getattr(mean, end).loc[method, delay]
+                for measure, mean in means.items()
                 for end in ("low", "high")
             }
-            lines.append({**place, "family": "all", **summed, **ends})
+            lines.append({**place, "family": "all", **of.mean(), "series": of["series"].sum(), **ends})
     return pd.DataFrame(lines).astype({"series": int})
 
 

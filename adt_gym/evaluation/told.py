@@ -16,6 +16,8 @@ from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.series import Detection, ScoredSeries
 from adt_gym.stream.feedback import Feedback, in_at, told_labels
 
+NAN = float("nan")
+
 AFTER = (0, 1, 2, 5, 10, 20, 50)
 """Told segments after which F1 is measured."""
 
@@ -97,13 +99,11 @@ def told_measures(
         there is no window or no event.
     """
     said = told(detection, series, feedback, seed)
-    values: dict[str, float] = {"labels_told": said.labels, "segments_told": len(said.segments)}
+    values = dict.fromkeys(COLUMNS, NAN) | {"labels_told": said.labels, "segments_told": len(said.segments)}
     for n in AFTER:
         start = said.after(n)
         rest = None if start is None else _cut(detection, slice(start, None))
-        if rest is None or not rest.truth.any():
-            values[F1_AFTER[n]] = values[COMPOSITE_AFTER[n]] = np.nan
-        else:
+        if rest is not None and rest.truth.any():
             values[F1_AFTER[n]] = precision_recall_f1(rest.decisions, rest.truth)[2]
             values[COMPOSITE_AFTER[n]] = composite_of_counts(composite_counts(rest, deadline))
     first, settled = said.after(1), said.after(SETTLED)
@@ -120,6 +120,6 @@ def _cut(detection: Detection, windows: slice) -> Detection:
 
 def _alarms_and_recall(one: Detection | None) -> tuple[float, float]:
     if one is None or not len(one.decisions):
-        return np.nan, np.nan
-    recall = find_events([one]).precision_recall_f1()[1] if one.truth.any() else np.nan
+        return NAN, NAN
+    recall = find_events([one]).precision_recall_f1()[1] if one.truth.any() else NAN
     return false_alarms_per_1000(one.decisions, one.truth), recall

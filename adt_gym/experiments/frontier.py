@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEEDBACK = ("full", "alerts")
-FILES = ("config.json", "table.csv", "frontier.png")
+FILES = ("table.csv", "frontier.png", "config.json")
 OF_A_SUITE = ("families.csv", "ranks.csv", "learning.csv", "learning.png")
 
 EPISODES, EPISODES_IN_A_SUITE = 2000, 300
@@ -251,9 +251,9 @@ def conclude(folder: Folder, rows: Sequence[FrontierRow], deadline: int = DEADLI
     """Write the tables, print the leading ones or all, draw the pictures, say where all is."""
     with folder.writing("table.csv") as temporary:
         table = write_rows(temporary, rows)
-    suite, wrote = bool(table["panel"].any()), [*FILES]
+    suite = bool(table["panel"].any())
     if suite:
-        wrote += write_suite(folder, table)
+        write_suite(folder, table)
     curves = {}
     for part, here in parts(table):
         settings = settings_of(here)
@@ -273,11 +273,12 @@ def conclude(folder: Folder, rows: Sequence[FrontierRow], deadline: int = DEADLI
         where = f"{one.family}/{one.series}" if one.family else one.series
         what = f"no figures for {one.method}, delay {one.delay}, on {where}, seed {one.seed}: {one.detail}"
         console.print(what, style="yellow", markup=False, soft_wrap=True)
-    console.print(f"{folder.path} holds {', '.join([*wrote[1:], wrote[0]])}, cells", soft_wrap=True)
+    wrote = (*FILES, *OF_A_SUITE) if suite else FILES
+    console.print(f"{folder.path} holds {', '.join(wrote)}, cells", soft_wrap=True)
 
 
-def write_suite(folder: Folder, table: "pd.DataFrame") -> Sequence[str]:
-    """Write what a suite has beside its table; return the names of the files."""
+def write_suite(folder: Folder, table: "pd.DataFrame") -> None:
+    """Write what a suite has beside its table."""
     for name, frame in (
         ("families.csv", families_frame), ("ranks.csv", ranks_frame), ("learning.csv", learning_frame)
     ):  # fmt: skip
@@ -290,4 +291,3 @@ def write_suite(folder: Folder, table: "pd.DataFrame") -> Sequence[str]:
         curves[title] = learning(rows, COMPOSITE_AFTER, delay).mean
     with folder.writing("learning.png") as temporary:
         plots.learning_curves(temporary, curves)
-    return OF_A_SUITE

@@ -70,15 +70,15 @@ def related(units: Mapping[str, Collection[str]]) -> list[list[str]]:
     return groups
 
 
-def fold_of(units: Mapping[str, Collection[str]], folds: int) -> dict[str, int]:
+def fold_of(units: Mapping[str, Collection[str]], folds: int | None) -> dict[str, int]:
     """Return the fold of every unit of related families: in their order, dealt out; of one name, one fold.
 
     Args:
         units: By family, the names of its units.
-        folds: How many there are to be; no more than units.
+        folds: How many there are to be; None for as many as units.
     """
     names = sorted(set().union(*units.values()))
-    return {name: i % min(folds, len(names)) for i, name in enumerate(names)}
+    return {name: i % (folds or len(names)) for i, name in enumerate(names)}
 
 
 def unit_rounds(families: Mapping[str, Sequence[Server]], folds: int) -> Iterator[Round]:
@@ -88,9 +88,10 @@ def unit_rounds(families: Mapping[str, Sequence[Server]], folds: int) -> Iterato
     """
     units = {family: {one.name for one in servers} for family, servers in families.items()}
     for group in related(units):
+        dealt = [fold_of({one: units[one] for one in group}, parts) for parts in (folds, None)]
         for family in group:
-            for parts in (folds, len(units[family])):
-                rounds = list(_folds(family, families[family], fold_of({one: units[one] for one in group}, parts)))
+            for fold in dealt:
+                rounds = list(_folds(family, families[family], fold))
                 if all(len(anomalous(one.train)) >= LEAST for one in rounds):
                     yield from rounds
                     break

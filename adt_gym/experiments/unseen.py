@@ -1,6 +1,6 @@
 """A cell of the frontier: every method, trained on some series and measured on others that none has seen."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from time import perf_counter
@@ -8,7 +8,7 @@ from typing import Any
 
 from adt_gym import thresholds
 from adt_gym.evaluation.compare import measure as measured
-from adt_gym.evaluation.frontier import MEASURES, FrontierRow, delay_of
+from adt_gym.evaluation.frontier import COLUMNS, LEARNED, MEASURES, OWN, FrontierRow, delay_of
 from adt_gym.evaluation.told import told_measures
 from adt_gym.metrics.composite import DEADLINE
 from adt_gym.series import Detection, InputError, ScoredSeries
@@ -56,9 +56,21 @@ class Cell:
 
 @dataclass(frozen=True)
 class Measured:
-    """The rows of a cell."""
+    """What came of a cell: its rows, kept by column, since a cell of a large family has thousands."""
 
-    rows: list[FrontierRow]
+    columns: dict[str, list[Any]]
+
+    @classmethod
+    def of(cls, rows: Iterable[FrontierRow]) -> "Measured":
+        """Take in rows."""
+        lines = [row.cells for row in rows]
+        return cls({name: [line[name] for line in lines] for name in COLUMNS})
+
+    @property
+    def rows(self) -> list[FrontierRow]:
+        """Return the rows."""
+        lines = [dict(zip(self.columns, values, strict=True)) for values in zip(*self.columns.values(), strict=True)]
+        return [FrontierRow(**{n: of[n] for n in OWN}, learned={n: of[n] for n in LEARNED}) for of in lines]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +123,7 @@ def measure(cell: Cell) -> Measured:
                     if judged.blind:
                         blind[name] = judged
                 rows += blind.get(name, judged).under(feedback, cell)
-    return Measured(rows)
+    return Measured.of(rows)
 
 
 def _judge(name: str, cell: Cell, feedback: Feedback, evidence: Callable[[], tuple[Evidence, float]]) -> Judged:

@@ -130,7 +130,7 @@ def stratified_intervals(
 
     rest = rest if np.ndim(rest) == 0 else rest[..., None]  # the resamples stand behind the columns
     low, high = bootstrap(
-        several,
+        [np.nan_to_num(one) for one in several],
         mean,
         axis=0,
         n_resamples=resamples,
@@ -139,7 +139,8 @@ def stratified_intervals(
         vectorized=True,
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return Intervals(estimate, low, high)
+    missing = np.isnan(estimate)
+    return Intervals(estimate, np.where(missing, np.nan, low), np.where(missing, np.nan, high))
 
 
 def f1_interval(runs: Sequence[Sequence[Detection]], series: Sequence[int] | None = None) -> Interval:
