@@ -112,7 +112,9 @@ def check_ranks(table: pd.DataFrame, ranks: pd.DataFrame) -> None:
             better, equal = (series["f1"] > one.f1).sum(), (series["f1"] == one.f1).sum()
             found.setdefault(name, []).append(better + (equal + 1) / 2)
     assert lines["rank"].to_dict() == pytest.approx({name: np.mean(of) for name, of in found.items()})
-    assert lines["critical_difference"].tolist() == pytest.approx([critical_difference(len(METHODS), 10)] * len(METHODS))
+    assert lines["critical_difference"].tolist() == pytest.approx(
+        [critical_difference(len(METHODS), 10)] * len(METHODS)
+    )
     assert (lines.loc["static", ["minus_static", "low", "high"]] == 0).all()
 
 
