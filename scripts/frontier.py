@@ -19,12 +19,18 @@ def frontier(
         "runs/frontier"
     ),
     every: Every = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="run cells on Ray: auto, host:port, ray://host:port; local starts it here"
+        ),
+    ] = None,
 ) -> None:
     """Train on some series, test on others, for every delay of the labels; an interrupted run goes on where it was.
 
     An option takes several words: --delays 1 10 never.
     """
-    if failed := run_frontier(settings, out, jobs, cache, every):
+    if failed := run_frontier(settings, out, jobs, cache, every, ray):
         for what in failed:
             console.print(what, style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1)

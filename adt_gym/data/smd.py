@@ -32,10 +32,28 @@ def smd(root: str | Path, *, max_gap: int = 0) -> list[Series]:
         FileNotFoundError: If a folder or file is missing.
         InputError: If a file is not as published, or a gap is longer than ``max_gap``.
     """
-    root = Path(root)
     remedy = "get the folder ServerMachineDataset of https://github.com/NetManAIOps/OmniAnomaly"
-    series, filled = [], {}
-    for train in files(root / "train", r"machine-\d+-\d+\.txt", remedy):
+    return read_machines(root, r"machine-\d+-\d+\.txt", remedy, max_gap)
+
+
+def read_machines(root: str | Path, pattern: str, remedy: str, max_gap: int = 0) -> list[Series]:
+    """Read the folders ``train``, ``test`` and ``test_label``, each with one file per machine.
+
+    Args:
+        root: Holds the three.
+        pattern: A regular expression for the whole name of a file: text without a header, commas between.
+        remedy: What a message says of a file that is missing.
+        max_gap: See `smd`.
+
+    Returns:
+        Two series of each machine's name; see `smd`.
+
+    Raises:
+        FileNotFoundError: If a folder or file is missing.
+        InputError: If a file is not of that form, or a gap is longer than ``max_gap``.
+    """
+    root, series, filled = Path(root), list[Series](), dict[str, int]()
+    for train in files(root / "train", pattern, remedy):
         test, truth = root / "test" / train.name, root / "test_label" / train.name
         labels = _labels(truth, remedy)
         for part, path, known in (("train", train, None), ("test", test, labels)):

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,10 +103,15 @@ def measure(
     volumes: bool = False,
     points: Sequence[Series] | None = None,
     deadline: int | None = DEADLINE,
+    only: Collection[str] | None = None,
 ) -> Row:
-    """Return the row of given detections, one per test series; the other arguments are those of `evaluate`."""
+    """Return the row of given detections, one per test series.
+
+    The other arguments are those of `evaluate`, and ``only``, the names of the metrics to measure; None for all.
+    """
     given, nan = Evaluated(detections, test, points, deadline), float("nan")
-    values = dict.fromkeys(metrics.names(), nan) | {name: of(given) for name, of in _measures(volumes).items()}
+    asked = {name: of for name, of in _measures(volumes).items() if only is None or name in only}
+    values = dict.fromkeys(metrics.names(), nan) | {name: of(given) for name, of in asked.items()}
     return Row(method, saw_labels, values | {"seconds": seconds}, list(detections))
 
 

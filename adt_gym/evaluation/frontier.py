@@ -1,11 +1,12 @@
 """The frontier: what methods reach on unseen series as labels come late, in part, wrongly or never."""
 
 from collections.abc import Iterable
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adt_gym import thresholds
+from adt_gym.evaluation.told import COLUMNS as LEARNED
 from adt_gym.extras import require
 from adt_gym.series import InputError
 from adt_gym.spreadsheet import original, write_frame
@@ -14,7 +15,7 @@ from adt_gym.stream.feedback import Feedback, feedback_of
 if TYPE_CHECKING:
     import pandas as pd
 
-TEXTS = ("method", "feedback", "delay", "series", "detail")
+TEXTS = ("method", "feedback", "delay", "series", "detail", "panel", "family")
 """The columns of words."""
 
 NEVER = "never"
@@ -43,7 +44,11 @@ class FrontierRow:
         precision: With all that follow to `alarms_per_1000` a metric of that name (`adt_gym.metrics.registry`); NaN
             where nothing was measured.
         detection_delay: The median over the found events, in windows.
-        seconds: Time to fit and detect; what methods share is counted for each.
+        alarms_per_day: Alarm segments a day; NaN where times are unknown.
+        seconds: Time to fit and detect; what methods share is counted for each, what series share for each, too.
+        panel, family, fold: Of a suite (`adt_gym.experiments.suite`): how it was split, the family of the series, and
+            which of its folds the series is in; empty, empty and 0 elsewhere.
+        learned: By column of `adt_gym.evaluation.told.COLUMNS`, how it did after labels were told.
     """
 
     method: str
@@ -64,10 +69,22 @@ class FrontierRow:
     false_alarms_per_day: float = float("nan")
     false_alarms_per_1000: float = float("nan")
     alarms_per_1000: float = float("nan")
+    alarms_per_day: float = float("nan")
     seconds: float = float("nan")
+    panel: str = ""
+    family: str = ""
+    fold: int = 0
+    learned: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def cells(self) -> dict[str, Any]:
+        """The line by column."""
+        return {name: getattr(self, name) for name in OWN} | dict.fromkeys(LEARNED, float("nan")) | self.learned
 
 
-MEASURES = tuple(one.name for one in fields(FrontierRow) if one.default is not MISSING and one.name != "detail")
+OWN = tuple(one.name for one in fields(FrontierRow) if one.name != "learned")
+COLUMNS = (*OWN, *LEARNED)
+MEASURES = (*(one.name for one in fields(FrontierRow) if isinstance(one.default, float)), *LEARNED)
 """The columns of numbers that were measured."""
 
 
@@ -83,7 +100,7 @@ def write_rows(path: str | Path, rows: Iterable[FrontierRow]) -> "pd.DataFrame":
     """Write the rows to a CSV file and return them as a table."""
     import pandas as pd
 
-    table = pd.DataFrame([asdict(row) for row in rows], columns=[f.name for f in fields(FrontierRow)])
+    table = pd.DataFrame([row.cells for row in rows], columns=list(COLUMNS))
     table = table.astype(dict.fromkeys(MEASURES, float))  # as rows that were kept in the meantime are
     write_frame(path, table)
     return table
@@ -99,7 +116,7 @@ def read_rows(path: str | Path) -> "pd.DataFrame":
     require("the table of a frontier", "pandas")
     import pandas as pd
 
-    columns = [f.name for f in fields(FrontierRow)]
+    columns = list(COLUMNS)
     try:
         table = pd.read_csv(
             path, dtype=dict.fromkeys(TEXTS, "str"), keep_default_na=False, na_values={key: [""] for key in MEASURES}
@@ -125,6 +142,16 @@ def settings_of(table: "pd.DataFrame") -> list[tuple[str, float]]:
     return [(str(feedback), float(noise)) for feedback, noise in pairs] or [("none", 0.0)]
 
 
+def parts(table: "pd.DataFrame") -> list[tuple[str, "pd.DataFrame"]]:
+    """Return every panel of a suite and its rows; a frontier of plain series is one part without a name."""
+    return [(str(name), table[table["panel"] == name]) for name in table["panel"].unique()]
+
+
+def delays_of(rows: "pd.DataFrame") -> list[str]:
+    """Return the delays, ascending."""
+    return sorted(rows["delay"].unique(), key=_place)
+
+
 def panel(table: "pd.DataFrame", feedback: str, noise: float) -> "pd.DataFrame":
     """Return the rows of that feedback and noise, those of labels that never come last; copies under one name each."""
     rows = table[((table["feedback"] == feedback) & (table["label_noise"] == noise)) | (table["feedback"] == "none")]
@@ -138,9 +165,14 @@ def panel(table: "pd.DataFrame", feedback: str, noise: float) -> "pd.DataFrame":
     return rows.assign(method=rows["method"].replace(copies))
 
 
-def title_of(feedback: str, noise: float) -> str:
+SPLITS = {"units": "unseen units", "families": "unseen families", "": ""}
+"""What the methods had not seen before the test, by the name of a part."""
+
+
+def title_of(feedback: str, noise: float, part: str = "") -> str:
     """Return the words above a panel."""
-    return f"feedback {feedback}" + (f", {noise:.0%} of the labels told wrongly" if noise else "")
+    words = (SPLITS.get(part, part), f"feedback {feedback}", f"{noise:.0%} of the labels told wrongly" if noise else "")
+    return ", ".join(filter(None, words))
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +180,7 @@ class OverDelays:
     """One measure of every method, a row each in the order of the table, at every delay, a column each.
 
     Args:
-        mean: Over series and seeds.
+        mean: Over series, then families, and seeds.
         deviation: Over seeds, of the mean over series; NaN of a single seed.
     """
 
@@ -157,15 +189,16 @@ class OverDelays:
 
 
 def over_delays(rows: "pd.DataFrame", measure: str = "f1") -> OverDelays:
-    """Sum up the rows of a `panel`.
+    """Sum up the rows of a `panel`; in a suite every family weighs the same, however many series it has.
 
     A method that could not be measured on some series has no mean; a detection delay is averaged over the series where
     some event was found.
     """
     keys, skipped = ["method", "delay"], measure == "detection_delay"
-    by_seed = rows.groupby([*keys, "seed"])[measure].agg(lambda one: one.mean(skipna=skipped))
+    by_family = rows.groupby([*keys, "seed", "family"])[measure].agg(lambda one: one.mean(skipna=skipped))
+    by_seed = by_family.groupby([*keys, "seed"]).agg(lambda one: one.mean(skipna=skipped))
     over = by_seed.groupby(keys)
-    methods, delays = rows["method"].unique(), sorted(rows["delay"].unique(), key=_place)
+    methods, delays = rows["method"].unique(), delays_of(rows)
     means = over.agg(lambda one: one.mean(skipna=skipped)), over.agg(lambda one: one.std(skipna=skipped))
     mean, deviation = (one.unstack("delay").reindex(index=methods, columns=delays) for one in means)
     return OverDelays(mean, deviation)

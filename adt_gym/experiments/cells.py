@@ -193,7 +193,7 @@ def _write(folder: Folder, key: str, name: str, result: Any, deaths: int, place:
         files[source.name] = digest_of(source)
         folder.place(f"{CELLS}{key}/{source.name}", source)
     with folder.writing(f"{CELLS}{key}.json") as temporary:  # last: it says that the cell is finished
-        temporary.write_text(json.dumps(asdict(_Kept(key, name, asdict(result), deaths, files)), indent=2) + "\n")
+        temporary.write_text(json.dumps(asdict(_Kept(key, name, asdict(result), deaths, files))) + "\n")
 
 
 def _read(folder: Folder, key: str, kind: type[R], name: str) -> Outcome[R] | None:

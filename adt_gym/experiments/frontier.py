@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adt_gym import thresholds
+from adt_gym.checks import one_of
 from adt_gym.data.sources import SourceSettings
 from adt_gym.evaluation.compare import check_names
 from adt_gym.evaluation.frontier import (
@@ -15,26 +17,38 @@ from adt_gym.evaluation.frontier import (
     FrontierRow,
     over_delays,
     panel,
+    parts,
     settings_of,
+    title_of,
     write_rows,
 )  # fmt: skip
+from adt_gym.evaluation.suite import families_frame, learning, learning_delay, learning_frame, panels, ranks_frame
+from adt_gym.evaluation.told import COMPOSITE_AFTER
 from adt_gym.experiments.cells import run_cells
 from adt_gym.experiments.scores import make_scorers
-from adt_gym.experiments.servers import Scoring, Server, check_apart, read_servers, score
+from adt_gym.experiments.servers import LEAST, Round, Scoring, Server, anomalous, check_apart, read_servers, score
+from adt_gym.experiments.suite import PANELS, suite_rounds
 from adt_gym.experiments.unseen import Cell, measure
 from adt_gym.experiments.versions import versions
 from adt_gym.experiments.workers import finish, processes
 from adt_gym.folders import Folder, check_folder, own_folder
 from adt_gym.metrics.composite import DEADLINE
-from adt_gym.report import plots
-from adt_gym.report.frontier_tables import further_tables, leading_tables
+from adt_gym.report import frontier_tables, plots, suite_tables
 from adt_gym.report.progress import bar, console
 from adt_gym.series import InputError, ScoredSeries
 from adt_gym.settings import MAX_SEEDS, Settings, count, deadline, option, without
+from adt_gym.spreadsheet import write_frame
 from adt_gym.stream.feedback import Feedback, feedback_of
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FEEDBACK = ("full", "alerts")
-FILES = ("config.json", "table.csv", "frontier.png")
+FILES = ("table.csv", "frontier.png", "config.json")
+OF_A_SUITE = ("families.csv", "ranks.csv", "learning.csv", "learning.png")
+
+EPISODES, EPISODES_IN_A_SUITE = 2000, 300
+"""Of the training of the paper's agent: a suite trains it some two hundred times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,23 +58,31 @@ class FrontierSettings(Settings):
     Args:
         train, test: The sources of the series; without ``test`` each of ``train`` is tested by methods trained on the
             others.
+        suite: A folder of families instead; see `adt_gym.experiments.suite`.
+        panels, folds: How a suite is split.
+        methods: The registered names of those that are measured; by default all but those that a relative stands for.
         delays: Words: whole numbers of windows, or "never".
         feedback: "full", "alerts", or both.
         label_noise: Probabilities that a label that is told is the wrong one.
         source: How all series are read and cut; its ``source`` is empty.
         seeds: How many seeds are run, from 0 on.
         scorer, epochs: Of the scores, a scorer per series and seed.
-        episodes: Of the training of the paper's agent.
+        episodes: Of the training of the paper's agent; by default ``EPISODES``, in a suite ``EPISODES_IN_A_SUITE``.
         deadline: Of the composite F1, in windows.
 
     Raises:
-        InputError: If a word is no delay or no feedback, or a number out of its range.
+        InputError: If a word is no delay, no feedback, no panel or no method, a number out of its range, or both series
+            and a suite are given, or neither.
     """
 
     train: tuple[str, ...] = option(
-        help="SERIES...: .npz files with train, test and test_label, folders, other sources"
+        (), help="SERIES...: .npz files with train, test and test_label, folders, other sources"
     )
     test: tuple[str, ...] = option((), help="SERIES...; without it each of --train is left out and tested in turn")
+    suite: str | None = option(None, help="FOLDER of families instead, each a folder of such .npz files")
+    panels: tuple[str, ...] = option(PANELS, help="of a suite: left out are units of a family, or families")
+    folds: int = count(3, "of a suite: parts that the units of a family are dealt into", 2)
+    methods: tuple[str, ...] = option((), help="which are measured, by their registered names; all by default")
     delays: tuple[str, ...] = option(("1", "10", "60", "300", NEVER), help="windows until a label is told, or never")
     feedback: tuple[str, ...] = option(FEEDBACK, help="whose labels are told: full (all) or alerts (flagged windows)")
     label_noise: tuple[float, ...] = option((0.0,), help="shares of the labels that are told wrongly")
@@ -68,8 +90,26 @@ class FrontierSettings(Settings):
     seeds: int = count(5, "run so many seeds, from 0 on", most=MAX_SEEDS)
     scorer: str = option("autoencoder", help="as of adt run")
     epochs: int | None = count(None, "passes of the scorer's network over its windows; 30 by default")
-    episodes: int = count(2000, "of the training of the paper's agent")
+    episodes: int | None = count(
+        None, f"of the training of the paper's agent; {EPISODES:,} by default, {EPISODES_IN_A_SUITE} in a suite"
+    )
     deadline: int = deadline(DEADLINE)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool(self.train) == bool(self.suite) or (self.suite and self.test):
+            raise InputError(
+                "give either series (--train, and --test if others are tested) or a suite (--suite FOLDER)"
+            )
+        for one in self.panels:
+            one_of("--panels", one, PANELS)
+        if self.episodes is None:
+            object.__setattr__(self, "episodes", EPISODES_IN_A_SUITE if self.suite else EPISODES)
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The registered names of the methods that are measured."""
+        return self.methods or tuple(thresholds.registry.names(without=[thresholds.LESSER]))
 
     @cached_property
     def conditions(self) -> list[Feedback]:
@@ -97,7 +137,9 @@ def _delay(word: str) -> int | None:
     return int(word)
 
 
-def run_frontier(settings: FrontierSettings, out: Path, jobs: int, cache: Path, every: bool = False) -> list[str]:
+def run_frontier(
+    settings: FrontierSettings, out: Path, jobs: int, cache: Path, every: bool = False, ray: str | None = None
+) -> list[str]:
     """Train on some series, test on others, for every delay of the labels; go on where it was interrupted.
 
     Methods that users registered are measured too, where the workers know them: registered by a module, or by the main
@@ -109,6 +151,7 @@ def run_frontier(settings: FrontierSettings, out: Path, jobs: int, cache: Path, 
         jobs: How many cells at a time.
         cache: Where scores are kept.
         every: Whether all tables are printed.
+        ray: The address of a Ray cluster that the cells run on; see `adt_gym.experiments.cells.run_cells`.
 
     Returns:
         What is to be told of each cell that failed.
@@ -118,21 +161,27 @@ def run_frontier(settings: FrontierSettings, out: Path, jobs: int, cache: Path, 
         InputError: If a series cannot be read, or there is too little to learn from.
     """
     make_scorers([settings.scorer], settings.epochs)  # refuses what cannot be before anything is written
-    check_folder(out, KIND, FILES)
-    conditions, rounds = tuple(settings.conditions), read_rounds(settings)
-    methods = tuple(thresholds.registry.names(without=[thresholds.LESSER]))
+    files = (*FILES, *OF_A_SUITE) if settings.suite else FILES
+    check_folder(out, KIND, files)
+    conditions, methods = tuple(settings.conditions), settings.measured
     for name in methods:
         thresholds.registry[name].load()
+    if settings.suite:
+        rounds = suite_rounds(settings.suite, settings.source, settings.panels, settings.folds)
+    else:
+        rounds = read_rounds(settings)
     check_names(methods, feedback=next(iter(conditions), None))
-    with own_folder(out, KIND, FILES) as folder:
+    with own_folder(out, KIND, files) as folder:
         write_config(folder, settings, rounds)
         cells = [
-            Cell(tuple(scores[o] for o in others), scores[one], methods, conditions, seed, settings.episodes,
-                 settings.deadline)
+            Cell(
+                tuple(scores[o] for o in one.train), tuple(scores[o] for o in one.tests), methods, conditions, seed,
+                settings.episodes or EPISODES, settings.deadline, one.panel, one.family, one.fold,
+            )
             for seed, scores in score_all(settings, rounds, cache, jobs).items()
-            for others, one in rounds
+            for one in rounds
         ]  # fmt: skip
-        outcomes = run_cells(folder, cells, measure, jobs)
+        outcomes = run_cells(folder, cells, measure, jobs, ray=ray)
         done = [one.result for one in outcomes if one.result]
         if done:  # a table of before is better than none
             conclude(folder, [row for one in done for row in one.rows], settings.deadline, every)
@@ -140,9 +189,6 @@ def run_frontier(settings: FrontierSettings, out: Path, jobs: int, cache: Path, 
 
 
 # The series
-
-Round = tuple[list[Server], Server]
-"""The servers to learn from, and one that none of them is."""
 
 
 def read_rounds(settings: FrontierSettings) -> list[Round]:
@@ -153,16 +199,15 @@ def read_rounds(settings: FrontierSettings) -> list[Round]:
         InputError: If a series cannot be read, is on both sides, or has fewer than two with an anomaly to learn from.
     """
     train, test = (read_servers(words, settings.source) for words in (settings.train, settings.test))
-    rounds = [(train, one) for one in test] or [([o for o in train if o is not one], one) for one in train]
-    for others, one in rounds:
+    pairs = [(train, one) for one in test] or [([o for o in train if o is not one], one) for one in train]
+    for others, one in pairs:
         check_apart(others, one)
-        anomalous = [o.name for o in others if o.judged.labels is not None and o.judged.labels.any()]
-        if len(anomalous) < 2:
+        if len(told := anomalous(others)) < LEAST:
             raise InputError(
-                f"series {one.name!r} would be tested by methods trained on {len(anomalous)} series with an anomaly; "
+                f"series {one.name!r} would be tested by methods trained on {len(told)} series with an anomaly; "
                 "give at least two to learn from (--train)"
             )
-    return rounds
+    return [Round(tuple(others), (one,)) for others, one in pairs]
 
 
 def score_all(
@@ -174,7 +219,7 @@ def score_all(
         ChildProcessError: If workers died over one, as for want of memory.
         InputError: If the scorer does not take the settings or the series.
     """
-    servers = dict.fromkeys(server for others, one in rounds for server in (*others, one))
+    servers = dict.fromkeys(server for one in rounds for server in (*one.train, *one.tests))
     tasks = [
         Scoring(server, settings.scorer, settings.epochs, seed, cache.resolve(), settings.source.window)
         for seed in range(settings.seeds)
@@ -195,7 +240,7 @@ def score_all(
 
 def write_config(folder: Folder, settings: FrontierSettings, rounds: Sequence[Round]) -> None:
     """Write config.json, with what the sources were taken for."""
-    servers = [server for others, one in rounds for server in (*others, one)]
+    servers = [server for one in rounds for server in (*one.train, *one.tests)]
     taken = [asdict(one) for one in {server.summary.source: server.summary for server in servers}.values()]
     content = {"kind": KIND, "settings": asdict(settings), "sources": taken, **versions()}
     with folder.writing("config.json") as temporary:
@@ -203,22 +248,46 @@ def write_config(folder: Folder, settings: FrontierSettings, rounds: Sequence[Ro
 
 
 def conclude(folder: Folder, rows: Sequence[FrontierRow], deadline: int = DEADLINE, every: bool = False) -> None:
-    """Write the table, print the leading tables or all, draw the picture, say where all is."""
+    """Write the tables, print the leading ones or all, draw the pictures, say where all is."""
     with folder.writing("table.csv") as temporary:
         table = write_rows(temporary, rows)
-    if rows:
-        settings = settings_of(table)
+    suite = bool(table["panel"].any())
+    if suite:
+        write_suite(folder, table)
+    curves = {}
+    for part, here in parts(table):
+        settings = settings_of(here)
         for feedback, noise in settings:
-            rows_here = panel(table, feedback, noise)
-            console.print(*leading_tables(rows_here, feedback, noise, deadline), sep="")
+            rows_here, title = panel(here, feedback, noise), title_of(feedback, noise, part)
+            tables = suite_tables if suite else frontier_tables
+            console.print(*tables.leading_tables(rows_here, title, deadline), sep="")
             if every:
-                console.print(*further_tables(rows_here, feedback, noise), sep="")
-        least = min(noise for _, noise in settings)
-        curves = {kind: over_delays(panel(table, kind, noise)).mean for kind, noise in settings if noise == least}
+                console.print(*tables.further_tables(rows_here, title), sep="")
+            if noise == min(noise for _, noise in settings):
+                curves[title] = over_delays(rows_here, "composite_f1" if suite else "f1").mean
+    if curves:
         with folder.writing("frontier.png") as temporary:
-            plots.frontier_curves(temporary, curves)
-    unmeasured = table[table["f1"].isna()].drop_duplicates(["method", "series", "seed", "delay"])
+            plots.frontier_curves(temporary, curves, "composite F1" if suite else "F1")
+    unmeasured = table[table["f1"].isna()].drop_duplicates(["method", "family", "series", "seed", "delay", "detail"])
     for one in unmeasured.itertuples():
-        what = f"no figures for {one.method}, delay {one.delay}, on {one.series}, seed {one.seed}: {one.detail}"
+        where = f"{one.family}/{one.series}" if one.family else one.series
+        what = f"no figures for {one.method}, delay {one.delay}, on {where}, seed {one.seed}: {one.detail}"
         console.print(what, style="yellow", markup=False, soft_wrap=True)
-    console.print(f"{folder.path} holds table.csv, frontier.png, config.json, cells", soft_wrap=True)
+    wrote = (*FILES, *OF_A_SUITE) if suite else FILES
+    console.print(f"{folder.path} holds {', '.join(wrote)}, cells", soft_wrap=True)
+
+
+def write_suite(folder: Folder, table: "pd.DataFrame") -> None:
+    """Write what a suite has beside its table."""
+    for name, frame in (
+        ("families.csv", families_frame), ("ranks.csv", ranks_frame), ("learning.csv", learning_frame)
+    ):  # fmt: skip
+        with folder.writing(name) as temporary:
+            write_frame(temporary, frame(table))
+    curves = {}
+    for part, feedback, noise, rows in panels(table):
+        delay = learning_delay(rows)
+        title = f"{title_of(feedback, noise, part)}, delay {delay}"
+        curves[title] = learning(rows, COMPOSITE_AFTER, delay).mean
+    with folder.writing("learning.png") as temporary:
+        plots.learning_curves(temporary, curves)

@@ -36,6 +36,31 @@ class Server:
         return self.judged.name
 
 
+LEAST = 2
+"""So many series with an anomaly are learned from at least: each is judged by what the others teach."""
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """Who is tested, and who is learned from for that.
+
+    Args:
+        train, tests: No series is in both.
+        panel, family, fold: See `adt_gym.evaluation.frontier.FrontierRow`.
+    """
+
+    train: tuple[Server, ...]
+    tests: tuple[Server, ...]
+    panel: str = ""
+    family: str = ""
+    fold: int = 0
+
+
+def anomalous(servers: Sequence[Server]) -> list[str]:
+    """Return the names of those with an anomaly."""
+    return [one.name for one in servers if one.judged.labels is not None and one.judged.labels.any()]
+
+
 def read_servers(words: Sequence[str], options: SourceSettings) -> list[Server]:
     """Return the servers that the words of the command line stand for.
 

@@ -79,6 +79,70 @@ def bootstrap_interval(
     return Interval(estimate, float(low), float(high))
 
 
+@dataclass(frozen=True, eq=False)
+class Intervals:
+    """Measured values and their confidence intervals, arrays of one shape."""
+
+    estimate: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def stratified_intervals(
+    strata: Sequence[ArrayLike], *, confidence: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> Intervals:
+    """Return the mean of the means of all strata, each with the same weight, with percentile bootstrap intervals.
+
+    Series are drawn anew within their stratum (B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993,
+    chapter 8). All columns are drawn alike, so that the interval of a column of differences is a paired one. A stratum
+    of a single series is not resampled.
+
+    Args:
+        strata: One per family, each of shape ``(series, ...)``: what was measured, NaN where nothing was, which makes
+            all of its column NaN.
+        confidence: Inside (0, 1).
+        resamples: How many.
+        seed: Of the resampling.
+
+    Returns:
+        Arrays of the shape ``(...)``; both ends are NaN where no stratum has two series.
+
+    Raises:
+        InputError: If there is no stratum, or one has no series; if the confidence is out of range or there is no
+            resample.
+    """
+    groups = [np.asarray(one, dtype=np.float64) for one in strata]
+    if not groups or any(one.ndim < 1 or not len(one) for one in groups):
+        raise InputError(f"bootstrap: every family needs a series, got {[one.shape[:1] for one in groups]}")
+    if not 0 < confidence < 1 or resamples < 1:
+        raise InputError(f"bootstrap: needs 0 < confidence < 1 and resamples >= 1, got {confidence} and {resamples}")
+    several, single = ([one for one in groups if (len(one) > 1) == many] for many in (True, False))
+
+    def mean(*drawn: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+        means: NDArray[np.float64] = sum(one.mean(axis=axis) for one in drawn) + rest
+        return means / len(groups)
+
+    rest: Any = sum(one[0] for one in single)
+    estimate = mean(*several, axis=0)
+    if not several:
+        return Intervals(estimate, *np.full((2, *estimate.shape), np.nan))
+    from scipy.stats import bootstrap
+
+    rest = rest if np.ndim(rest) == 0 else rest[..., None]  # the resamples stand behind the columns
+    low, high = bootstrap(
+        [np.nan_to_num(one) for one in several],
+        mean,
+        axis=0,
+        n_resamples=resamples,
+        confidence_level=confidence,
+        method="percentile",
+        vectorized=True,
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    missing = np.isnan(estimate)
+    return Intervals(estimate, np.where(missing, np.nan, low), np.where(missing, np.nan, high))
+
+
 def f1_interval(runs: Sequence[Sequence[Detection]], series: Sequence[int] | None = None) -> Interval:
     """Return the F1 over the windows of all series, the mean over runs, with its 95% interval over series and runs.
 

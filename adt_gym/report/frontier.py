@@ -13,6 +13,7 @@ from adt_gym.evaluation.frontier import (
     OURS,
     over_delays,
     panel,
+    parts,
     read_rows,
     saw_labels,
     settings_of,
@@ -107,8 +108,8 @@ def write_frontier_report(path: str | Path, folders: Sequence[str | Path]) -> No
 def _article(results: FrontierResults) -> str:
     table = results.table
     seeds = table["seed"].nunique()
-    counts = f"{table['series'].nunique()} unseen series · {seeds} seed{'s' * (seeds > 1)}"
-    panels = "".join(_panel(table, *setting) for setting in settings_of(table))
+    counts = f"{len(table[['family', 'series']].drop_duplicates())} unseen series · {seeds} seed{'s' * (seeds > 1)}"
+    panels = "".join(_panel(part, *setting, name) for name, part in parts(table) for setting in settings_of(part))
     return f"""
 <article>
 <h2>{escape(results.name)}</h2>
@@ -118,7 +119,7 @@ def _article(results: FrontierResults) -> str:
 </article>"""
 
 
-def _panel(table: "pd.DataFrame", feedback: str, noise: float) -> str:
+def _panel(table: "pd.DataFrame", feedback: str, noise: float, part: str) -> str:
     rows = panel(table, feedback, noise)
     saw = saw_labels(rows)
     tables = "".join(
@@ -126,9 +127,9 @@ def _panel(table: "pd.DataFrame", feedback: str, noise: float) -> str:
         for measure, (title, digits) in MEASURES.items()
     )
     return f"""
-<section><h3>{escape(title_of(feedback, noise))}</h3>
-<p>Mean over unseen series and seeds, by the windows until a label is told. A method marked <b class="saw">yes</b> was
-told labels of the test series while it judged them.</p>
+<section><h3>{escape(title_of(feedback, noise, part))}</h3>
+<p>Mean over unseen series{", then families," if part else ""} and seeds, by the windows until a label is told. A method
+marked <b class="saw">yes</b> was told labels of the test series while it judged them.</p>
 <div class="chart"></div>{tables}</section>"""
 
 
@@ -144,7 +145,9 @@ def _measure(mean: "pd.DataFrame", saw: "pd.Series[bool]", digits: int) -> str:
 
 def _charts(table: "pd.DataFrame") -> list[dict[str, Any]]:
     """Return for every panel what Plotly draws: F1 over delay, a line per method."""
-    return [_chart(over_delays(panel(table, *setting)).mean) for setting in settings_of(table)]
+    return [
+        _chart(over_delays(panel(part, *setting)).mean) for _, part in parts(table) for setting in settings_of(part)
+    ]
 
 
 def _chart(f1: "pd.DataFrame") -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from adt_gym.evaluation.frontier import over_delays, saw_labels, title_of
+from adt_gym.evaluation.frontier import over_delays, saw_labels
 from adt_gym.report.tables import TEXT, caption_of, composite_note, new_table, number, reasons_note, yes_no
 
 if TYPE_CHECKING:
@@ -32,22 +32,29 @@ class _Everywhere:
         return cls(str(method), rows["composite_f1"].max(), rows["f1"].max(), same)
 
 
-def leading_tables(rows: "pd.DataFrame", feedback: str, noise: float, deadline: int | None) -> list[Table]:
-    """Return the composite F1 of each method at each delay, then its F1 over windows, of the rows of a `panel`."""
-    reasons = reasons_note(_Everywhere.of(method, some) for method, some in rows.groupby("method", sort=False))
+def leading_tables(rows: "pd.DataFrame", where: str, deadline: int | None) -> list[Table]:
+    """Return the composite F1 of each method at each delay, then its F1 over windows, of the rows of a `panel`.
+
+    Args:
+        rows: What is shown.
+        where: The words for the panel, `adt_gym.evaluation.frontier.title_of`.
+        deadline: Of the composite F1.
+    """
     return [
-        *by_delay(
-            rows, "composite_f1", f"Composite F1 by delay, {title_of(feedback, noise)}", composite_note(deadline)
-        ),
-        *by_delay(rows, "f1", f"F1 by delay, {title_of(feedback, noise)}", reasons),
+        *by_delay(rows, "composite_f1", f"Composite F1 by delay, {where}", composite_note(deadline)),
+        *by_delay(rows, "f1", f"F1 by delay, {where}", reasons(rows)),
     ]
 
 
-def further_tables(rows: "pd.DataFrame", feedback: str, noise: float) -> list[Table]:
+def reasons(rows: "pd.DataFrame") -> str:
+    """Say why methods stand at 0 everywhere, and which flag everything."""
+    return reasons_note(_Everywhere.of(method, some) for method, some in rows.groupby("method", sort=False))
+
+
+def further_tables(rows: "pd.DataFrame", where: str) -> list[Table]:
     """Return what an operator gets at each delay."""
-    title = f"False alarms a day, {title_of(feedback, noise)}"
-    note = "alarms that touch no event, per day of normal time"
-    return [*by_delay(rows, "false_alarms_per_day", title, note, digits=1), *events_tables(rows, feedback, noise)]
+    title, note = f"False alarms a day, {where}", "alarms that touch no event, per day of normal time"
+    return [*by_delay(rows, "false_alarms_per_day", title, note, digits=1), *events_tables(rows, where)]
 
 
 def by_delay(rows: "pd.DataFrame", measure: str, title: str, note: str, digits: int = 3) -> Iterator[Table]:
@@ -56,7 +63,7 @@ def by_delay(rows: "pd.DataFrame", measure: str, title: str, note: str, digits: 
     seeds, series = rows["seed"].nunique(), rows.groupby(["method", "delay", "seed"]).size().max()
     averaged = f" and {seeds} seeds ± deviation over seeds" if seeds > 1 else ", one seed"
     caption = caption_of(f"mean over {series} unseen series{averaged}", note)
-    for delays in _parts(list(over.mean.columns)):
+    for delays in in_parts(list(over.mean.columns)):
         cells = []
         for method in over.mean.index:
             pairs = zip(over.mean.loc[method, delays], over.deviation.loc[method, delays], strict=True)
@@ -64,13 +71,13 @@ def by_delay(rows: "pd.DataFrame", measure: str, title: str, note: str, digits: 
         yield new_table((*TEXT, *delays), cells, title, caption)
 
 
-def events_tables(rows: "pd.DataFrame", feedback: str, noise: float) -> Iterator[Table]:
+def events_tables(rows: "pd.DataFrame", where: str) -> Iterator[Table]:
     """Yield tables of the events found, the windows until then and the false alarms, three numbers in a cell."""
     measures = ("event_recall", "detection_delay", "false_alarms_per_1000")
     recall, delay, alarms = (over_delays(rows, measure).mean for measure in measures)
-    title = f"Events found/windows until then/false alarms per 1,000, {title_of(feedback, noise)}"
+    title = f"Events found/windows until then/false alarms per 1,000, {where}"
     caption = "share of the events with an alarm; median windows from their start to it; flagged normal windows"
-    for delays in _parts(list(recall.columns)):
+    for delays in in_parts(list(recall.columns)):
         cells = []
         for method in recall.index:
             triples = zip(*(one.loc[method, delays] for one in (recall, delay, alarms)), strict=True)
@@ -78,7 +85,8 @@ def events_tables(rows: "pd.DataFrame", feedback: str, noise: float) -> Iterator
         yield new_table(("method", *delays), cells, title, caption)
 
 
-def _parts(delays: Sequence[str]) -> Iterator[list[str]]:
+def in_parts(delays: Sequence[str]) -> Iterator[list[str]]:
+    """Yield as many delays at a time as stand beside each other."""
     for start in range(0, len(delays), ABREAST):
         yield list(delays[start : start + ABREAST])
 

@@ -46,25 +46,35 @@ def detection_panels(path: str | Path, series: ScoredSeries, detections: dict[st
         legend(figure, panels[0])
 
 
-def frontier_curves(path: str | Path, panels: "Mapping[str, pd.DataFrame]") -> None:
-    """Draw the F1 of every method over the delay of the labels; our agent's, a thick black line, below the others.
+def frontier_curves(path: str | Path, panels: "Mapping[str, pd.DataFrame]", measure: str = "F1") -> None:
+    """Draw a measure of every method over the delay of the labels; our agent's, a thick black line, below the others.
 
     Args:
         path: An image file; the ending chooses the format.
-        panels: By feedback, a table of F1 with a row per method and a column per delay; all with the same methods.
+        panels: By title, a table with a row per method and a column per delay; all with the same methods.
+        measure: What it is called.
     """
+    _curves(path, panels, "windows until a label is told", f"{measure}, mean over unseen series and seeds")
+
+
+def learning_curves(path: str | Path, panels: "Mapping[str, pd.DataFrame]") -> None:
+    """Draw the composite F1 of every method over the labels that it had been told; see `frontier_curves`."""
+    _curves(path, panels, "labels told", "composite F1 over all later windows")
+
+
+def _curves(path: str | Path, panels: "Mapping[str, pd.DataFrame]", x: str, y: str) -> None:
     with saving(path, (1.5 + 5 * len(panels), 4.8)) as figure:
         all_axes = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
-        for axes, (feedback, f1) in zip(all_axes, panels.items(), strict=True):
-            for i, (method, values) in enumerate(f1.iterrows()):
+        for axes, (title, values) in zip(all_axes, panels.items(), strict=True):
+            for i, (method, line) in enumerate(values.iterrows()):
                 emphasis = {"color": "black", "linewidth": 4, "zorder": 1}
                 style = emphasis if method == OURS else {"color": colour(i)}
-                axes.plot(f1.columns, values, marker="o", markersize=4, label=method, **style)
-            axes.set_title(f"feedback {feedback}", fontsize=10)
-            axes.set_xlabel("windows until a label is told")
+                axes.plot([str(one) for one in values], line, marker="o", markersize=4, label=method, **style)
+            axes.set_title(title, fontsize=10)
+            axes.set_xlabel(x)
             axes.set_ylim(0, 1)
             axes.spines[["top", "right"]].set_visible(False)
-        all_axes[0].set_ylabel("F1, mean over unseen series and seeds")
+        all_axes[0].set_ylabel(y)
         legend(figure, all_axes[0])
 
 

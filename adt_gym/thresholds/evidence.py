@@ -1,6 +1,7 @@
 """The chance of an anomaly by the scores alone, learned by imitation from labelled series of other machines.
 
-Extremely randomised trees (Geurts, Ernst and Wehenkel, 2006) on `adt_gym.stream.context.score_context`.
+Extremely randomised trees (Geurts, Ernst and Wehenkel, 2006) on `adt_gym.stream.context.score_context`. Of long series
+they learn from a part, see `adt_gym.thresholds.rows`.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from adt_gym.series import InputError, ScoredSeries, varies
 from adt_gym.stream.context import score_context
+from adt_gym.thresholds.rows import held_out_folds, thinned
 from adt_gym.thresholds.trees import Trees
 
 ANOMALOUS = 0.07
@@ -32,7 +34,7 @@ class Evidence:
     Attributes:
         trees: Those that learned from all series.
         held_out: For each training series shape ``(T,)``: the logit by trees that have not seen it, as it will be on a
-            new machine.
+            new machine; see `adt_gym.thresholds.rows.held_out_folds`.
     """
 
     def __init__(self, seed: int = 0, trees: int = 100):
@@ -49,9 +51,11 @@ class Evidence:
         self._contexts = [score_context(one.scores) for one in train]
         everything = range(len(train))
         self.trees = self._learn(everything)
-        self.held_out = [
-            evidence_of(self._learn([j for j in everything if j != i]), self._contexts[i]) for i in everything
-        ]
+        judged: dict[int, Array] = {}
+        for fold in held_out_folds(train):
+            trees = self._learn([i for i in everything if i not in fold])
+            judged |= {i: evidence_of(trees, self._contexts[i]) for i in fold}
+        self.held_out = [judged[i] for i in everything]
         return self
 
     def __call__(self, series: ScoredSeries) -> Array:
@@ -61,7 +65,8 @@ class Evidence:
     def _learn(self, chosen: Sequence[int]) -> Trees:
         from sklearn.ensemble import ExtraTreesRegressor
 
-        labels = [self.train[i].truth for i in chosen]
+        rows = [places for places, _ in thinned([self.train[i].truth for i in chosen])]
+        labels = [self.train[i].truth[places] for i, places in zip(chosen, rows, strict=True)]
         # Each series weighs the same, and so do the anomalies of each: else the one with the longest decides.
         weights = [
             np.where(y, ANOMALOUS / max(y.mean(), 1 / len(y)), (1 - ANOMALOUS) / max((~y).mean(), 1 / len(y)))
@@ -69,7 +74,7 @@ class Evidence:
         ]
         model = ExtraTreesRegressor(self._number, min_samples_leaf=60, max_features=0.6, random_state=self.seed)
         fitted = model.fit(
-            np.concatenate([self._contexts[i] for i in chosen]),
+            np.concatenate([self._contexts[i][places] for i, places in zip(chosen, rows, strict=True)]),
             np.concatenate(labels).astype(float),
             sample_weight=np.concatenate([w / len(w) for w in weights]),
         )

@@ -49,7 +49,7 @@ def test_a_row_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     given.detect = lambda self, series: Detection(1 - decisions.astype(np.float32), decisions, labels, "pump")
     monkeypatch.setattr(registry, "_entries", {"given": Entry(given, frozenset({SEES}))})
     monkeypatch.setattr(Evidence, "fit", lambda self, train: self)
-    cell = Cell((), scored, ("given",), (feedback_of("alerts", 7, 0.1),), seed=3, episodes=1, deadline=5)
+    cell = Cell((), (scored,), ("given",), (feedback_of("alerts", 7, 0.1),), seed=3, episodes=1, deadline=5)
     (found,) = measure(cell).rows
     precision, recall, in_time = 5 / 8, 5 / 23, 2 / 4
     assert found == FrontierRow(
@@ -64,7 +64,9 @@ def test_a_row_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
         false_alarms_per_day=pytest.approx(2 / (17 / 24)),
         false_alarms_per_1000=pytest.approx(1000 * 3 / 40),
         alarms_per_1000=pytest.approx(1000 * 8 / 40),
+        alarms_per_day=pytest.approx(5 / (40 / 24)),  # flagged: 2-3, 7, 11, 29-30, 33-34
         seconds=found.seconds,
+        learned=found.learned,
     )  # fmt: skip
 
 

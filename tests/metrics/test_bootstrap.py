@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import bootstrap, norm
 
 from adt_gym import Detection
-from adt_gym.metrics.bootstrap import bootstrap_interval, f1_interval
+from adt_gym.metrics.bootstrap import bootstrap_interval, f1_interval, stratified_intervals
 from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.series import InputError
 
@@ -133,3 +133,41 @@ def test_a_single_cell_has_no_interval() -> None:
 def test_values_without_two_axes_are_refused(values: list[float]) -> None:
     with pytest.raises(InputError, match=r"must have shape \(series, seeds"):
         bootstrap_interval(values)
+
+
+# Families
+
+
+def test_families_weigh_the_same_and_series_are_drawn_within_them() -> None:
+    random = np.random.default_rng(0)
+    families = [random.random((n, 2)) + shift for n, shift in ((3, 0.0), (20, 5.0), (1, 9.0))]
+    found = stratified_intervals(families, resamples=4000, seed=1)
+    np.testing.assert_allclose(found.estimate, np.mean([one.mean(axis=0) for one in families], axis=0))
+    drawn = np.array([
+        np.mean([one[random.integers(0, len(one), len(one))].mean(axis=0) for one in families], axis=0)
+        for _ in range(4000)
+    ])  # fmt: skip
+    np.testing.assert_allclose([found.low, found.high], np.quantile(drawn, [0.025, 0.975], axis=0), atol=0.02)
+
+
+def test_columns_are_drawn_alike_so_that_differences_are_paired() -> None:
+    one = np.random.default_rng(0).random(12)
+    found = stratified_intervals([np.column_stack((one, one + 0.1, (one + 0.1) - one))])
+    assert found.low[2] == pytest.approx(0.1) == found.high[2]
+    assert found.high[1] - found.low[1] == pytest.approx(found.high[0] - found.low[0])
+    assert found.high[0] - found.low[0] > 0.1
+
+
+def test_what_was_not_measured_has_no_interval() -> None:
+    found = stratified_intervals([[[0.5, np.nan], [0.7, 0.1]], [[0.2, 0.3]]])
+    assert found.estimate[0] == pytest.approx(0.4)
+    assert np.isnan([found.estimate[1], found.low[1], found.high[1]]).all()
+    alone = stratified_intervals([[0.5], [0.7]])
+    assert float(alone.estimate) == pytest.approx(0.6)
+    assert np.isnan(alone.low)
+
+
+def test_a_family_without_series_is_refused() -> None:
+    for families in ([], [[0.5], []]):
+        with pytest.raises(InputError, match="every family needs a series"):
+            stratified_intervals(families)

@@ -103,7 +103,7 @@ def test_an_ending_that_is_no_picture_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_frontier_has_a_panel_per_feedback_and_a_line_per_method(tmp_path: Path, drawn: list[Figure]) -> None:
     full = pd.DataFrame([[0.9, 0.5, np.nan], [0.8, 0.6, 0.4]], ["persistence(d)", "ours"], ["1", "10", "never"])
-    frontier_curves(tmp_path / "new" / "frontier.png", {"full": full, "alerts": full / 2})
+    frontier_curves(tmp_path / "new" / "frontier.png", {"feedback full": full, "feedback alerts": full / 2})
     (figure,) = drawn
     assert [axes.get_title() for axes in figure.axes] == ["feedback full", "feedback alerts"]
     for axes, f1 in zip(figure.axes, (full, full / 2), strict=True):

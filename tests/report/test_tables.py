@@ -116,7 +116,7 @@ def test_the_frontier_says_so_too() -> None:
         FrontierRow(method, "full", delay, 0.0, "a", 0, False, **numbers | zeros.get(method, {}))
         for method, delay in product(("static", "dspot", "ours"), ("1", "10"))
     ]
-    *_, last = frontier_tables.leading_tables(pd.DataFrame([vars(one) for one in rows]), "full", 0.0, 10)
+    *_, last = frontier_tables.leading_tables(pd.DataFrame([vars(one) for one in rows]), "feedback full", 10)
     assert "flags nothing, its threshold lies above all scores: static; all its" in str(last.caption)
     assert "after the deadline: dspot" in str(last.caption)
     assert "ours" not in str(last.caption)
@@ -161,7 +161,7 @@ def every_table() -> Iterator[tuple[str, Table]]:
         for name, delay, seed in product((*NASTY, PERSISTENCE, *thresholds.names()), delays, (0, 1))
     ]
     some = panel(pd.DataFrame([vars(one) for one in unseen]), "full", 0.1)
-    made = [*frontier_tables.leading_tables(some, "full", 0.1, 10), *frontier_tables.further_tables(some, "full", 0.1)]
+    made = [*frontier_tables.leading_tables(some, LONG, 10), *frontier_tables.further_tables(some, LONG)]
     yield from (("frontier", one) for one in made)
 
     settings = {"series": "yahoo_like", "k": 10, "alpha": 0.95, "episodes": 20000, "saw_labels": True, "seeds": 10}

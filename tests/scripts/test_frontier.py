@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from adt_gym import Detection, ScoredSeries, thresholds
 from adt_gym.agents.paper import PaperAgent
 from adt_gym.data.sources import SourceSettings
-from adt_gym.evaluation.frontier import PERSISTENCE, read_rows
+from adt_gym.evaluation.frontier import LEARNED, PERSISTENCE, read_rows
 from adt_gym.experiments import cells
 from adt_gym.experiments import frontier as module
 from adt_gym.experiments.servers import read_servers
@@ -43,7 +43,9 @@ app.command(cls=SeveralWords)(frontier)
 COLUMNS = [
     "method", "feedback", "delay", "label_noise", "series", "seed", "saw_labels", "detail", "precision", "recall", "f1",
     "composite_f1", "event_recall", "detection_delay", "missed_events", "false_alarms_per_day", "false_alarms_per_1000",
-    "alarms_per_1000", "seconds",
+    "alarms_per_1000", "alarms_per_day", "seconds", "panel", "family", "fold", "labels_told", "segments_told",
+    *(f"{measure}_after_{n}" for measure in ("f1", "composite_f1") for n in (0, 1, 2, 5, 10, 20, 50)),
+    "false_alarms_per_1000_before_1", "event_recall_before_1", "false_alarms_per_1000_after_5", "event_recall_after_5",
 ]  # fmt: skip
 FAST = ("IQR", "MAD")
 WINDOW = 10
@@ -175,7 +177,7 @@ def test_there_is_one_row_per_combination() -> None:
     assert len(found) == len(set(found))
     assert set(found) == expected
 
-    measured = table.drop(columns=["feedback", "delay", "label_noise", "seconds"])
+    measured = table.drop(columns=["feedback", "delay", "label_noise", "seconds", *LEARNED])
     for method in BLIND:
         of_method = measured[measured["method"] == method]
         assert not of_method["saw_labels"].any()
@@ -195,9 +197,11 @@ def test_no_method_learns_from_the_server_that_it_is_tested_on(monkeypatch: pyte
     learned: list[tuple[str, set[str], set[bytes]]] = []
 
     def spy(cell: Cell) -> Measured:
-        learned.append((cell.test.name, {one.name for one in cell.train}, {one.scores.tobytes() for one in cell.train}))
-        assert cell.test.scores.tobytes() not in learned[-1][2]
-        return Measured([])
+        learned.append(
+            (cell.tests[0].name, {one.name for one in cell.train}, {one.scores.tobytes() for one in cell.train})
+        )
+        assert cell.tests[0].scores.tobytes() not in learned[-1][2]
+        return Measured.of([])
 
     monkeypatch.setattr(module, "measure", spy)
     succeed("--train", "fleet", "--seeds", 1, *QUICK)
@@ -210,7 +214,7 @@ def test_finished_cells_are_kept_and_all_others_run(monkeypatch: pytest.MonkeyPa
     ran: list[tuple[str, int]] = []
 
     def spy(cell: Cell) -> Measured:
-        ran.append((cell.test.name, cell.seed))
+        ran.append((cell.tests[0].name, cell.seed))
         return measure(cell)
 
     monkeypatch.setattr(module, "measure", spy)
@@ -234,7 +238,7 @@ def test_a_cell_that_failed_is_told_and_tried_again(monkeypatch: pytest.MonkeyPa
     broken = {"web-2"}
 
     def fail(cell: Cell) -> Measured:
-        if cell.test.name in broken:
+        if cell.tests[0].name in broken:
             raise ZeroDivisionError("by nothing")
         return measure(cell)
 
@@ -327,7 +331,7 @@ def mine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_told_of_every_delay_is_measured_at_each_whatever_its_tags() -> None:
     thresholds.register("told", Told)
     conditions = (feedback_of("none"), feedback_of("full", 1), feedback_of("full", 20))
-    rows = measure(Cell((scored(1), scored(2)), scored(0), ("told", "persistence"), conditions, 0, 1)).rows
+    rows = measure(Cell((scored(1), scored(2)), (scored(0),), ("told", "persistence"), conditions, 0, 1)).rows
     f1s = {(row.method.partition("(")[0], row.delay): row.f1 for row in rows}
     assert f1s["told", "1"] == f1s["persistence", "1"] != f1s["told", "20"] == f1s["persistence", "20"]
     assert [row.saw_labels for row in rows if row.method == "told"] == [False, True, True]
@@ -337,7 +341,7 @@ def test_what_is_told_of_every_delay_is_measured_at_each_whatever_its_tags() -> 
 def test_a_defect_costs_the_rows_of_its_method_only() -> None:
     thresholds.register("faulty", Faulty)
     thresholds.registry._entries["unmade"] = Entry("adt_gym.thresholds.static:Nonesuch")
-    cell = Cell((scored(1), scored(2)), scored(0), ("faulty", "unmade", "always"), (feedback_of("none"),), 0, 1)
+    cell = Cell((scored(1), scored(2)), (scored(0),), ("faulty", "unmade", "always"), (feedback_of("none"),), 0, 1)
     rows = {row.method: row for row in measure(cell).rows}
     assert rows["faulty"].detail == "ValueError: a defect"
     assert rows["unmade"].detail.startswith("AttributeError: ")
@@ -507,7 +511,7 @@ def test_the_best_pythresh_method_is_chosen_by_the_mean_f1_on_the_training_serie
 
 def test_what_cannot_be_fitted_costs_its_row_only() -> None:
     flat = tuple(ScoredSeries(np.full(200, 0.5), np.arange(200) < 9, name) for name in ("a", "b"))
-    cell = Cell(flat, scored(0), ("dspot", "always"), (feedback_of("none"),), 0, 1)
+    cell = Cell(flat, (scored(0),), ("dspot", "always"), (feedback_of("none"),), 0, 1)
     rows = {row.method: row for row in measure(cell).rows}
     assert np.isnan(rows["dspot"].f1)
     assert "dspot" in rows["dspot"].detail

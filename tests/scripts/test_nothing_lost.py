@@ -250,7 +250,8 @@ def test_a_damaged_policy_or_checkpoint_is_one_line() -> None:
 def test_a_table_holds_no_formula_and_is_read_back(tmp_path: Path, several: list[ScoredSeries]) -> None:
     numbers = dict.fromkeys([f.name for f in FrontierRow.__dataclass_fields__.values()], -0.5)
     texts = {"method": "=SUM(A1)", "series": "@cmd", "detail": "+1 or so", "feedback": "-x", "delay": "1"}
-    row = FrontierRow(**{**numbers, **texts, "seed": 0, "saw_labels": True})
+    texts |= {"panel": "=1", "family": "+2"}
+    row = FrontierRow(**{**numbers, **texts, "seed": 0, "saw_labels": True, "learned": {}})
     write_rows(tmp_path / "table.csv", [row])
     written = (tmp_path / "table.csv").read_text()
     assert all(f"'{texts[name]}" in written for name in ("method", "series", "detail", "feedback"))

@@ -15,7 +15,8 @@ from adt_gym.evaluation import precision_recall_f1
 from adt_gym.stream.context import LABEL_CONTEXT, SCORE_CONTEXT, label_context, score_context
 from adt_gym.stream.feedback import Feedback, Full, feedback_of, told_labels
 from adt_gym.stream.stream import Method
-from adt_gym.thresholds.boosting import CUTS, Boosting
+from adt_gym.thresholds import rows
+from adt_gym.thresholds.boosting import BINS, CUTS, Boosting, f1_at, snapped
 from adt_gym.thresholds.persistence import Persistence
 
 FEEDBACK = [
@@ -170,3 +171,40 @@ def test_one_series_cannot_teach() -> None:
     quiet = ScoredSeries(TRAIN[1].scores, np.zeros(500))
     with pytest.raises(InputError, match="2 training series, 1 with both"):
         Boosting(feedback_of()).fit([TRAIN[0], quiet])
+
+
+def test_of_long_series_it_learns_from_a_part_that_weighs_as_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, unseen = [noisy(2000, seed=s, lift=0.4) for s in range(7)], noisy(2000, seed=8, lift=0.4)
+    fitted: list[tuple[int, float]] = []
+    fit = HistGradientBoostingClassifier.fit
+
+    def spy(self: Any, x: Any, y: Any, weights: Any = None) -> Any:
+        fitted.append((len(x), len(x) if weights is None else float(weights.sum())))
+        return fit(self, x, y, weights)
+
+    monkeypatch.setattr(HistGradientBoostingClassifier, "fit", spy)
+    of_all = precision_recall_f1(Boosting("none").fit(train).detect(unseen).decisions, unseen.labels)[2]
+    assert len(fitted) == 6, "five groups held out, and all"
+    monkeypatch.setattr(rows.thinned, "__defaults__", (4200,))
+    of_part = precision_recall_f1(Boosting("none").fit(train).detect(unseen).decisions, unseen.labels)[2]
+    assert [number for number, _ in fitted[6:]] == [4200] * 6
+    assert [weight for _, weight in fitted[6:]] == pytest.approx([weight for _, weight in fitted[:6]])
+    assert of_part > of_all - 0.1
+
+
+def test_columns_are_snapped_to_the_nearest_of_few_values() -> None:
+    x = np.random.default_rng(0).normal(size=(3000, 2)).astype(np.float32)
+    x[:, 1] = np.round(x[:, 1])
+    near = snapped(x)
+    assert len(np.unique(near[:, 0])) <= BINS
+    np.testing.assert_array_equal(near[:, 1], x[:, 1])
+    values = np.unique(near[:, 0])
+    np.testing.assert_allclose(np.abs(near[:, 0] - x[:, 0]), np.abs(values - x[:, :1]).min(axis=1), atol=1e-6)
+
+
+def test_f1_at_every_cut_is_that_of_scikit_learn() -> None:
+    random = np.random.default_rng(0)
+    says, labels = random.normal(size=400).round(1), random.random(400) < 0.2
+    logits = np.log(CUTS / (1 - CUTS))
+    expected = [f1_score(labels, says > one, zero_division=0) for one in logits]
+    np.testing.assert_allclose(f1_at(CUTS, says, labels), expected)

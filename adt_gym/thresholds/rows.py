@@ -1,0 +1,75 @@
+"""How much of long training series is learned from: fold by fold, and thinned where there is more than enough."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adt_gym.series import ScoredSeries, varies
+
+FOLDS = 5
+"""Training series are held out in at most so many groups: with as many series or fewer, each is left out in turn."""
+
+MOST_ROWS = 150_000
+"""A model learns from at most so many windows of all its training series together."""
+
+Array = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+
+def held_out_folds(train: Sequence[ScoredSeries], folds: int = FOLDS) -> list[list[int]]:
+    """Return groups of places of training series, each place in one of them.
+
+    Series that hold both anomalous and normal windows are dealt out first, so that where there are two of them the
+    others of every group hold one.
+    """
+    dealt = sorted(range(len(train)), key=lambda i: not varies(train[i].truth))
+    return [sorted(dealt[first::folds]) for first in range(min(folds, len(train)))]
+
+
+def fair_share(lengths: Sequence[int], most: int) -> int:
+    """Return the highest share that each may take of ``most``, where one that needs less leaves the rest to others."""
+    left = most
+    for taken, length in enumerate(sorted(lengths)):
+        share = left // (len(lengths) - taken)
+        if length > share:
+            return share
+        left -= length
+    return max(lengths)
+
+
+def thinned(labels: Sequence[NDArray[np.bool_]], most: int = MOST_ROWS) -> list[tuple[Places, Array]]:
+    """Return of each series the windows to learn from, and what each weighs.
+
+    All series get the same share of ``most``, and leave to others what they do not need. Within its share a series
+    keeps its anomalous windows, up to half of it, and normal ones, both evenly over time. What is kept of either kind
+    weighs together as much as all of that kind did.
+
+    Args:
+        labels: One per series, shape ``(T,)``: True where a window is anomalous.
+        most: Windows of all series together.
+
+    Returns:
+        Per series the places, ascending, of shape ``(n,)``, and their weights, at least 1.
+    """
+    share = fair_share([len(one) for one in labels], most)
+    return [_thinned(one, share) for one in labels]
+
+
+def _thinned(labels: NDArray[np.bool_], share: int) -> tuple[Places, Array]:
+    if len(labels) <= share:
+        return np.arange(len(labels)), np.ones(len(labels))
+    anomalous, normal = np.flatnonzero(labels), np.flatnonzero(~labels)
+    few = min(len(anomalous), max(share // 2, share - len(normal)))
+    kept = [_evenly(kind, number) for kind, number in ((anomalous, few), (normal, share - few))]
+    weights = [
+        np.full(len(some), len(of) / max(len(some), 1)) for some, of in zip(kept, (anomalous, normal), strict=True)
+    ]
+    places = np.concatenate(kept)
+    order = np.argsort(places)
+    return places[order], np.concatenate(weights)[order]
+
+
+def _evenly(places: Places, number: int) -> Places:
+    """Return so many of the places, as far from each other as can be."""
+    return places[np.arange(number) * len(places) // max(number, 1)]
