@@ -15,19 +15,18 @@ Evidence in that search comes from trees that have not seen the series it is abo
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.metrics.events import runs
 from adt_gym.scaling import Scaling
-from adt_gym.series import InputError, ScoredSeries, varies
-from adt_gym.stream.context import ScoreContext
+from adt_gym.series import InputError, ScoredSeries
 from adt_gym.stream.feedback import DueLabels, Feedback, in_at, told_labels
 from adt_gym.stream.stream import Scores, Session, ToldMethod
-from adt_gym.thresholds.evidence import Evidence, evidence_of, logit
+from adt_gym.thresholds.chain import Chain, usual_delay
+from adt_gym.thresholds.evidence import Evidence, context_after, evidence_of, logit
 from adt_gym.thresholds.trees import Trees
 
 LEVELS = np.linspace(0.0, 1.0, 21, dtype=np.float32)
@@ -68,49 +67,6 @@ class Rule(NamedTuple):
     memory: Any
     patience: Any
     cut: Any
-
-
-@dataclass(frozen=True)
-class Chain:
-    """The Markov chain of the labels: how likely an anomaly is, and for how long a label says something.
-
-    Args:
-        prior: The share of anomalous windows.
-        end: The chance that an anomaly ends after a window.
-        carry: What is left of a label's information after the delay: the labels' autocorrelation at that lag.
-    """
-
-    prior: float
-    end: float
-    carry: float
-
-    @classmethod
-    def of(cls, series: Sequence[ScoredSeries], feedback: Feedback) -> "Chain":
-        """Return the chain of the median series: one with very long anomalies must not speak for all."""
-        labels = [one.truth for one in series if varies(one.truth)]
-        d = usual_delay(feedback, max(map(len, labels)))
-        lags = [float(np.corrcoef(y[:-d], y[d:])[0, 1]) for y in labels if varies(y[:-d]) and varies(y[d:])]
-        return cls(
-            prior=float(np.median([y.mean() for y in labels])),
-            end=float(np.median([len(runs(y)[0]) / y.sum() for y in labels])),
-            carry=float(np.clip(np.median(lags), 0.0, 0.999)) if lags else 0.0,
-        )
-
-    @property
-    def stays(self) -> float:
-        """What is left of a belief's distance from the prior after a window.
-
-        That is 1 - onset - end, as an anomaly begins after a normal window with the chance onset = end prior /
-        (1 - prior). The median end and prior may be of two series that together would make it negative.
-        """
-        return max(1 - self.end / (1 - self.prior), 0.0)
-
-
-def usual_delay(feedback: Feedback, windows: int) -> int:
-    """Return after how many windows the feedback of a window is in, the median over so many; 1 if it never is."""
-    times = [(t, in_at(feedback, t, True)[0]) for t in range(windows)]
-    delays = [at - t for t, at in times if at is not None]
-    return int(np.median(delays)) if delays else 1
 
 
 class Filter:
@@ -217,7 +173,7 @@ class Belief(ToldMethod):
     evidence: Evidence | None = None
 
     def __init__(
-        self, feedback: Any = "full", delay: int = 1, noise: float = 0.0, seed: int = 0, trees: int = 100
+        self, feedback: Any = "full", delay: int = 1, noise: float = 0.0, seed: int = 0, trees: int = 60
     ) -> None:
         super().__init__(feedback, delay, noise, seed)
         self.trees = trees
@@ -238,7 +194,7 @@ class Belief(ToldMethod):
 
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> "Believer":
         """Begin with the prior."""
-        return Believer(self.forest, Filter(self.chain, self.feedback.noise, self.rule), self.feedback)
+        return Believer(self.forest, Filter(self.chain, self.feedback.noise, self.rule), self.feedback, past)
 
     def _search(self, train: Sequence[ScoredSeries], held_out: Sequence[Array]) -> Rule:
         """Try all rules that make a difference under this feedback; return the best.
@@ -293,13 +249,14 @@ class Believer(Session):
         forest: Gives the evidence.
         does: The arithmetic, of one rule.
         feedback: When labels are in.
+        past: The scaled scores before the first window, where there are any.
     """
 
     state: ClassVar = ("_context", "_due", "_t", "_above", "_open", "_belief", "_known", "_waiting", "_past")
 
-    def __init__(self, forest: Trees, does: Filter, feedback: Feedback):
+    def __init__(self, forest: Trees, does: Filter, feedback: Feedback, past: Scores | None = None):
         self._forest, self._does = forest, does
-        self._context, self._due, self._t = ScoreContext(), DueLabels(feedback), 0
+        self._context, self._due, self._t = context_after(past), DueLabels(feedback), 0
         self._belief, self._known, self._waiting = does.chain.prior, 0.0, 0
         self._above = 0.0
         self._open: dict[int, tuple[float, bool]] = {}

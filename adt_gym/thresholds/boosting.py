@@ -13,16 +13,12 @@ from adt_gym.stream.feedback import Feedback, in_at, told_labels
 from adt_gym.stream.replay import begin
 from adt_gym.stream.stream import Scores, Session, ToldMethod
 from adt_gym.thresholds.evidence import logit, require_teachers
-from adt_gym.thresholds.rows import held_out_folds, thinned
+from adt_gym.thresholds.objective import objective
+from adt_gym.thresholds.rows import held_out_folds, snapped, thinned
 from adt_gym.thresholds.trees import Trees
 
-Array = NDArray[np.float64]
-
 CUTS = np.linspace(0.02, 0.98, 49)
-"""Chances above which a window may be flagged; the one with the best F1 on held-out training series is used."""
-
-BINS = 255
-"""Values of a column that boosting tells apart, which is scikit-learn's default and most."""
+"""Chances above which a window may be flagged; the one with the best objective on held-out series is used."""
 
 
 class Boosting(ToldMethod):
@@ -37,11 +33,11 @@ class Boosting(ToldMethod):
 
     Attributes:
         cut: The chance above which a window is flagged.
-        held_out_f1: Its F1 on each training series with an anomaly, by a model that has not seen it.
+        held_out: The objective (`adt_gym.thresholds.objective`) on each training series, by a model that has not seen it.
     """
 
     name = "gradient boosting"
-    fitted: ClassVar = ("cut", "held_out_f1", "forest")
+    fitted: ClassVar = ("cut", "held_out", "forest")
 
     def __init__(
         self, feedback: Any = "full", delay: int = 1, noise: float = 0.0, seed: int = 0, trees: int = 60
@@ -71,14 +67,15 @@ class Boosting(ToldMethod):
             weights = np.concatenate([each for _, each in rows.values()])
             return Trees.of_boosting(model.fit(*((x, y) if (weights == 1).all() else (snapped(x), y, weights))))
 
-        f1: dict[int, Array] = {}
+        values: dict[int, list[float]] = {}
         for fold in held_out_folds(train):
-            if judged := [i for i in fold if truth[i].any()]:
-                trees = learn([i for i in everything if i not in fold])
-                f1 |= {i: f1_at(CUTS, trees.predict(observed[i]), truth[i]) for i in judged}
-        held_out = np.array([f1[i] for i in sorted(f1)])
+            trees = learn([i for i in everything if i not in fold])
+            for i in fold:
+                says = trees.predict(observed[i])
+                values[i] = [objective(says > logit(cut), truth[i]) for cut in CUTS]
+        held_out = np.array([values[i] for i in everything])
         best = int(held_out.mean(axis=0).argmax())
-        self.cut, self.held_out_f1 = float(CUTS[best]), held_out[:, best]
+        self.cut, self.held_out = float(CUTS[best]), held_out[:, best]
         self.forest = learn(everything)
         return self
 
@@ -105,41 +102,10 @@ class Boosting(ToldMethod):
         return np.column_stack((context, label_context(np.where(is_told, labels, -1), self.feedback)))
 
     def _fitted(self) -> dict[str, Any]:
-        return {"cut": self.cut, "held_out_f1": self.held_out_f1, **self.forest.arrays()}
+        return {"cut": self.cut, "held_out": self.held_out, **self.forest.arrays()}
 
     def _restore(self, values: Mapping[str, Any]) -> None:
-        self.cut, self.held_out_f1, self.forest = values["cut"], values["held_out_f1"], Trees.of_arrays(values)
-
-
-def snapped(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the rows with each column at the nearest of at most ``BINS`` of its quantiles.
-
-    Boosting bins columns so in any case. With weights scikit-learn looks for weighted quantiles, which takes ten times
-    as long as all else; of columns with few values it takes those.
-    """
-    levels = np.quantile(x, np.linspace(0, 1, BINS), axis=0, method="inverted_cdf")
-    columns = []
-    for column, of in zip(x.T, levels.T, strict=True):
-        values = np.unique(of)
-        columns.append(values[np.searchsorted((values[1:] + values[:-1]) / 2, column)])
-    return np.column_stack(columns)
-
-
-def f1_at(cuts: Array, says: Array, labels: NDArray[np.bool_]) -> Array:
-    """Return shape ``(n,)``: the F1 over windows of flagging those whose chance is above each of n cuts, ascending.
-
-    Args:
-        cuts: Shape ``(n,)``, in (0, 1).
-        says: Shape ``(T,)``: the logit of the chance of each window.
-        labels: Shape ``(T,)``, some of them True.
-    """
-    below = np.searchsorted(logit(cuts), says)  # how many cuts a window's chance is above
-
-    def above(some: NDArray[np.int_]) -> NDArray[np.int_]:
-        return np.cumsum(np.bincount(some, minlength=len(cuts) + 1)[::-1])[::-1][1:]
-
-    f1: Array = 2 * above(below[labels]) / (above(below) + labels.sum())
-    return f1
+        self.cut, self.held_out, self.forest = values["cut"], values["held_out"], Trees.of_arrays(values)
 
 
 class Booster(Session):

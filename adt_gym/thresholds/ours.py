@@ -1,31 +1,37 @@
-"""Our agent: the belief agent, or gradient boosting where the training series say that it is clearly better.
+"""Our agent: the one that remembers, or a rival where the training series say that it is clearly better.
 
-With many events to learn from, one model of scores and labels together beats keeping them apart; with few it learns the
-series by heart. Both know how they did on series that they had not seen, so the choice is theirs to make.
+With many events to learn from, one model of scores and labels together beats keeping them apart, and where labels come
+at once a step is as good as a belief. All know how they did on the training series, so the choice is theirs to make.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from adt_gym.scaling import Scaling
-from adt_gym.series import ScoredSeries
-from adt_gym.stream.stream import Scores, Session, ToldMethod
-from adt_gym.thresholds.belief import Belief, gains
+from adt_gym.series import Detection, ScoredSeries
+from adt_gym.stream.stream import Method, Scores, Session, ToldMethod
+from adt_gym.thresholds.belief import gains
 from adt_gym.thresholds.boosting import Boosting
 from adt_gym.thresholds.evidence import Evidence
+from adt_gym.thresholds.objective import objective
+from adt_gym.thresholds.remembering import Remembering
+from adt_gym.thresholds.step_control import StepControl
 
 
 class Ours(ToldMethod):
     """The agent as a method.
 
-    Where labels depend on decisions, as under "alerts", it is always the belief agent: how boosting does with the
-    labels that it would earn is not known from series on which all are told.
+    Where labels depend on decisions, as under "alerts", boosting is out: how it does with the labels that it would earn
+    is not known from series on which all are told. Step control has five numbers that are chosen on the series on which
+    it is then judged; the others are judged by trees that have not seen them.
 
     Args:
         feedback, delay, noise, seed: See `adt_gym.stream.stream.ToldMethod`.
 
     Attributes:
-        evidence: See `Belief`.
+        evidence: See `Remembering`.
         chosen: The one that was better.
     """
 
@@ -33,25 +39,29 @@ class Ours(ToldMethod):
     fitted: ClassVar = ("chosen",)
     shares_evidence = True
     evidence: Evidence | None = None
-    chosen: Belief | Boosting
+    chosen: Method
 
     def __init__(self, feedback: Any = "full", delay: int = 1, noise: float = 0.0, seed: int = 0):
         super().__init__(feedback, delay, noise, seed)
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
-        """Fit both on labelled series of other machines and choose by their F1 on held-out ones.
+        """Fit all on labelled series of other machines and choose by the objective on these.
 
         Raises:
             InputError: If fewer than two series hold both anomalous and normal windows, or the evidence was fitted on
                 others.
         """
-        belief = self._make(Belief)
-        belief.evidence = self.evidence
-        self.chosen = belief.fit(train)
+        remembering = self._make(Remembering)
+        remembering.evidence = self.evidence
+        self.chosen, values = remembering.fit(train), remembering.held_out
+        control = self._make(StepControl).fit(train)
+        rivals = [(control, np.array([objective(control.detect(one).decisions, one.truth) for one in train]))]
         if not self.feedback.partial:
             boosting = self._make(Boosting).fit(train)
-            if gains(boosting.held_out_f1, belief.held_out_f1):
-                self.chosen = boosting
+            rivals.append((boosting, boosting.held_out))
+        for rival, its in rivals:
+            if gains(its, values):
+                self.chosen, values = rival, its
         return self
 
     @property
@@ -63,6 +73,10 @@ class Ours(ToldMethod):
         """Begin as the chosen one does."""
         return self.chosen.start(past, times, scaling)
 
+    def detect(self, series: ScoredSeries) -> Detection:
+        """Judge as the chosen one does."""
+        return self.chosen.detect(series)
+
     def _make(self, kind: Any) -> Any:
         return kind(self.feedback, seed=self.seed)
 
@@ -70,5 +84,6 @@ class Ours(ToldMethod):
         return {"chosen": self.chosen.name, **self.chosen._fitted()}
 
     def _restore(self, values: Mapping[str, Any]) -> None:
-        self.chosen = self._make({Belief.name: Belief, Boosting.name: Boosting}[values["chosen"]])
-        self.chosen._restore(values)
+        kinds = {kind.name: kind for kind in (Remembering, StepControl, Boosting)}
+        self.chosen = self._make(kinds[values["chosen"]])
+        self.chosen._restore({key: value for key, value in values.items() if key != "chosen"})

@@ -14,7 +14,7 @@ from adt_gym.series import Detection, ScoredSeries
 from adt_gym.stream.feedback import Alerts, DueLabels, Feedback, Full, told_labels
 from adt_gym.stream.replay import begin
 from adt_gym.stream.stream import Session, ToldMethod
-from adt_gym.thresholds.belief import usual_delay
+from adt_gym.thresholds.chain import usual_delay
 
 CORRECTED = 1000
 """Labels, the newest, that may still be told late or corrected after their time."""

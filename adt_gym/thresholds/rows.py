@@ -13,6 +13,9 @@ FOLDS = 5
 MOST_ROWS = 150_000
 """A model learns from at most so many windows of all its training series together."""
 
+BINS = 255
+"""Values of a column that boosting tells apart, which is scikit-learn's default and most."""
+
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
 
@@ -73,3 +76,17 @@ def _thinned(labels: NDArray[np.bool_], share: int) -> tuple[Places, Array]:
 def _evenly(places: Places, number: int) -> Places:
     """Return so many of the places, as far from each other as can be."""
     return places[np.arange(number) * len(places) // max(number, 1)]
+
+
+def snapped(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the rows with each column at the nearest of at most ``BINS`` of its quantiles.
+
+    Boosting bins columns so in any case. With weights scikit-learn looks for weighted quantiles, which takes ten times
+    as long as all else; of columns with few values it takes those.
+    """
+    levels = np.quantile(x, np.linspace(0, 1, BINS), axis=0, method="inverted_cdf")
+    columns = []
+    for column, of in zip(x.T, levels.T, strict=True):
+        values = np.unique(of)
+        columns.append(values[np.searchsorted((values[1:] + values[:-1]) / 2, column)])
+    return np.column_stack(columns)

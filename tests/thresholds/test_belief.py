@@ -24,13 +24,12 @@ from adt_gym.thresholds.belief import (
     LEVELS,
     Belief,
     Believer,
-    Chain,
     Filter,
     Rule,
     f1_of_each,
     play,
-    usual_delay,
 )
+from adt_gym.thresholds.chain import Chain, usual_delay
 from adt_gym.thresholds.evidence import Evidence
 from adt_gym.thresholds.persistence import Persistence
 

@@ -1,0 +1,357 @@
+"""An agent for late and partial labels that remembers what it was told: our best.
+
+What an operator can know of window t comes from three sides. The scores become evidence: trees that learned by
+imitation on other machines (`adt_gym.thresholds.evidence`), and the score itself, whose order travels best. The labels
+told become a belief, the filter of a Markov chain of two states (`adt_gym.thresholds.chain`). And alarms that were told
+to be nothing, or true, are remembered by what the scores looked like: a window that looks alike is held for the same. A
+window is flagged where
+
+    mix * trees + (1 - mix) * logit(score) + weight * (logit(belief) - logit(prior)) + gain * alike > cut
+
+While an alarm waits for its label, and the belief is below one half, ``patience`` is added to the cut. The five numbers
+are found by direct policy search on the training series (`adt_gym.thresholds.rule_search`).
+"""
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adt_gym.compiling import compiled
+from adt_gym.scaling import Scaling
+from adt_gym.series import InputError, ScoredSeries
+from adt_gym.stream.context import SCORE_CONTEXT
+from adt_gym.stream.feedback import DueLabels, Feedback
+from adt_gym.stream.stream import Scores
+from adt_gym.thresholds.belief import CORRECTED, LEAST_BELIEF, LEVELS
+from adt_gym.thresholds.chain import Chain
+from adt_gym.thresholds.evidence import Evidence, context_after, evidence_of
+from adt_gym.thresholds.replayed import Compiled, Released, Replayed
+from adt_gym.thresholds.trees import Trees
+
+LOOKS = tuple(
+    SCORE_CONTEXT.index(one) for one in ("score", "mean_10", "mean_30", "above_median", "rise", "change_5_in_steps")
+)
+"""The columns of the score context by which windows look alike."""
+
+KEPT = 64
+"""Alarms that are remembered, the newest."""
+
+EVERY = 10
+"""Of a long alarm so many windows count as one that is remembered."""
+
+HALF_LIFE = 2000
+"""Windows after which half is left of what a verdict counts for."""
+
+FAR = 3.0
+"""Deviations beyond which nothing looks alike."""
+
+LEAST_SCORE = 1e-6
+"""For its logit a score stays this far from 0 and 1."""
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class Rule(NamedTuple):
+    """The five numbers of a policy.
+
+    Args:
+        mix: The share of the trees in the evidence, in [0, 1]; the rest is the logit of the score.
+        weight: Of the belief.
+        gain: Of what looks alike and was told.
+        patience: What is asked in addition while an alarm waits for its label.
+        cut: What the sum must exceed.
+    """
+
+    mix: float
+    weight: float
+    gain: float
+    patience: float
+    cut: float
+
+
+class Past(NamedTuple):
+    """What is remembered of alarms, in arrays.
+
+    Args:
+        looks: Shape ``(KEPT, len(LOOKS))``.
+        asked: Shape ``(KEPT,)``: the windows.
+        verdicts: Shape ``(KEPT,)``: 1 told to be true, -1 told to be nothing, 0 not told.
+    """
+
+    looks: Array
+    asked: NDArray[np.int64]
+    verdicts: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls) -> "Past":
+        """Return that of a series that begins."""
+        return cls(np.zeros((KEPT, len(LOOKS))), np.full(KEPT, -1), np.zeros(KEPT, np.int64))
+
+
+@compiled
+def judge_windows(
+    first: int,
+    forest: Array,
+    scores: Array,
+    rows: Array,
+    windows: NDArray[np.int64],
+    due: NDArray[np.int64],
+    told: Flags,
+    labels: Flags,
+    rule: Array,
+    chain: Array,
+    belief: float,
+    waiting: int,
+    looks: Array,
+    asked: NDArray[np.int64],
+    verdicts: NDArray[np.int64],
+    flagged: Flags,
+) -> float:
+    """Decide on windows, the first of which is window ``first``, in the order in which they come.
+
+    Args:
+        first: Where more than one window is judged, 0.
+        forest: Shape ``(n,)``: what the trees say, in logits.
+        scores: Shape ``(n,)``: the logits of the scores.
+        rows: Shape ``(n, len(LOOKS))``: what the windows look like, in deviations.
+        windows, due, told, labels: See `Released`; empty where it is one window, whose session knows what is in.
+        rule: Shape ``(5,)``: a `Rule`.
+        chain: Shape ``(4,)``: prior, what stays of a belief, what a label's age leaves, and the noise of labels.
+        belief: Before the first window.
+        waiting: Alarms that wait for their label then.
+        looks, asked, verdicts: A `Past`; changed in place where more than one window is judged.
+        flagged: Shape ``(n,)``: where the decisions go.
+    """
+    mix, weight, gain, patience, cut = rule[0], rule[1], rule[2], rule[3], rule[4]
+    prior, stays, carry, noise = chain[0], chain[1], chain[2], chain[3]
+    usual = np.log(prior / (1 - prior))
+    taken, coming, run, kept = 0, 0, 0, 0
+    for i in range(len(forest)):
+        t = first + i
+        while taken < len(due) and due[taken] <= t:
+            window = windows[taken]
+            belief = prior + (belief - prior) * stays
+            if told[window, int(flagged[window])]:
+                right = 1 - noise if labels[window] else noise
+                belief = belief * right / (belief * right + (1 - belief) * (1 - right))
+                if gain > 0 and flagged[window]:
+                    for k in range(KEPT):
+                        if asked[k] == window:
+                            verdicts[k] = 1 if labels[window] else -1
+            if flagged[window]:
+                waiting -= 1
+            taken += 1
+        now = min(max(prior + (belief - prior) * carry, LEAST_BELIEF), 1 - LEAST_BELIEF)
+        total = mix * forest[i] + (1 - mix) * scores[i] + weight * (np.log(now / (1 - now)) - usual)
+        if gain > 0:
+            for k in range(KEPT):
+                if verdicts[k] != 0:
+                    apart = 0.0
+                    for j in range(rows.shape[1]):
+                        apart += (looks[k, j] - rows[i, j]) * (looks[k, j] - rows[i, j])
+                    if apart < FAR * FAR:
+                        total += gain * verdicts[k] * np.exp(-apart / 2 - (t - asked[k]) * (np.log(2.0) / HALF_LIFE))
+        flagged[i] = total > cut + (patience if waiting > 0 and now < 0.5 else 0.0)
+        if len(windows) == 0:
+            continue
+        while coming < len(windows) and windows[coming] < t:
+            coming += 1
+        if flagged[i]:
+            if coming < len(windows) and windows[coming] == t:
+                waiting += 1
+            if gain > 0 and run % EVERY == 0:
+                looks[kept % KEPT] = rows[i]
+                asked[kept % KEPT] = t
+                verdicts[kept % KEPT] = 0
+                kept += 1
+            run += 1
+        else:
+            run = 0
+    return belief
+
+
+class Seen(NamedTuple):
+    """What is seen of the windows of a series, whatever is told.
+
+    Args:
+        forest: Shape ``(T,)``: what the trees say, in logits.
+        scores: Shape ``(T,)``: the logits of the scores.
+        rows: Shape ``(T, len(LOOKS))``: what the windows look like, in deviations.
+    """
+
+    forest: Array
+    scores: Array
+    rows: Array
+
+    @classmethod
+    def of(
+        cls, forest: Array, scores: NDArray[np.floating[Any]], context: NDArray[np.float32], spread: Array
+    ) -> "Seen":
+        """Return that of windows with such scores and context, whose looks have such a spread."""
+        inside = np.minimum(np.maximum(np.asarray(scores, np.float64), LEAST_SCORE), 1 - LEAST_SCORE)
+        return cls(forest, np.log(inside / (1 - inside)), context[:, LOOKS].astype(np.float64) / spread)
+
+
+def decisions_of(seen: Seen, released: Released, chain: Array, rule: Sequence[float]) -> Flags:
+    """Return shape ``(T,)``: what a rule decides on a whole series, told what is released; see `judge_windows`."""
+    flagged = np.zeros(len(seen.forest), np.bool_)
+    judge_windows(0, *seen, *released, np.array(rule, float), chain, chain[0], 0, *Past.empty(), flagged)
+    return flagged
+
+
+def numbers_of(chain: Chain, noise: float) -> Array:
+    """Return the chain, and the noise of labels, as `judge_windows` takes them."""
+    return np.array([chain.prior, chain.stays, chain.carry, noise])
+
+
+class Remembering(Replayed):
+    """The agent as a method.
+
+    Args:
+        feedback, delay, noise, seed: See `adt_gym.stream.stream.ToldMethod`.
+
+    Attributes:
+        evidence: Fitted on the same training series, to share among methods for different feedback: set it before
+            `fit`; None to fit one.
+        held_out: The objective (`adt_gym.thresholds.objective`) of its rule on each training series, by evidence that
+            has not seen it.
+    """
+
+    name = "remembering"
+    fitted: ClassVar = ("rule", "chain", "spread", "forest", "held_out")
+    shares_evidence = True
+    evidence: Evidence | None = None
+
+    def fit(self, train: Sequence[ScoredSeries]) -> Self:
+        """Learn evidence, chain and rule from labelled series of other machines.
+
+        Raises:
+            InputError: If fewer than two of them hold both anomalous and normal windows, or the evidence was fitted on
+                others.
+        """
+        from adt_gym.thresholds.rule_search import search
+
+        evidence = self.evidence or Evidence(self.seed).fit(train)
+        if [id(one) for one in evidence.train] != [id(one) for one in train]:
+            raise InputError("the evidence was fitted on other series: pass the same, or none")
+        self.forest, self.chain = evidence.trees, Chain.of(train, self.feedback)
+        self.spread = np.maximum(np.concatenate(evidence.contexts)[:, LOOKS].std(axis=0, dtype=np.float64), 1e-6)
+        pairs = zip(train, evidence.held_out, evidence.contexts, strict=True)
+        seen = [Seen.of(held_out, one.scores, context, self.spread) for one, held_out, context in pairs]
+        released = [self._released(one) for one in train]
+        chain = numbers_of(self.chain, self.feedback.noise)
+        self.rule, self.held_out = search(seen, released, [one.truth for one in train], chain, self.feedback, self.seed)
+        return self
+
+    def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> "Rememberer":
+        """Begin with the prior, and with what the scores of the past make of the context."""
+        return Rememberer(self.forest, self.spread, self.chain, self.rule, self.feedback, past)
+
+    def _fitted(self) -> dict[str, Any]:
+        kept = {"rule": list(self.rule), "chain": astuple(self.chain), "spread": self.spread, "held_out": self.held_out}
+        return kept | self.forest.arrays()
+
+    def _restore(self, values: Mapping[str, Any]) -> None:
+        self.rule, self.chain = Rule(*map(float, values["rule"])), Chain(*map(float, values["chain"]))
+        self.spread, self.held_out = values["spread"], values["held_out"]
+        self.forest = Trees.of_arrays(values)
+
+
+class Rememberer(Compiled):
+    """One series, judged by an agent that remembers.
+
+    A label that is told before its time, as the method's own feedback says, waits for it; one that is told late, or
+    again, is taken in as if it had been told in time.
+
+    Args:
+        forest: Gives the evidence.
+        spread: Shape ``(len(LOOKS),)``: deviations of the columns by which windows look alike.
+        chain: Of the labels.
+        rule: The policy.
+        feedback: When labels are in.
+        past: The scaled scores before the first window, where there are any.
+    """
+
+    state: ClassVar = (
+        "_context", "_due", "_t", "_row", "_open", "_belief", "_waiting", "_run", "_kept",
+        "_in", "_looks", "_asked", "_verdicts",
+    )  # fmt: skip
+
+    def __init__(
+        self, forest: Trees, spread: Array, chain: Chain, rule: Rule, feedback: Feedback, past: Scores | None = None
+    ):
+        self._forest, self._spread, self._rule = forest, spread, np.array(rule)
+        self._chain, self._gains = numbers_of(chain, feedback.noise), rule.gain > 0
+        self._context, self._due, self._t = context_after(past), DueLabels(feedback), 0
+        self._belief, self._waiting, self._run, self._kept = chain.prior, 0, 0, 0
+        self._row = np.zeros(len(LOOKS))
+        self._looks, self._asked, self._verdicts = Past.empty()
+        self._open: dict[int, bool] = {}
+        """By window whose feedback is to come, whether it was flagged."""
+        self._in: deque[tuple[int, int, float]] = deque(maxlen=CORRECTED)
+        """Window and label of what came in, and the belief before that."""
+
+    def thresholds(self, scores: NDArray[np.float32], released: Released) -> NDArray[np.float32]:
+        """Judge a whole series."""
+        context = self._context.extend(scores)
+        seen = Seen.of(evidence_of(self._forest, context), scores, context, self._spread)
+        flagged = decisions_of(seen, released, self._chain, self._rule)
+        return LEVELS[np.searchsorted(LEVELS, scores) - flagged]
+
+    def threshold(self, score: float) -> float:
+        """Return the highest level that flags the window, or the lowest that does not."""
+        for window, label in self._due.come(self._t):
+            self._waiting -= self._open.pop(window)
+            self._take_in(window, label)
+        context = self._context.push(score)[None]
+        seen = Seen.of(evidence_of(self._forest, context), np.array([score]), context, self._spread)
+        self._row, flagged = seen.rows[0], np.zeros(1, np.bool_)
+        judge_windows(
+            self._t, *seen, *_NOTHING, self._rule, self._chain, self._belief, self._waiting,
+            self._looks, self._asked, self._verdicts, flagged,
+        )  # fmt: skip
+        return _LEVELS[bisect_left(_LEVELS, score) - int(flagged[0])]
+
+    def judged(self, score: float, decision: bool) -> None:
+        """Wait for the feedback, where it ever comes in, and remember what an alarm looked like."""
+        if self._due.judged(self._t, decision):
+            self._open[self._t] = decision
+            self._waiting += decision
+        if decision and self._gains and self._run % EVERY == 0:
+            place = self._kept % KEPT
+            self._looks[place], self._asked[place], self._verdicts[place] = self._row, self._t, 0
+            self._kept += 1
+        self._run = self._run + 1 if decision else 0
+        self._t += 1
+
+    def tell(self, t: int, label: bool) -> None:
+        """Keep the label until its time, or go through all that came in since that once more."""
+        if not self._due.tell(t, label):
+            return
+        windows = [window for window, *_ in self._in]
+        if t in windows:
+            again = [self._in.pop() for _ in windows[windows.index(t) :]][::-1]
+            self._belief = again[0][-1]
+            for window, told, _ in again:
+                self._take_in(window, int(label) if window == t else told)
+
+    def _take_in(self, window: int, label: int) -> None:
+        prior, stays, _, noise = self._chain.tolist()
+        self._in.append((window, label, self._belief))
+        belief = prior + (self._belief - prior) * stays
+        if label >= 0:
+            right = 1 - noise if label else noise
+            belief = belief * right / (belief * right + (1 - belief) * (1 - right))
+            self._verdicts[self._asked == window] = 1 if label else -1
+        self._belief = belief
+
+
+_LEVELS = LEVELS.tolist()
+_NOTHING = (np.empty(0, np.int64), np.empty(0, np.int64), np.zeros((0, 2), np.bool_), np.empty(0, np.bool_))
+"""What is released to the arithmetic of one window, whose session has taken in all that is."""
