@@ -22,7 +22,7 @@ KIND = "family"
 TRAIN_SHARE = 0.4
 """Of a series of the cloud family that comes in one piece: what a scorer learns on."""
 
-Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, Any]
 Named = Iterator[tuple[str, Arrays]]
 
 

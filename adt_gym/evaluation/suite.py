@@ -90,7 +90,8 @@ def ranks(rows: "pd.DataFrame", measure: str = "composite_f1") -> Ranks:
     wide, delays = by_series(rows, measure), delays_of(rows)
     found, differences = {}, {}
     for delay in delays:
-        here = wide.xs(delay, axis=1, level="delay").dropna(axis=1)
+        here: pd.DataFrame = wide.loc[:, wide.columns.get_level_values("delay") == delay].droplevel("delay", axis=1)
+        here = here.dropna(axis=1)
         found[delay] = pd.Series(average_ranks(here) if here.size else [], here.columns, dtype=float)
         differences[delay] = critical_difference(here.shape[1], len(here)) if here.shape[1] > 1 else float("nan")
     table = pd.DataFrame(found).reindex(index=rows["method"].unique(), columns=delays)
@@ -154,7 +155,7 @@ def families_frame(table: "pd.DataFrame") -> "pd.DataFrame":
         within = groups[[*LEADING, *WITHIN]].mean().assign(series=groups["series"].nunique())
         for (method, delay), of in within.groupby(["method", "delay"], sort=False):
             place = {"panel": name, "feedback": feedback, "label_noise": noise, "delay": delay, "method": method}
-            place["saw_labels"] = bool(saw[method])
+            place["saw_labels"] = bool(saw[str(method)])
             for family, line in of.droplevel(["method", "delay"]).iterrows():
                 lines.append({**place, "family": family, **line})
             ends = {

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -230,7 +230,7 @@ def score_all(
         for task, scored, _, error in finish(workers, tasks):
             if error:
                 raise ChildProcessError(f"series {task.server.name!r} could not be scored: {error}")
-            scores[task.seed][task.server] = scored
+            scores[task.seed][task.server] = replace(scored, name=task.server.title)
             advance(f"{task.server.name} seed {task.seed}")
     return scores
 
@@ -268,10 +268,9 @@ def conclude(folder: Folder, rows: Sequence[FrontierRow], deadline: int = DEADLI
     if curves:
         with folder.writing("frontier.png") as temporary:
             plots.frontier_curves(temporary, curves, "composite F1" if suite else "F1")
-    unmeasured = table[table["f1"].isna()].drop_duplicates(["method", "family", "series", "seed", "delay", "detail"])
+    unmeasured = table[table["f1"].isna()].drop_duplicates(["method", "series", "seed", "delay"])
     for one in unmeasured.itertuples():
-        where = f"{one.family}/{one.series}" if one.family else one.series
-        what = f"no figures for {one.method}, delay {one.delay}, on {where}, seed {one.seed}: {one.detail}"
+        what = f"no figures for {one.method}, delay {one.delay}, on {one.series}, seed {one.seed}: {one.detail}"
         console.print(what, style="yellow", markup=False, soft_wrap=True)
     wrote = (*FILES, *OF_A_SUITE) if suite else FILES
     console.print(f"{folder.path} holds {', '.join(wrote)}, cells", soft_wrap=True)

@@ -24,16 +24,23 @@ class Server:
         normal: What its scorer learns on.
         judged: The labelled part, whose windows are thresholded.
         summary: What its source was taken for.
+        family: That of a suite it belongs to.
     """
 
     normal: Series
     judged: Series
     summary: Summary
+    family: str = ""
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """The name of its series."""
         return self.judged.name
+
+    @property
+    def title(self) -> str:
+        """What tables call it: units of several families may have one name."""
+        return f"{self.family}/{self.name}" if self.family else self.name
 
 
 LEAST = 2

@@ -1,6 +1,7 @@
 """A suite: families of series, each tested on units of its own that were left out, and by what other families teach."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -49,7 +50,11 @@ def read_families(folder: str | Path, options: SourceSettings) -> dict[str, list
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder of families at {folder}")
     inner = [one for one in visible(folder, "*") if one.is_dir()]
-    found = {one.name: read_servers([str(one)], options) for one in inner if any(visible(one, "*.npz"))}
+    found = {
+        one.name: [replace(server, family=one.name) for server in read_servers([str(one)], options)]
+        for one in inner
+        if any(visible(one, "*.npz"))
+    }
     if passed := sorted({one.name for one in inner} - set(found)):
         console.print(f"passed over, for want of .npz files: {', '.join(passed)}", markup=False, soft_wrap=True)
     if not found:

@@ -89,7 +89,7 @@ class Judged:
 
     def under(self, feedback: Feedback, cell: Cell) -> Iterator[FrontierRow]:
         """Yield the rows under a feedback."""
-        told = {"feedback": feedback.kind, "delay": delay_of(feedback), "label_noise": feedback.noise}
+        told: dict[str, Any] = {"feedback": feedback.kind, "delay": delay_of(feedback), "label_noise": feedback.noise}
         for row, detection, one in zip(self.rows, self.detections, cell.tests, strict=True):
             learned = told_measures(detection, one, feedback, cell.seed, cell.deadline) if detection else {}
             yield replace(row, **told, learned=learned)
@@ -157,7 +157,9 @@ def _judge(name: str, cell: Cell, feedback: Feedback, evidence: Callable[[], tup
             rows.append(failed(error, one))
             detections.append(None)
             continue
-        values = {column: row.values[metric] for column, metric in METRICS.items() if metric in row.values}
+        values: dict[str, Any] = {
+            column: row.values[metric] for column, metric in METRICS.items() if metric in row.values
+        }
         place = _place(cell, one)
         rows.append(FrontierRow(called, **place, saw_labels=saw_labels, detail=method.detail, **values))
         detections.append(detection)

@@ -147,7 +147,10 @@ def test_a_cell_is_a_fold_and_methods_are_fitted_once_for_all_its_series(monkeyp
         *(f"families {family} 0 seed 0" for family in UNITS),
     ]
     (bees,) = (one for one in cells if str(one).startswith("families bees"))
-    assert {one.name for one in bees.train} == set(UNITS["ants"]), "bugs are related to bees"
+    assert {one.name for one in bees.train} == {f"ants/{name}" for name in UNITS["ants"]}, "bugs are related to bees"
+    (ants,) = (one for one in cells if str(one).startswith("families ants"))
+    names = [one.name for one in ants.train]
+    assert len(names) == len(set(names)) == 7, "two called b-1, told apart"
     before = Path("runs/frontier/table.csv").read_bytes()
     assert "12 of 12 cells were finished before" in succeed(*WORDS, "--feedback", "full")
     assert len(cells) == 12
