@@ -33,7 +33,8 @@ class Boosting(ToldMethod):
 
     Attributes:
         cut: The chance above which a window is flagged.
-        held_out: The objective (`adt_gym.thresholds.objective`) on each training series, by a model that has not seen it.
+        held_out: The objective (`adt_gym.thresholds.objective`) on each training series, by a model that has not seen
+            it.
     """
 
     name = "gradient boosting"
