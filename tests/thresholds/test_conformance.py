@@ -36,6 +36,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "nonparametric": {"windows": 50, "span": 5},
     "best_pythresh": {"methods": ("IQR", "MAD")},
     "belief": {"trees": 10},
+    "probing": {"trees": 10},
     "boosting": {"trees": 10},
     "feedback_forest": {"trees": 5},
     "paper": {"episodes": 300},
