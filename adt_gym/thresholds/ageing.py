@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -82,10 +83,8 @@ def life_table(lengths: ArrayLike, ended: ArrayLike, edges: ArrayLike) -> Array:
     long, over = np.asarray(lengths), np.asarray(ended, bool)
     bounds = np.concatenate(([0], np.asarray(edges), [np.inf]))
     at_risk = np.diff(np.minimum(long[:, None], bounds), axis=1).sum(axis=0)
-    ends = np.array(
-        [(over & (long > low) & (long <= high)).sum() for low, high in zip(bounds, bounds[1:], strict=False)]
-    )
-    return np.asarray((ends + 0.5) / (at_risk + 1))
+    ends = [(over & (long > low) & (long <= high)).sum() for low, high in pairwise(bounds)]
+    return np.asarray((np.array(ends) + 0.5) / (at_risk + 1))
 
 
 def _lengths(labels: NDArray[np.bool_]) -> tuple[NDArray[np.int_], NDArray[np.bool_]]:

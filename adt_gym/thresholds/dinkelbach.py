@@ -2,9 +2,10 @@
 
 F1 = 2 TP / (flags + positives) is a ratio of two long-run rewards. The policy with the best ratio is the one with the
 best reward 2 TP - F (flags + positives) for the F that it reaches itself (W. Dinkelbach, "On nonlinear fractional
-programming", Management Science 13(7), 1967, theorem p. 494; for F-measures of decisions S. P. Parambath, N. Usunier and
-Y. Grandvalet, "Optimizing F-measures by cost-sensitive classification", NeurIPS 2014). For a fixed F that is an ordinary
-Markov decision process: a flag pays 2 - 2F for an anomalous window and -F for a normal one, silence -F for an anomalous.
+programming", Management Science 13(7), 1967; for F-measures of decisions S. P. Parambath, N. Usunier and Y. Grandvalet,
+"Optimizing F-measures by cost-sensitive classification", NeurIPS 2014). For a fixed F that is an ordinary Markov
+decision process: a flag pays 2 - 2F for an anomalous window and -F for a normal one; silence pays -F for an anomalous
+one. Where flags change nothing that comes later, a window is flagged if its chance is above F / 2.
 """
 
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class Solution:
     """The policy with the best F1.
 
     Args:
-        advantage: Shape ``(N, E)``: by how much a flag is worth more than silence; the policy flags where it is above 0.
+        advantage: Shape ``(N, E)``: how much more a flag is worth than silence; the policy flags where it is above 0.
         f1: What the policy reaches, in [0, 1].
     """
 

@@ -1,7 +1,7 @@
 """The decision problem of an operator whose alarms are also probes, tabulated, and the cuts that solve it.
 
-A situation, before a window is seen, is a belief (the chance that it is anomalous, in logits), the phase that an anomaly
-would be in, the age of the oldest alarm whose label is to come, and the windows since an alarm was told to be false.
+A situation, before a window is seen, is a belief (the chance that it is anomalous, in logits), the phase that an
+anomaly would be in, the age of the oldest alarm whose label is to come, and the time since one was told to be false.
 Beliefs between two of the grid are one or the other, the nearer one likelier, so that the mean stays (W. S. Lovejoy,
 "Computationally feasible bounds for partially observed Markov decision processes", Operations Research 39(1), 1991).
 """
@@ -39,7 +39,7 @@ ALARM_IS_RIGHT = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Likelihoods:
-    """What evidence says: by windows since a false alarm (S classes; one if that is not looked at) and kind of evidence.
+    """What evidence says, by time since a false alarm (S classes; one if nobody looks at that) and kind of evidence.
 
     Args:
         ratio: Shape ``(S, E)``, ascending along E: log P(kind | anomalous) - log P(kind | normal).
@@ -62,13 +62,13 @@ class Likelihoods:
 
 
 def stages(delay: int) -> list[int]:
-    """Return the ages up to which a waiting alarm is in each of the classes 1, 2, ...; none where labels come at once."""
+    """Return up to which age a waiting alarm is in each of the classes 1, 2, ...; none where labels come at once."""
     most = delay - 1
     return sorted({round(most ** (i / STAGES)) for i in range(1, STAGES + 1)}) if most else []
 
 
 def classes(edges: Sequence[int], beyond: int) -> NDArray[np.int64]:
-    """Return the class of each number up to the last edge and one more, which stands for all others: 0, 1, ..., beyond."""
+    """Return the class of each number up to the last edge, 0, 1, ..., and of one more, which stands for the rest."""
     return np.append(0, np.append(np.searchsorted(edges, np.arange(1, max(edges, default=0) + 1)) + 1, beyond))
 
 
@@ -192,7 +192,7 @@ def _ways(setting: Setting, flag: bool, b: Array, phase: Array, age: Array, sinc
 
 
 def _told(setting: Setting, belief: Array, phase: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    """Return the chances that the label, "anomalous" or "normal", is told of a window ``delay`` ago, and beliefs then."""
+    """Return how likely "anomalous" is told of the window ``delay`` ago, and the belief then; the same of "normal"."""
     ahead = np.linalg.matrix_power(setting.ageing.step, setting.delay)
     if_anomalous, if_normal = 1 - ahead[1 + phase, 0], 1 - ahead[0, 0]
     tie = np.maximum(if_anomalous - if_normal, 1e-9)
