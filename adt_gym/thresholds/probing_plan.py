@@ -129,7 +129,8 @@ def plan(setting: Setting) -> tuple[Array, float]:
     return np.clip(ratios[0] - gains[0] / slope, -NEVER, NEVER), solution.f1
 
 
-Way = tuple[Array, Array, Array, Array, Array]
+Whole = NDArray[np.int64]
+Way = tuple[Array, Array, Whole, Whole, Whole]
 """A chance, and with it the belief, phase, age and time since a false alarm before the next window."""
 
 
@@ -154,7 +155,7 @@ def _following(setting: Setting, flag: bool) -> object:
     return coo_array(entries, (len(row), int(np.prod(shape)))).tocsr()
 
 
-def _ways(setting: Setting, flag: bool, b: Array, phase: Array, age: Array, since: Array, kind: Array) -> list[Way]:
+def _ways(setting: Setting, flag: bool, b: Whole, phase: Whole, age: Whole, since: Whole, kind: Whole) -> list[Way]:
     """Return what may follow on each situation and evidence."""
     feedback, delay = setting.feedback, setting.delay
     held, ratio = LOGITS[b], setting.says.ratio[since, kind]
@@ -191,7 +192,7 @@ def _ways(setting: Setting, flag: bool, b: Array, phase: Array, age: Array, sinc
     return ways
 
 
-def _told(setting: Setting, belief: Array, phase: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+def _told(setting: Setting, belief: Array, phase: Whole) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Return how likely "anomalous" is told of the window ``delay`` ago, and the belief then; the same of "normal"."""
     ahead = np.linalg.matrix_power(setting.ageing.step, setting.delay)
     if_anomalous, if_normal = 1 - ahead[1 + phase, 0], 1 - ahead[0, 0]
@@ -215,13 +216,13 @@ def _told(setting: Setting, belief: Array, phase: Array) -> tuple[tuple[Array, A
     return word(1 - noise), word(noise)
 
 
-def _onwards(setting: Setting, logits: Array, phase: Array) -> Array:
+def _onwards(setting: Setting, logits: Array, phase: Whole) -> Array:
     """Return the belief a window later, by nothing but the chain."""
     belief, chain = _chance(logits), setting.ageing
     return belief * (1 - np.array(chain.ends)[phase]) + (1 - belief) * chain.onset
 
 
-def _phases(chain: Ageing, belief: Array, phase: Array) -> list[tuple[Array, Array]]:
+def _phases(chain: Ageing, belief: Array, phase: Whole) -> list[tuple[Array, Whole]]:
     """Return the chances of the phases that an anomaly of the next window may be in, and these."""
     step = chain.step
     stays = belief * step[1 + phase, 1 + phase]
@@ -232,14 +233,14 @@ def _phases(chain: Ageing, belief: Array, phase: Array) -> list[tuple[Array, Arr
     return [(stays / total, phase), (ages / total, after), (begins / total, np.zeros_like(phase))]
 
 
-def _next_since(since: Array, number: int) -> tuple[Array, Array, Array]:
+def _next_since(since: Whole, number: int) -> tuple[Array, Whole, Whole]:
     """Return the chance that the time since a false alarm is in its next class, that class, and this one."""
     widths = np.diff([0, *SINCE])[: number - 1]
     leaves = np.where(since > 0, 1 / np.append(1.0, widths)[since], 0.0)
     return leaves, (since + 1) % number, since
 
 
-def _either(chance: Array, one: Array, other: Array) -> list[tuple[Array, Array]]:
+def _either(chance: Array, one: Whole, other: Whole) -> list[tuple[Array, Whole]]:
     return [(chance, one), (1 - chance, other)]
 
 
