@@ -17,11 +17,10 @@ import numpy as np
 
 from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, InputError, ScoredSeries
-from adt_gym.stream.context import ScoreContext
 from adt_gym.stream.feedback import DueLabels, Feedback
 from adt_gym.stream.stream import Scores, Session, ToldMethod
 from adt_gym.thresholds.belief import CORRECTED, LEVELS
-from adt_gym.thresholds.evidence import Evidence, evidence_of
+from adt_gym.thresholds.evidence import Evidence, context_after, context_of, evidence_of
 from adt_gym.thresholds.probing_fit import Trial
 from adt_gym.thresholds.probing_loop import RECENT, Tables, judge, replay_on, told_on
 from adt_gym.thresholds.trees import Trees
@@ -48,7 +47,7 @@ class Probing(ToldMethod):
     evidence: Evidence | None = None
 
     def __init__(
-        self, feedback: Any = "full", delay: int = 1, noise: float = 0.0, seed: int = 0, trees: int = 100
+        self, feedback: Any = "full", delay: int = 1, noise: float = 0.0, seed: int = 0, trees: int = 60
     ) -> None:
         super().__init__(feedback, delay, noise, seed)
         self.trees = trees
@@ -74,15 +73,15 @@ class Probing(ToldMethod):
 
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> "Prober":
         """Begin with the belief that knows nothing."""
-        return Prober(self.forest, self.tables, self.feedback)
+        return Prober(self.forest, self.tables, self.feedback, past)
 
     def detect(self, series: ScoredSeries) -> Detection:
         """Judge all windows in one compiled loop, where the rule has a `Schedule`."""
         events = told_on(series, self.feedback, self.seed)
         if events is None:
             return super().detect(series)
-        context = ScoreContext().extend(series.scores)
-        flagged, *_ = replay_on(self.tables, self.tables.x(evidence_of(self.forest, context)), *events)
+        x = self.tables.x(evidence_of(self.forest, context_of(series)))
+        flagged, *_ = replay_on(self.tables, x, *events)
         return Detection.at(LEVELS[np.searchsorted(LEVELS, series.scores) - flagged], series)
 
     @property
@@ -111,13 +110,14 @@ class Prober(Session):
         forest: Gives the evidence.
         tables: Of the fitted agent.
         feedback: When labels are in.
+        past: Scaled scores before the first window, if there are any.
     """
 
     state: ClassVar = ("_context", "_due", "_t", "_worth", "_open", "_anchor", "_recent", "_mark", "_again", "_past")
 
-    def __init__(self, forest: Trees, tables: Tables, feedback: Feedback):
+    def __init__(self, forest: Trees, tables: Tables, feedback: Feedback, past: Scores | None = None):
         self._forest, self._tables, self._tells = forest, tables, feedback.tells
-        self._context, self._due, self._t, self._worth = ScoreContext(), DueLabels(feedback), 0, 1.0
+        self._context, self._due, self._t, self._worth = context_after(past), DueLabels(feedback), 0, 1.0
         self._anchor, self._recent, self._mark = tables.start.copy(), np.ones(RECENT), np.full(1, -1)
         self._open: dict[int, tuple[bool, float]] = {}
         """By window whose feedback is to come, the decision on it and what is kept of its likelihood ratio."""

@@ -12,7 +12,7 @@ from adt_gym.metrics.windows import precision_recall_f1
 from adt_gym.series import ScoredSeries
 from adt_gym.stream.feedback import Alerts, Feedback, Full
 from adt_gym.thresholds.ageing import Ageing
-from adt_gym.thresholds.belief import usual_delay
+from adt_gym.thresholds.chain import usual_delay
 from adt_gym.thresholds.evidence import LEAST, logit
 from adt_gym.thresholds.objective import objective
 from adt_gym.thresholds.probing_loop import RECENT, Tables, replay_on, told_on
@@ -21,7 +21,7 @@ from adt_gym.thresholds.probing_plan import LOGITS, SINCE, Likelihoods, Setting,
 KINDS = 12
 """Kinds of evidence that are told apart, at most, as likely as each other where half of the windows are anomalous."""
 
-FINE = np.linspace(logit(LEAST), -logit(LEAST), 241)
+FINE = np.linspace(-1.001, 1.001, 241) * logit(1 - LEAST)
 """The grid on which evidence is counted."""
 
 KEEPS = (0.0, 0.25, 1.0)
