@@ -36,13 +36,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "nonparametric": {"windows": 50, "span": 5},
     "best_pythresh": {"methods": ("IQR", "MAD")},
     "belief": {"trees": 10},
+    "probing": {"trees": 10},
     "boosting": {"trees": 10},
     "feedback_forest": {"trees": 5},
     "paper": {"episodes": 300},
 }
 """Options beside feedback, delay, noise and seed: what makes a training short, and memories that the series fill."""
 
-MAY_USE_PAST = ("step_control", "hedge", "belief", "remembering", "ours")
+MAY_USE_PAST = ("step_control", "hedge", "belief", "remembering", "probing", "ours")
 """Their training chooses whether they are calibrated on the past."""
 
 RULES: dict[str, Feedback] = {

@@ -32,6 +32,7 @@ MAKERS: dict[str, Callable[[Feedback], Any]] = {
     "step_control": lambda rule: make("step_control", feedback=rule, seed=5),
     "hedge": lambda rule: make("hedge", feedback=rule, seed=5),
     "feedback_forest": lambda rule: make("feedback_forest", feedback=rule, seed=5, trees=5),
+    "probing": lambda rule: make("probing", feedback=rule, seed=5, trees=5),
 }
 
 
