@@ -270,7 +270,7 @@ def train_seeds(
     """Learn from several seeds at once; see `train`. The rewards have the shape ``(seeds, updates)``."""
     learn = jax.vmap(lambda key, given: learning(env, given, chosen or Settings())(key), (0, None))
     keys = jax.vmap(jax.random.key)(jnp.array(seeds))
-    weights, rewards = jax.tree.map(np.asarray, jax.jit(learn)(keys, params))  # as arguments, long series are not copied
+    weights, rewards = jax.tree.map(np.asarray, jax.jit(learn)(keys, params))  # as an argument, it is not compiled
     discrete = isinstance(env.action_space(params), spaces.Discrete)
     policies = [RecurrentPolicy(discrete, {name: one[i] for name, one in weights.items()}) for i in range(len(seeds))]
     return policies, rewards

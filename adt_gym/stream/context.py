@@ -287,7 +287,7 @@ class LabelContext:
         self._cursor[1] = newest_first[newest_first[:, _LABEL] == 1, _DUE].max(initial=0)
 
     def newest(self) -> tuple[int, int]:
-        """Return the newest window, among the last ``HISTORY``, that a label was told of, and the label; or (-1, -1)."""
+        """Return the newest window of the last ``HISTORY`` that a label was told of, and the label; or (-1, -1)."""
         windows = np.where(self._kept[:, _LABEL] >= 0, self._kept[:, _WINDOW], -1)
         window, label, _ = self._kept[windows.argmax()].tolist()
         return (window, label) if label >= 0 else (-1, -1)
