@@ -24,7 +24,8 @@ from adt_gym.stream.feedback import KINDS, Feedback
 from adt_gym.stream.stream import Scores, Session, ToldMethod
 from adt_gym.thresholds.evidence import require_teachers
 
-RULES = tuple(KINDS[kind](*rest) for kind, *rest in product(("full", "alerts", "none"), (1, 10, 60, 300), (0.0, 0.1)))
+CONDITIONS = product(("full", "alerts", "none"), (1, 10, 60, 300), (0.0, 0.1))
+RULES = tuple(KINDS[kind](delay, noise) for kind, delay, noise in CONDITIONS)
 """What episodes are told by; each is drawn equally often."""
 
 ENV: dict[str, Any] = {

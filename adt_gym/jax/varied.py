@@ -87,7 +87,7 @@ class Varied:
         _, inner, reward, terminated, info = self._env.step_env(key_step, episode.inner, action, given)
         truncated = self._env.is_truncated(inner, given)
         family = jnp.searchsorted(jnp.asarray(self._ends, jnp.int32), inner.end)
-        begun, reached = self._begin(key_begin, params), Episode(inner, episode.rule)  # type: ignore[call-arg]
+        begun, reached = self._begin(key_begin, params), Episode(inner, episode.rule)
         episode = jax.tree.map(lambda new, old: jnp.where(terminated | truncated, new, old), begun, reached)
         weighted = reward * jnp.asarray(self._weights)[family]
         return self.get_obs(episode, params), episode, weighted, terminated, truncated, info
@@ -120,7 +120,7 @@ class Varied:
     def _begin(self, key: jax.Array, params: EnvParams) -> Episode:
         key_rule, key_reset = jax.random.split(key)
         rule = jax.random.randint(key_rule, (), 0, len(self._lag))
-        return Episode(self._env.reset_env(key_reset, self._under(rule, params))[1], rule)  # type: ignore[call-arg]
+        return Episode(self._env.reset_env(key_reset, self._under(rule, params))[1], rule)
 
 
 def _mean(families: list[list[Any]]) -> Any:
