@@ -54,7 +54,7 @@ HYPERPARAMETERS: dict[str, Any] = {
 }
 """Of `adt_gym.agents.recurrent.Settings`; the others are its defaults."""
 
-STEPS = 16_000_000
+STEPS = 12_000_000
 """Some minutes on one core."""
 
 Families = Mapping[str, Sequence[ScoredSeries]]
