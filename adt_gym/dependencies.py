@@ -5,6 +5,8 @@ import hashlib
 import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
@@ -71,12 +73,20 @@ def _parents(name: str) -> list[str]:
 
 
 def _file_of(name: str) -> Path | None:
-    """Return the file of a module, None for what is none, such as a class; only packages are imported to find it."""
+    """Return the file of a module, None for what is none, such as a class.
+
+    It is looked for in its package's folder; a package is imported only where it has its modules elsewhere, too.
+    """
     if name in _MAIN:  # it has no spec where it is run as a file
         file = getattr(sys.modules.get(name), "__file__", None)
         return Path(file) if file else None
-    parent = name.rpartition(".")[0]
-    if parent and ((around := _file_of(parent)) is None or around.name != "__init__.py"):
-        return None
-    spec = find_spec(name)
+    parent, spec = name.rpartition(".")[0], None
+    if parent:
+        around = _file_of(parent)
+        if around is None or around.name != "__init__.py":
+            return None
+        spec = PathFinder.find_spec(name, [str(around.parent)])
+    if spec is None:
+        with suppress(ImportError):  # what the package needs may not be installed
+            spec = find_spec(name)
     return Path(spec.origin) if spec is not None and spec.origin and spec.has_location else None

@@ -75,6 +75,21 @@ def load_scored(path: str | Path) -> list[ScoredSeries]:
         return _unpack(arrays)
 
 
+def load_families(folder: str | Path) -> dict[str, list[ScoredSeries]]:
+    """Read a folder of families: each a folder of ``.npz`` files of scored series, whose name is the family's.
+
+    Raises:
+        InputError: If there are none, or a file is not one that ``save_scored`` wrote.
+    """
+    files: dict[str, list[Path]] = {}
+    for path in sorted(Path(folder).glob("*/*.npz")):
+        if not path.name.startswith("."):
+            files.setdefault(path.parent.name, []).append(path)
+    if not files:
+        raise InputError(f"{folder}: no families; put scored series there as FAMILY/NAME.npz, which adt score writes")
+    return {family: [one for path in paths for one in load_scored(path)] for family, paths in files.items()}
+
+
 def _unpack(arrays: Mapping[str, NDArray[Any]]) -> list[ScoredSeries]:
     if "raw" not in arrays:
         raise InputError("it has no raw scores, as those of before November 2026; write it anew")

@@ -19,14 +19,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from gymnax.environments import spaces
-from numpy.typing import NDArray
 
 from adt_gym import settings
+from adt_gym.agents.gru import RecurrentPolicy, Weights, layer, remembered
 from adt_gym.checks import InputError
-from adt_gym.saved import Saved
 from adt_gym.settings import count, option, share
-
-Weights = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class Settings(settings.Settings):
         return self.total_steps // (self.num_envs * self.num_steps)
 
 
-# The network, in NumPy and in JAX alike: ``xp`` is one of the two.
+# The network: `adt_gym.agents.gru` has what NumPy does of it too.
 
 
 def new_weights(key: jax.Array, observations: int, outputs: int, chosen: Settings) -> Weights:
@@ -87,30 +84,6 @@ def new_weights(key: jax.Array, observations: int, outputs: int, chosen: Setting
     return weights
 
 
-def remembered(weights: Weights, embedded: Any, hidden: Any, xp: Any) -> Any:
-    """Return the GRU's next state, shape ``(n, memory)``.
-
-    Args:
-        weights: Those of the network.
-        embedded: Shape ``(n, 3 * memory)``: what the observation contributes to the gates.
-        hidden: The state before, shape ``(n, memory)``.
-        xp: numpy or jax.numpy.
-    """
-    recurrent = hidden @ weights["recur"] + weights["recur_bias"]
-    (reset_in, update_in, new_in), (reset, update, new) = (xp.split(one, 3, axis=-1) for one in (embedded, recurrent))
-    keep = _sigmoid(update_in + update, xp)
-    candidate = xp.tanh(new_in + _sigmoid(reset_in + reset, xp) * new)
-    return (1 - keep) * candidate + keep * hidden
-
-
-def _sigmoid(x: Any, xp: Any) -> Any:
-    return 0.5 * (xp.tanh(0.5 * x) + 1)
-
-
-def _layer(weights: Weights, name: str, x: Any) -> Any:
-    return x @ weights[name] + weights[f"{name}_bias"]
-
-
 def forward(weights: Weights, observations: Any, starts: Any, hidden: Any) -> tuple[Any, Any, Any]:
     """Return what the network makes of T steps of n environments: actions' outputs, values and the last hidden state.
 
@@ -120,9 +93,9 @@ def forward(weights: Weights, observations: Any, starts: Any, hidden: Any) -> tu
         starts: Shape ``(T, n)``: where an episode begins, nothing is remembered.
         hidden: The state before, shape ``(n, memory)``.
     """
-    embedded = jnp.tanh(_layer(weights, "embed", observations))
+    embedded = jnp.tanh(layer(weights, "embed", observations))
     if "recur" not in weights:
-        features = jnp.tanh(_layer(weights, "second", embedded))
+        features = jnp.tanh(layer(weights, "second", embedded))
     else:
 
         def step(before: Any, now: Any) -> tuple[Any, Any]:
@@ -130,8 +103,8 @@ def forward(weights: Weights, observations: Any, starts: Any, hidden: Any) -> tu
             after = remembered(weights, embedded, jnp.where(start[:, None], 0.0, before), jnp)
             return after, after
 
-        hidden, features = jax.lax.scan(step, hidden, (_layer(weights, "input", embedded), starts))
-    return _layer(weights, "act", features), _layer(weights, "value", features)[..., 0], hidden
+        hidden, features = jax.lax.scan(step, hidden, (layer(weights, "input", embedded), starts))
+    return layer(weights, "act", features), layer(weights, "value", features)[..., 0], hidden
 
 
 # Actions: categorical, or a normal distribution of one threshold.
@@ -272,7 +245,7 @@ def _first_axis(batch: Any) -> Any:
     return *rest, hidden[0]
 
 
-def train(env: Any, params: Any, chosen: Settings | None = None, seed: int = 0) -> "tuple[RecurrentPolicy, Any]":
+def train(env: Any, params: Any, chosen: Settings | None = None, seed: int = 0) -> tuple[RecurrentPolicy, Any]:
     """Learn from one seed.
 
     Args:
@@ -293,67 +266,11 @@ def train(env: Any, params: Any, chosen: Settings | None = None, seed: int = 0) 
 
 def train_seeds(
     env: Any, params: Any, chosen: Settings | None, seeds: Sequence[int]
-) -> "tuple[list[RecurrentPolicy], Any]":
+) -> tuple[list[RecurrentPolicy], Any]:
     """Learn from several seeds at once; see `train`. The rewards have the shape ``(seeds, updates)``."""
-    learn = jax.jit(jax.vmap(learning(env, params, chosen or Settings())))
-    weights, rewards = jax.tree.map(np.asarray, learn(jax.vmap(jax.random.key)(jnp.array(seeds))))
+    learn = jax.vmap(lambda key, given: learning(env, given, chosen or Settings())(key), (0, None))
+    keys = jax.vmap(jax.random.key)(jnp.array(seeds))
+    weights, rewards = jax.tree.map(np.asarray, jax.jit(learn)(keys, params))  # as an argument, it is not compiled
     discrete = isinstance(env.action_space(params), spaces.Discrete)
     policies = [RecurrentPolicy(discrete, {name: one[i] for name, one in weights.items()}) for i in range(len(seeds))]
     return policies, rewards
-
-
-class RecurrentPolicy(Saved):
-    """What was learned, in NumPy: the most probable action, with SB3's ``predict`` for policies with a memory.
-
-    Args:
-        discrete: Whether an action is the number of a level; else it is a threshold.
-        weights: Those of the network.
-    """
-
-    kind, name = "policy", "the recurrent policy"
-    fitted = ("weights",)
-
-    def __init__(self, discrete: bool = True, weights: Weights | None = None):
-        self.discrete = discrete
-        if weights is not None:
-            self.weights = weights
-
-    @property
-    def inputs(self) -> int:
-        """How many columns it observes."""
-        return len(self.weights["embed"])
-
-    @property
-    def outputs(self) -> int:
-        """How many actions it chooses from; 1 where it sets any threshold."""
-        return self.weights["act"].shape[1] if self.discrete else 1
-
-    def predict(
-        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = True
-    ) -> tuple[Any, NDArray[np.float32]]:
-        """Return the actions and what is remembered.
-
-        Args:
-            observation: Shape ``(d,)`` or ``(n, d)``.
-            state: What the call before returned, shape ``(n, memory)``; None at the beginning.
-            episode_start: Shape ``(n,)``: where an episode begins, nothing is remembered.
-            deterministic: Must be True.
-        """
-        if not deterministic:
-            raise InputError("this policy knows its best action only: call predict(..., deterministic=True)")
-        rows, weights = np.atleast_2d(np.asarray(observation, np.float32)), self.weights
-        features = np.tanh(_layer(weights, "embed", rows))
-        if "recur" in weights:
-            memory = len(weights["recur"])
-            hidden = np.zeros((len(rows), memory), np.float32) if state is None else np.asarray(state)
-            if episode_start is not None:
-                hidden = np.where(np.asarray(episode_start, bool).reshape(-1, 1), np.float32(0), hidden)
-            state = features = remembered(weights, _layer(weights, "input", features), hidden, np)
-        else:
-            features, state = np.tanh(_layer(weights, "second", features)), np.zeros((len(rows), 0), np.float32)
-        outputs = _layer(weights, "act", features)
-        actions = outputs.argmax(axis=1) if self.discrete else np.clip(outputs[:, :1], 0, 1).astype(np.float32)
-        return actions if np.ndim(observation) == 2 else actions[0], state
-
-    def _options(self) -> dict[str, Any]:
-        return {"discrete": self.discrete}

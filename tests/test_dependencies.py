@@ -49,6 +49,13 @@ def test_of_a_package_with_a_registry_every_module_counts(toy: Path) -> None:
     assert "toy.plain.one" not in names("toy.work")
 
 
+def test_a_package_that_cannot_be_imported_counts_all_the_same(toy: Path) -> None:
+    (toy / "plain/__init__.py").write_text("raise ImportError('it needs what is not installed')\n")
+    (toy / "used.py").write_text("from toy.plain import one, Other\n")
+    assert {"toy.plain", "toy.plain.one"} <= names("toy.work")
+    assert "toy.plain" not in sys.modules
+
+
 @pytest.mark.parametrize("changed", ["__init__", "work", "used", "far", "late", "named"])
 def test_another_file_that_counts_is_another_digest(toy: Path, changed: str) -> None:
     work: Callable[..., int] = importlib.import_module("toy.work").work

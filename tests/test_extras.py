@@ -114,6 +114,10 @@ LINES: dict[str, tuple[tuple[str, ...], ...]] = {
         (*("train", "--agent", "sb3-ppo", "--series", "yahoo_like_2"), *("--episodes", "2", "--num-envs", "2")),
         ("evaluate", "runs/train-sb3-ppo", "--series", "yahoo_like_2"),
     ),
+    "generalist": (
+        *(("score", f"{name}.csv", "--epochs", "1", "--out", f"families/tables/{name}.npz") for name in "ab"),
+        ("generalist", "families", "--steps", "4096"),
+    ),
     "reproduce": (("reproduce", "table3", "--seeds", "1", "--episodes", "1", "--jobs", "1", "--all"),),
     "sweep": (("sweep", "k=2,3", "alpha=0.9,0.5", "episodes=1", "--jobs", "1"),),
     "frontier": (

@@ -52,7 +52,7 @@ class Thresholding(environment.Environment[EnvState, EnvParams]):
         """Begin an episode: a series and, where episodes are cropped, a start are drawn."""
         key_draw, key_flips = jax.random.split(key)
         state = self._begin(jax.random.bits(key_draw), self._flips(key_flips, self.k, params), params)
-        return self._observe(state, params), state
+        return self.get_obs(state, params), state
 
     @partial(jax.jit, static_argnames=("self",))
     def step(
@@ -68,15 +68,15 @@ class Thresholding(environment.Environment[EnvState, EnvParams]):
         terminated, truncated = self.is_terminated(reached, params), self.is_truncated(reached, params)
         begun = self._begin(next_draw(state.draws), flips[self.hold :], params)
         state = jax.tree.map(partial(jnp.where, terminated | truncated), begun, reached)
-        info |= {"terminated": terminated, "truncated": truncated, "final_observation": self._observe(reached, params)}
-        return self._observe(state, params), state, reward, terminated, truncated, info
+        info |= {"terminated": terminated, "truncated": truncated, "final_observation": self.get_obs(reached, params)}
+        return self.get_obs(state, params), state, reward, terminated, truncated, info
 
     def step_env(
         self, key: jax.Array, state: EnvState, action: Any, params: EnvParams
     ) -> tuple[jax.Array, EnvState, jax.Array, jax.Array, dict[Any, Any]]:
         """Judge the next window, or the next ``hold`` windows; the info is as ADT-v0's, with ``discount``."""
         state, earned, info = self._judge_all(self._flips(key, self.hold, params), state, action, params)
-        return self._observe(state, params), state, earned, self.is_terminated(state, params), info
+        return self.get_obs(state, params), state, earned, self.is_terminated(state, params), info
 
     def is_terminated(self, state: EnvState, params: EnvParams) -> jax.Array:
         """Return whether the series is over."""
@@ -104,6 +104,29 @@ class Thresholding(environment.Environment[EnvState, EnvParams]):
         if self._params.context is not None:
             least += [-1.0] * (len(SCORE_CONTEXT) + len(LABEL_CONTEXT) * (self.kind != "none"))
         return spaces.Box(jnp.array(least), jnp.ones(len(least)), (len(least),), jnp.float32)
+
+    def get_obs(self, state: EnvState, params: EnvParams | None = None, key: Any = None) -> jax.Array:
+        """Return what is observed before the next window is judged."""
+        params = self._params if params is None else params
+        at, feedback = state.position, params.feedback
+        columns = [params.statistics[at]]
+        if self.kind == "none":
+            shares = jnp.zeros(len(OUTCOMES))
+        elif feedback is None:
+            tp, fp = bits.counts(state.truth)
+            positives = params.positives[at]
+            shares = jnp.stack([tp, self.k - positives - fp, fp, positives - tp])
+        else:
+            lag = feedback.lag if jnp.ndim(feedback.lag) == 0 else feedback.lag[at]
+            shares = bits.counts(bits.taken(state.told, lag, self.k))
+        columns.append(shares.astype(jnp.float32) / self.k)
+        if self.observe_score:
+            columns.append(params.scores[at][None])
+        if params.context is not None:
+            columns.append(params.context[at])
+            if feedback is not None:
+                columns.append(label_context(bits.taken(state.told, lag, HISTORY), at, feedback.rule))
+        return jnp.concatenate(columns)
 
     def _flips(self, key: jax.Array, windows: int, params: EnvParams) -> jax.Array:
         """Return which labels of so many windows are told wrongly."""
@@ -143,6 +166,8 @@ class Thresholding(environment.Environment[EnvState, EnvParams]):
             (negative & ~flipped) | (positive & flipped),
             (positive & ~flipped) | (negative & flipped),
         )
+        if feedback.told is not None:
+            negative, positive = (jnp.where(feedback.told[0], one, 0) for one in (negative, positive))
         told = jnp.zeros((len(OUTCOMES), bits.words_of(self.kept)), jnp.uint32)
         words = bits.words_of(self.k)
         return told.at[1, :words].set(negative).at[3, :words].set(positive)
@@ -203,34 +228,13 @@ class Thresholding(environment.Environment[EnvState, EnvParams]):
         feedback = params.feedback
         assert feedback is not None
         is_told: Any = True
-        if self.kind == "alerts":
-            is_told = decision
+        if feedback.told is not None:
+            is_told = feedback.told[decision.astype(jnp.int32)]
         elif feedback.rule is not None:
             is_told = feedback.rule.told[at, decision.astype(jnp.int32)]
         outcome = jnp.stack([decision & label, ~decision & ~label, decision & ~label, ~decision & label]) & is_told
         pushed = bits.pushed(told, outcome, self.kept)
         return pushed if feedback.rule is None else jnp.where(feedback.rule.heard[at], pushed, told)
-
-    def _observe(self, state: EnvState, params: EnvParams) -> jax.Array:
-        at, feedback = state.position, params.feedback
-        columns = [params.statistics[at]]
-        if self.kind == "none":
-            shares = jnp.zeros(len(OUTCOMES))
-        elif feedback is None:
-            tp, fp = bits.counts(state.truth)
-            positives = params.positives[at]
-            shares = jnp.stack([tp, self.k - positives - fp, fp, positives - tp])
-        else:
-            lag = feedback.lag if jnp.ndim(feedback.lag) == 0 else feedback.lag[at]
-            shares = bits.counts(bits.taken(state.told, lag, self.k))
-        columns.append(shares.astype(jnp.float32) / self.k)
-        if self.observe_score:
-            columns.append(params.scores[at][None])
-        if params.context is not None:
-            columns.append(params.context[at])
-            if feedback is not None:
-                columns.append(label_context(bits.taken(state.told, lag, HISTORY), at, feedback.rule))
-        return jnp.concatenate(columns)
 
 
 def charge(

@@ -102,8 +102,9 @@ def feedback_of(mdp: ThresholdingMDP, given: Settings, context: bool) -> tuple[s
         rule = Rule(np.isin(positions, arrivals.windows), arrivals.told, arrivals.released, arrivals.due)
     else:
         lag = longest
+    told = np.array([False, True]) if kind == "alerts" else None
     kept = min(longest + (HISTORY if context else given.k), int(mdp.lengths.max()) + 1)
-    return kind, kept, Feedback(lag, _begun(mdp, arrivals, places), given.told.noise or None, rule)
+    return kind, kept, Feedback(lag, _begun(mdp, arrivals, places), told, given.told.noise or None, rule)
 
 
 def _kind_of(mdp: ThresholdingMDP, arrivals: Arrivals, lag: Any) -> str:

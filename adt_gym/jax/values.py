@@ -45,6 +45,8 @@ class Feedback:
     Args:
         lag: How many of the windows judged last wait for their feedback: a number, or one per position. With the rules
             "full" and "alerts" it is the delay less 1, and may be less than that which the environment was made with.
+        told: Shape ``(2,)``: whether the label of a window is told, by the decision; None where every one is. Episodes
+            of an environment made with "full" may be told what "alerts", (False, True), or "none" would tell.
         begun: Shape ``(P, 2, words)``: of the k windows before each position, judged in passive mode, which are told
             to be TN and FN, as bits.
         noise: The probability that a label is told wrongly; None for 0.
@@ -53,6 +55,7 @@ class Feedback:
 
     lag: Any
     begun: Any
+    told: Any = None
     noise: Any = None
     rule: Rule | None = None
 

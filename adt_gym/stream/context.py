@@ -47,6 +47,11 @@ SCORE_CONTEXT = (
 LABEL_CONTEXT = ("newest", *(f"positives_{h}" for h in HORIZONS), "told_share", "since_positive")
 """The columns of `label_context`."""
 
+FEEDBACK_CONTEXT = ("tells", "partial", "told", "told_age", "waiting", "alarms_waiting")
+"""What an agent for any feedback is shown beside: whether labels come at all, and only after some decisions; the label
+of the newest window that has one (1, -1; 0 for none) and its age; windows, and alarms, whose feedback is still to come.
+The last three are on the scale of `since`."""
+
 FLAT = 0.02
 """A standard deviation below this counts as this one, so that a flat stretch does not make noise look strange."""
 
@@ -281,6 +286,16 @@ class LabelContext:
             self._counts[:, j] = (labels == 1).sum(), (labels >= 0).sum()
         self._cursor[1] = newest_first[newest_first[:, _LABEL] == 1, _DUE].max(initial=0)
 
+    def newest(self) -> tuple[int, int]:
+        """Return the newest window of the last ``HISTORY`` that a label was told of, and the label; or (-1, -1)."""
+        windows = np.where(self._kept[:, _LABEL] >= 0, self._kept[:, _WINDOW], -1)
+        window, label, _ = self._kept[windows.argmax()].tolist()
+        return (window, label) if label >= 0 else (-1, -1)
+
+    def waiting(self) -> list[int]:
+        """Return the windows that were judged and whose feedback is still to come."""
+        return self._due.waiting()
+
     def _extend(self, position: int, arrivals: NDArray[np.int64], windows: int) -> NDArray[np.float32]:
         rows = np.empty((windows, len(LABEL_CONTEXT)), np.float32)
         _label_rows(position, arrivals, self._kept, self._counts, self._cursor, rows)
@@ -315,5 +330,5 @@ def _arrivals(told: NDArray[np.integer], feedback: Feedback) -> NDArray[np.int64
 
 
 def since(windows: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Return numbers of windows since a positive was told on the scale of `label_context`."""
+    """Return numbers of windows on the scale of `label_context`'s last column."""
     return _SINCE[np.minimum(windows, HISTORY)]

@@ -327,6 +327,10 @@ class DueLabels:
             self._labels[t] = int(label)
         return not waits
 
+    def waiting(self) -> list[int]:
+        """Return the windows that were judged and whose feedback is still to come, in any order."""
+        return [window for window in self._labels if window < self._next]
+
     def come(self, t: int) -> list[tuple[int, int]]:
         """Return the windows whose feedback comes in just before window t, and the label of each, -1 for silence."""
         return [(window, self._labels.pop(window)) for window in self._due.pop(t, ())]

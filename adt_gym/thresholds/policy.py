@@ -27,7 +27,7 @@ registry = Registry(
         "reference": Entry("adt_gym.agents.reference_dqn:ReferenceDQN", needs=("torch",)),
         "greedy": Entry("adt_gym.agents.sb3:GreedyPolicy", needs=("stable_baselines3", "torch")),
         "actor": Entry("adt_gym.agents.actor:Actor"),
-        "recurrent": Entry("adt_gym.agents.recurrent:RecurrentPolicy", needs=("gymnax", "jax", "optax")),
+        "recurrent": Entry("adt_gym.agents.gru:RecurrentPolicy"),
     },
 )
 """The models that files may hold."""

@@ -11,16 +11,8 @@ import pytest
 
 import adt_gym.jax
 from adt_gym import InputError, ScoredSeries, thresholds
-from adt_gym.agents.recurrent import (
-    RecurrentPolicy,
-    Rollout,
-    Settings,
-    advantages,
-    forward,
-    new_weights,
-    train,
-    train_seeds,
-)
+from adt_gym.agents.gru import RecurrentPolicy, remembered
+from adt_gym.agents.recurrent import Rollout, Settings, advantages, forward, new_weights, train, train_seeds
 from adt_gym.envs.sources import resolve
 from adt_gym.evaluation import precision_recall_f1
 
@@ -67,8 +59,6 @@ def test_the_policy_predicts_as_the_network_does() -> None:
 
 def test_the_memory_is_that_of_flax() -> None:
     from flax import linen
-
-    from adt_gym.agents.recurrent import remembered
 
     random = np.random.default_rng(0)
     x, hidden = random.random((2, 5), np.float32), random.random((2, 4), np.float32)

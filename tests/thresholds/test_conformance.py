@@ -40,6 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "boosting": {"trees": 10},
     "feedback_forest": {"trees": 5},
     "paper": {"episodes": 300},
+    "generalist": {"steps": 20 * 4096},
 }
 """Options beside feedback, delay, noise and seed: what makes a training short, and memories that the series fill."""
 
