@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, ScoredSeries
-from adt_gym.stream.context import LabelContext, ScoreContext, label_context, score_context
-from adt_gym.stream.feedback import Feedback, in_at, told_labels
+from adt_gym.stream.context import LabelContext, ScoreContext, score_context
+from adt_gym.stream.feedback import Feedback, told_labels
 from adt_gym.stream.replay import begin
 from adt_gym.stream.stream import Scores, Session, ToldMethod
-from adt_gym.thresholds.evidence import logit, require_teachers
+from adt_gym.thresholds.evidence import logit, require_teachers, told_context
 from adt_gym.thresholds.objective import objective
 from adt_gym.thresholds.rows import held_out_folds, snapped, thinned
 from adt_gym.thresholds.trees import Trees
@@ -97,10 +97,7 @@ class Boosting(ToldMethod):
         context = score_context(series.scores)
         if not self.sees_labels:
             return context
-        labels = told_labels(series, self.feedback, self.seed).astype(np.int64)
-        schedule = self.feedback.schedule(len(series))
-        is_told = schedule.told[:, 1] if schedule else [in_at(self.feedback, t, True)[1] for t in range(len(series))]
-        return np.column_stack((context, label_context(np.where(is_told, labels, -1), self.feedback)))
+        return np.column_stack((context, told_context(told_labels(series, self.feedback, self.seed), self.feedback)))
 
     def _fitted(self) -> dict[str, Any]:
         return {"cut": self.cut, "held_out": self.held_out, **self.forest.arrays()}

@@ -1,7 +1,6 @@
-"""Our agent: the one that remembers, or a rival where the training series say that it is clearly better.
+"""Our agent: the one that remembers, or step control where the training series say that it is clearly better.
 
-With many events to learn from, one model of scores and labels together beats keeping them apart, and where labels come
-at once a step is as good as a belief. All know how they did on the training series, so the choice is theirs to make.
+Both know how they did on the training series, so the choice is theirs to make.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,6 @@ from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, ScoredSeries
 from adt_gym.stream.stream import Method, Scores, Session, ToldMethod
 from adt_gym.thresholds.belief import gains
-from adt_gym.thresholds.boosting import Boosting
 from adt_gym.thresholds.evidence import Evidence
 from adt_gym.thresholds.objective import objective
 from adt_gym.thresholds.remembering import Remembering
@@ -23,9 +21,8 @@ from adt_gym.thresholds.step_control import StepControl
 class Ours(ToldMethod):
     """The agent as a method.
 
-    Where labels depend on decisions, as under "alerts", boosting is out: how it does with the labels that it would earn
-    is not known from series on which all are told. Step control has five numbers that are chosen on the series on which
-    it is then judged; the others are judged by trees that have not seen them.
+    Step control has five numbers that are chosen on the series on which it is then judged; the agent that remembers is
+    judged by trees that have not seen them.
 
     Args:
         feedback, delay, noise, seed: See `adt_gym.stream.stream.ToldMethod`.
@@ -45,7 +42,7 @@ class Ours(ToldMethod):
         super().__init__(feedback, delay, noise, seed)
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
-        """Fit all on labelled series of other machines and choose by the objective on these.
+        """Fit both on labelled series of other machines and choose by the objective on these.
 
         Raises:
             InputError: If fewer than two series hold both anomalous and normal windows, or the evidence was fitted on
@@ -55,13 +52,8 @@ class Ours(ToldMethod):
         remembering.evidence = self.evidence
         self.chosen, values = remembering.fit(train), remembering.held_out
         control = self._make(StepControl).fit(train)
-        rivals = [(control, np.array([objective(control.detect(one).decisions, one.truth) for one in train]))]
-        if not self.feedback.partial:
-            boosting = self._make(Boosting).fit(train)
-            rivals.append((boosting, boosting.held_out))
-        for rival, its in rivals:
-            if gains(its, values):
-                self.chosen, values = rival, its
+        if gains(np.array([objective(control.detect(one).decisions, one.truth) for one in train]), values):
+            self.chosen = control
         return self
 
     @property
@@ -84,6 +76,6 @@ class Ours(ToldMethod):
         return {"chosen": self.chosen.name, **self.chosen._fitted()}
 
     def _restore(self, values: Mapping[str, Any]) -> None:
-        kinds = {kind.name: kind for kind in (Remembering, StepControl, Boosting)}
+        kinds = {kind.name: kind for kind in (Remembering, StepControl)}
         self.chosen = self._make(kinds[values["chosen"]])
         self.chosen._restore({key: value for key, value in values.items() if key != "chosen"})

@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from adt_gym.compiling import compiled
 from adt_gym.scaling import Scaling
 from adt_gym.series import InputError, ScoredSeries
-from adt_gym.stream.context import SCORE_CONTEXT
+from adt_gym.stream.context import SCORE_CONTEXT, LabelContext
 from adt_gym.stream.feedback import DueLabels, Feedback
 from adt_gym.stream.stream import Scores
-from adt_gym.thresholds.belief import CORRECTED, LEAST_BELIEF, LEVELS
+from adt_gym.thresholds.belief import CORRECTED, LEAST_BELIEF, LEVELS, gains
 from adt_gym.thresholds.chain import Chain
-from adt_gym.thresholds.evidence import Evidence, context_after, evidence_of
+from adt_gym.thresholds.evidence import Evidence, context_after, evidence_of, told_context
 from adt_gym.thresholds.replayed import Compiled, Released, Replayed
 from adt_gym.thresholds.trees import Trees
 
@@ -221,10 +221,12 @@ class Remembering(Replayed):
             `fit`; None to fit one.
         held_out: The objective (`adt_gym.thresholds.objective`) of its rule on each training series, by evidence that
             has not seen it.
+        told: Whether the trees see labels too: where what is told does not depend on decisions, and that is clearly
+            better on the training series.
     """
 
     name = "remembering"
-    fitted: ClassVar = ("rule", "chain", "spread", "forest", "held_out")
+    fitted: ClassVar = ("rule", "chain", "spread", "forest", "held_out", "told")
     shares_evidence = True
     evidence: Evidence | None = None
 
@@ -240,26 +242,36 @@ class Remembering(Replayed):
         evidence = self.evidence or Evidence(self.seed).fit(train)
         if [id(one) for one in evidence.train] != [id(one) for one in train]:
             raise InputError("the evidence was fitted on other series: pass the same, or none")
-        self.forest, self.chain = evidence.trees, Chain.of(train, self.feedback)
-        self.spread = np.maximum(np.concatenate(evidence.contexts)[:, LOOKS].std(axis=0, dtype=np.float64), 1e-6)
-        pairs = zip(train, evidence.held_out, evidence.contexts, strict=True)
-        seen = [Seen.of(held_out, one.scores, context, self.spread) for one, held_out, context in pairs]
-        released = [self._released(one) for one in train]
-        chain = numbers_of(self.chain, self.feedback.noise)
-        self.rule, self.held_out = search(seen, released, [one.truth for one in train], chain, self.feedback, self.seed)
+        self.chain = Chain.of(train, self.feedback)
+        looks = [context[:, LOOKS] for context in evidence.contexts]
+        self.spread = np.maximum(np.concatenate(looks).std(axis=0, dtype=np.float64), 1e-6)
+        released, chain = [self._released(one) for one in train], numbers_of(self.chain, self.feedback.noise)
+
+        def found(by: Evidence) -> tuple[Rule, Array]:
+            pairs = zip(train, by.held_out, by.contexts, strict=True)
+            seen = [Seen.of(held_out, one.scores, context, self.spread) for one, held_out, context in pairs]
+            return search(seen, released, [one.truth for one in train], chain, self.feedback, self.seed)
+
+        self.rule, self.held_out = found(evidence)
+        self.forest, self.told = evidence.trees, False
+        if self.sees_labels and not self.feedback.partial:
+            telling = Evidence(self.seed, feedback=self.feedback).fit(train)
+            rule, held_out = found(telling)
+            if gains(held_out, self.held_out):
+                self.rule, self.held_out, self.forest, self.told = rule, held_out, telling.trees, True
         return self
 
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> "Rememberer":
         """Begin with the prior, and with what the scores of the past make of the context."""
-        return Rememberer(self.forest, self.spread, self.chain, self.rule, self.feedback, past)
+        return Rememberer(self.forest, self.told, self.spread, self.chain, self.rule, self.feedback, past)
 
     def _fitted(self) -> dict[str, Any]:
-        kept = {"rule": list(self.rule), "chain": astuple(self.chain), "spread": self.spread, "held_out": self.held_out}
-        return kept | self.forest.arrays()
+        kept = {name: getattr(self, name) for name in ("spread", "held_out", "told")}
+        return kept | {"rule": list(self.rule), "chain": astuple(self.chain)} | self.forest.arrays()
 
     def _restore(self, values: Mapping[str, Any]) -> None:
         self.rule, self.chain = Rule(*map(float, values["rule"])), Chain(*map(float, values["chain"]))
-        self.spread, self.held_out = values["spread"], values["held_out"]
+        self.spread, self.held_out, self.told = values["spread"], values["held_out"], bool(values["told"])
         self.forest = Trees.of_arrays(values)
 
 
@@ -271,6 +283,7 @@ class Rememberer(Compiled):
 
     Args:
         forest: Gives the evidence.
+        told: Whether it sees labels too.
         spread: Shape ``(len(LOOKS),)``: deviations of the columns by which windows look alike.
         chain: Of the labels.
         rule: The policy.
@@ -279,16 +292,18 @@ class Rememberer(Compiled):
     """
 
     state: ClassVar = (
-        "_context", "_due", "_t", "_row", "_open", "_belief", "_waiting", "_run", "_kept",
+        "_context", "_labels", "_due", "_t", "_row", "_open", "_belief", "_waiting", "_run", "_kept",
         "_in", "_looks", "_asked", "_verdicts",
     )  # fmt: skip
 
     def __init__(
-        self, forest: Trees, spread: Array, chain: Chain, rule: Rule, feedback: Feedback, past: Scores | None = None
-    ):
-        self._forest, self._spread, self._rule = forest, spread, np.array(rule)
+        self, forest: Trees, told: bool, spread: Array, chain: Chain, rule: Rule, feedback: Feedback,
+        past: Scores | None = None,
+    ):  # fmt: skip
+        self._forest, self._told, self._spread, self._rule = forest, told, spread, np.array(rule)
         self._chain, self._gains = numbers_of(chain, feedback.noise), rule.gain > 0
         self._context, self._due, self._t = context_after(past), DueLabels(feedback), 0
+        self._labels, self._feedback = LabelContext(feedback), feedback
         self._belief, self._waiting, self._run, self._kept = chain.prior, 0, 0, 0
         self._row = np.zeros(len(LOOKS))
         self._looks, self._asked, self._verdicts = Past.empty()
@@ -300,6 +315,8 @@ class Rememberer(Compiled):
     def thresholds(self, scores: NDArray[np.float32], released: Released) -> NDArray[np.float32]:
         """Judge a whole series."""
         context = self._context.extend(scores)
+        if self._told:
+            context = np.column_stack((context, told_context(released.labels, self._feedback)))
         seen = Seen.of(evidence_of(self._forest, context), scores, context, self._spread)
         flagged = decisions_of(seen, released, self._chain, self._rule)
         return LEVELS[np.searchsorted(LEVELS, scores) - flagged]
@@ -310,6 +327,8 @@ class Rememberer(Compiled):
             self._waiting -= self._open.pop(window)
             self._take_in(window, label)
         context = self._context.push(score)[None]
+        if self._told:
+            context = np.column_stack((context, self._labels.push(self._t)[None]))
         seen = Seen.of(evidence_of(self._forest, context), np.array([score]), context, self._spread)
         self._row, flagged = seen.rows[0], np.zeros(1, np.bool_)
         judge_windows(
@@ -320,6 +339,8 @@ class Rememberer(Compiled):
 
     def judged(self, score: float, decision: bool) -> None:
         """Wait for the feedback, where it ever comes in, and remember what an alarm looked like."""
+        if self._told:
+            self._labels.judged(self._t, decision)
         if self._due.judged(self._t, decision):
             self._open[self._t] = decision
             self._waiting += decision
@@ -332,6 +353,8 @@ class Rememberer(Compiled):
 
     def tell(self, t: int, label: bool) -> None:
         """Keep the label until its time, or go through all that came in since that once more."""
+        if self._told:
+            self._labels.tell(t, label)
         if not self._due.tell(t, label):
             return
         windows = [window for window, *_ in self._in]
