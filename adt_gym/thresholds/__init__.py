@@ -54,7 +54,7 @@ registry = Registry(
         "boosting": _entry("boosting:Boosting", NEEDS, SEES, MACHINES, needs=("sklearn",)),
         "ours": _entry("ours:Ours", NEEDS, SEES, PAST, MACHINES, needs=("scipy", "sklearn")),
         "paper": Entry("adt_gym.agents.paper:PaperAgent", frozenset({NEEDS, SEES, MACHINES}), needs=("torch",)),
-        "generalist": Entry("adt_gym.agents.generalist:Generalist", frozenset({NEEDS, SEES, MACHINES})),
+        "generalist": Entry("adt_gym.agents.generalist:Generalist", frozenset({NEEDS, SEES, MACHINES, LESSER})),
         "policy": _entry("policy:Policy", SEES, member="model"),
     },
 )

@@ -7,7 +7,6 @@ the best rule on each of many resamples of the series is found, and the rule nea
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from adt_gym.thresholds.chain import usual_delay
 from adt_gym.thresholds.objective import objective
 from adt_gym.thresholds.remembering import Rule, Seen, decisions_of
 from adt_gym.thresholds.replayed import Released
+from adt_gym.thresholds.rows import fair_share
 
 MIXES = (0.0, 0.5, 1.0)
 WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
@@ -36,8 +36,8 @@ STEPS = (0.5, 1.0, 1.0, 2.0, 0.5)
 
 RESAMPLES = 200
 
-MOST_WINDOWS = 30_000
-"""Of a longer training series rules play the stretch of this length with the most events."""
+MOST_WINDOWS = 150_000
+"""Rules play at most so many windows of all training series together: of long ones a stretch with many events."""
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -62,7 +62,8 @@ def search(
         feedback: What ``released`` goes by.
         seed: Of the resamples.
     """
-    parts = [_stretch(*one) for one in zip(seen, released, labels, strict=True)]
+    share = fair_share([len(one) for one in labels], MOST_WINDOWS)
+    parts = [_stretch(*one, share) for one in zip(seen, released, labels, strict=True)]
 
     def values(rules: Sequence[Rule]) -> Array:
         return np.array(
@@ -104,17 +105,14 @@ def _bagged(rules: Sequence[Rule], values: Array, seed: int) -> tuple[Rule, Arra
     return rules[nearest], values[:, nearest]
 
 
-def _stretch(seen: Seen, released: Released, labels: Flags) -> tuple[Seen, Released, Flags]:
-    """Return the stretch of ``MOST_WINDOWS`` with the most events, the first such, as a series of its own."""
-    if len(labels) <= MOST_WINDOWS:
+def _stretch(seen: Seen, released: Released, labels: Flags, most: int) -> tuple[Seen, Released, Flags]:
+    """Return the stretch of ``most`` windows in which the most events begin, the first such, as a series of its own."""
+    if len(labels) <= most:
         return seen, released, labels
-    starts = np.cumsum(np.diff(labels, prepend=False) & labels)
-    within = starts[MOST_WINDOWS - 1 :] - np.append(0, starts[:-MOST_WINDOWS])
-    first = int(within.argmax())
-    part = slice(first, first + MOST_WINDOWS)
+    begun = np.cumsum(np.diff(labels, prepend=False) & labels)
+    first = int((begun[most - 1 :] - np.append(0, begun[:-most])).argmax())
+    part = slice(first, first + most)
     own = (released.windows >= part.start) & (released.windows < part.stop)
-    told: Any = released._replace(
-        windows=released.windows[own] - first, due=released.due[own] - first, told=released.told[part],
-        labels=released.labels[part],
-    )  # fmt: skip
+    windows, due = released.windows[own] - first, released.due[own] - first
+    told = Released(windows, due, released.told[part], released.labels[part])
     return Seen(*(one[part] for one in seen)), told, labels[part]
