@@ -67,6 +67,7 @@ class RunSettings(ScoringSettings, AgentSettings):
         vus: Whether the VUS is measured.
         seeds: How many seeds are run, from ``seed`` on.
         deadline: Of the composite F1, in windows.
+        method: A registered method that alone judges, see `adt_gym.experiments.flagged`; empty for the whole road.
     """
 
     scorer: str = option("autoencoder", help="autoencoder, isolation, ensemble, pyod:NAME, ...")
@@ -78,6 +79,7 @@ class RunSettings(ScoringSettings, AgentSettings):
     vus: bool = option(False, help="measure the VUS too; takes minutes for many series")
     seeds: int = count(1, "run so many seeds, from --seed on, and print their mean", most=MAX_SEEDS)
     deadline: int = deadline(DEADLINE)
+    method: str = option("", help="let this method alone judge, untold: pretrained, dspot, ...; needs no labels")
 
     @property
     def places(self) -> dict[int, str]:

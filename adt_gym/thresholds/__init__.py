@@ -53,6 +53,7 @@ registry = Registry(
         "probing": _entry("probing:Probing", NEEDS, SEES, PAST, MACHINES, LESSER, needs=("scipy", "sklearn")),
         "boosting": _entry("boosting:Boosting", NEEDS, SEES, MACHINES, needs=("sklearn",)),
         "ours": _entry("ours:Ours", NEEDS, SEES, PAST, MACHINES, needs=("scipy", "sklearn")),
+        "pretrained": _entry("pretrained:Pretrained", SEES, PAST, MACHINES, LESSER),
         "paper": Entry("adt_gym.agents.paper:PaperAgent", frozenset({NEEDS, SEES, MACHINES}), needs=("torch",)),
         "generalist": Entry("adt_gym.agents.generalist:Generalist", frozenset({NEEDS, SEES, MACHINES, LESSER})),
         "policy": _entry("policy:Policy", SEES, member="model"),

@@ -16,6 +16,7 @@ from adt_gym.stream.feedback import Feedback
 from adt_gym.stream.stream import Scores
 from adt_gym.thresholds.objective import Flags, best_on, require_anomaly
 from adt_gym.thresholds.replayed import Change, Compiled, Released, Replayed, Tally
+from adt_gym.thresholds.rows import stretches
 from adt_gym.thresholds.trees import Trees
 
 SAMPLES = 256
@@ -125,6 +126,7 @@ class FeedbackForest(Replayed):
             InputError: If no window of them is anomalous, or nobody knows.
         """
         require_anomaly(train, self.name)
+        train = stretches(train)
         self.forest = self._grow(np.concatenate([_spread(score_context(one.scores), len(train)) for one in train]))
         rates = (0.0, *RATES) if self.sees_labels else (0.0,)
 

@@ -15,6 +15,7 @@ from adt_gym.stream.stream import Scores
 from adt_gym.thresholds.evidence import logit
 from adt_gym.thresholds.objective import Flags, best_on, require_anomaly
 from adt_gym.thresholds.replayed import Change, Compiled, Released, Replayed, Tally
+from adt_gym.thresholds.rows import stretches
 
 TAIL = 1 - 10.0 ** -np.linspace(0.3, 4, 14)
 """The quantiles at which the lower experts stand."""
@@ -96,6 +97,7 @@ class Hedge(Replayed):
             InputError: If no window of them is anomalous, or nobody knows.
         """
         require_anomaly(train, self.name)
+        train = stretches(train)
         self.levels = experts(np.concatenate([one.scores for one in train]))
         owns = [False, True] if any(len(one.past) for one in train) else [False]
         mean = {own: np.mean([self._errors(one, own) for one in train], axis=0) for own in owns}

@@ -1,4 +1,4 @@
-"""What the rivals that see labels share: one compiled loop over a whole series, and sessions that say the same.
+"""What methods that see labels share: one compiled loop over a whole series, and sessions that say the same.
 
 What they learn of a label is a whole number that is added up, so that the order in which labels come changes nothing,
 and a label that is corrected is taken back exactly.

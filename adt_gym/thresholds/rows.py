@@ -41,6 +41,24 @@ def fair_share(lengths: Sequence[int], most: int) -> int:
     return max(lengths)
 
 
+def most_eventful(labels: NDArray[np.bool_], windows: int) -> slice:
+    """Return the stretch of so many windows, or of all there are, in which the most events begin; the first such."""
+    if len(labels) <= windows:
+        return slice(0, len(labels))
+    begun = np.cumsum(np.diff(labels, prepend=False) & labels)
+    first = int((begun[windows - 1 :] - np.append(0, begun[:-windows])).argmax())
+    return slice(first, first + windows)
+
+
+def stretches(train: Sequence[ScoredSeries], most: int = MOST_ROWS) -> list[ScoredSeries]:
+    """Return of each series the stretch with the most events, all of them together ``most`` windows at most.
+
+    All series get the same share of ``most``, and leave to others what they do not need.
+    """
+    share = fair_share([len(one) for one in train], most)
+    return [one if len(one) <= share else one[most_eventful(one.truth, share)] for one in train]
+
+
 def thinned(labels: Sequence[NDArray[np.bool_]], most: int = MOST_ROWS) -> list[tuple[Places, Array]]:
     """Return of each series the windows to learn from, and what each weighs.
 

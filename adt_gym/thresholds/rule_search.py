@@ -1,8 +1,9 @@
 """Direct policy search: which rule of `adt_gym.thresholds.remembering` does best on the training series.
 
 All rules of a grid play the training series under the very feedback, in a compiled loop, on evidence from trees that
-have not seen the series. With few series the best of thousands is mostly luck, so the choice is bagged (Breiman, 1996):
-the best rule on each of many resamples of the series is found, and the rule nearest to their mean is taken.
+have not seen the series; of long ones a stretch with many events, see `adt_gym.thresholds.rows`. With few series the
+best of thousands is mostly luck, so the choice is bagged (Breiman, 1996): the best rule on each of many resamples of
+the series is found, and the rule nearest to their mean is taken.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from adt_gym.thresholds.chain import usual_delay
 from adt_gym.thresholds.objective import objective
 from adt_gym.thresholds.remembering import Rule, Seen, decisions_of
 from adt_gym.thresholds.replayed import Released
-from adt_gym.thresholds.rows import fair_share
+from adt_gym.thresholds.rows import MOST_ROWS, fair_share, most_eventful
 
 MIXES = (0.0, 0.5, 1.0)
 WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
@@ -35,9 +36,6 @@ STEPS = (0.5, 1.0, 1.0, 2.0, 0.5)
 """By how much the numbers of two rules differ where these are one step apart."""
 
 RESAMPLES = 200
-
-MOST_WINDOWS = 150_000
-"""Rules play at most so many windows of all training series together: of long ones a stretch with many events."""
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -62,7 +60,7 @@ def search(
         feedback: What ``released`` goes by.
         seed: Of the resamples.
     """
-    share = fair_share([len(one) for one in labels], MOST_WINDOWS)
+    share = fair_share([len(one) for one in labels], MOST_ROWS)
     parts = [_stretch(*one, share) for one in zip(seen, released, labels, strict=True)]
 
     def values(rules: Sequence[Rule]) -> Array:
@@ -106,13 +104,9 @@ def _bagged(rules: Sequence[Rule], values: Array, seed: int) -> tuple[Rule, Arra
 
 
 def _stretch(seen: Seen, released: Released, labels: Flags, most: int) -> tuple[Seen, Released, Flags]:
-    """Return the stretch of ``most`` windows in which the most events begin, the first such, as a series of its own."""
-    if len(labels) <= most:
-        return seen, released, labels
-    begun = np.cumsum(np.diff(labels, prepend=False) & labels)
-    first = int((begun[most - 1 :] - np.append(0, begun[:-most])).argmax())
-    part = slice(first, first + most)
+    """Return the stretch with the most events as a series of its own."""
+    part = most_eventful(labels, most)
     own = (released.windows >= part.start) & (released.windows < part.stop)
-    windows, due = released.windows[own] - first, released.due[own] - first
+    windows, due = released.windows[own] - part.start, released.due[own] - part.start
     told = Released(windows, due, released.told[part], released.labels[part])
     return Seen(*(one[part] for one in seen)), told, labels[part]

@@ -15,6 +15,7 @@ from adt_gym.stream.stream import Scores
 from adt_gym.thresholds.evidence import logit
 from adt_gym.thresholds.objective import Flags, best_on, require_anomaly
 from adt_gym.thresholds.replayed import Change, Compiled, Released, Replayed, Tally
+from adt_gym.thresholds.rows import stretches
 from adt_gym.thresholds.static import best_f1_threshold
 
 REACH, PARTS = 16, 4096
@@ -100,6 +101,7 @@ class StepControl(Replayed):
             InputError: If no window of them is anomalous, or nobody knows.
         """
         require_anomaly(train, self.name)
+        train = stretches(train)
         scores = np.concatenate([one.scores for one in train])
         levels = [best_f1_threshold(train), *np.quantile(scores, QUANTILES).tolist()]
         starts = [best_on(train, map(Control, levels), self._trial)]
