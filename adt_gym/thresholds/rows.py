@@ -10,7 +10,7 @@ from adt_gym.series import ScoredSeries, varies
 FOLDS = 5
 """Training series are held out in at most so many groups: with as many series or fewer, each is left out in turn."""
 
-MOST_ROWS = 150_000
+MOST_ROWS = 75_000
 """A model learns from at most so many windows of all its training series together."""
 
 BINS = 255
