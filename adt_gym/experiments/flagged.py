@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from adt_gym.evaluation.compare import columns, measure
 from adt_gym.evaluation.split import Split, cut, cut_unlabelled
 from adt_gym.experiments.run import RunSettings
 from adt_gym.experiments.scores import cached_parts, read
+from adt_gym.experiments.servers import SCALING
 from adt_gym.experiments.versions import versions
 from adt_gym.folders import Folder
 from adt_gym.metrics.events import runs
@@ -30,7 +31,7 @@ SHOWN = 20
 def flag(settings: RunSettings, folder: Folder, cache: Path) -> None:
     """Score a source, let one method judge what follows on its past, and say what it flags; no label is told to it.
 
-    Where there are labels the method is measured by them, and one that learns from labelled series learns on the part
+    Scores are scaled by "tail" unless another scaling is asked for, as those that `pretrained` learned on. Where there are labels the method is measured by them, and one that learns from labelled series learns on the part
     before.
 
     Args:
@@ -44,7 +45,7 @@ def flag(settings: RunSettings, folder: Folder, cache: Path) -> None:
     """
     entry = thresholds.registry[settings.method]
     method = thresholds.registry.make_for(settings.method, feedback="none", seed=settings.seed)
-    (scorer,) = settings.make(settings.scorer)
+    (scorer,) = replace(settings, scaling=settings.scaling or SCALING).make(settings.scorer)
     source = read(settings.source, settings.seed, labelled=False)
     labelled = source.summary.anomalous is not None
     if not labelled and thresholds.NEEDS in entry.tags:

@@ -112,7 +112,7 @@ def judge_windows(
     asked: NDArray[np.int64],
     verdicts: NDArray[np.int64],
     flagged: Flags,
-) -> float:
+) -> None:
     """Decide on windows, the first of which is window ``first``, in the order in which they come.
 
     Args:
@@ -173,7 +173,6 @@ def judge_windows(
             run += 1
         else:
             run = 0
-    return belief
 
 
 class Seen(NamedTuple):
@@ -198,10 +197,21 @@ class Seen(NamedTuple):
         return cls(forest, np.log(inside / (1 - inside)), context[:, LOOKS].astype(np.float64) / spread)
 
 
-def decisions_of(seen: Seen, released: Released, chain: Array, rule: Sequence[float]) -> Flags:
+def _judge(
+    first: int, seen: Seen, told: Released, rule: Array, chain: Array, belief: float, waiting: int, past: Past,
+    flagged: Flags,
+) -> None:  # fmt: skip
+    """Call `judge_windows` with what its arguments are kept in."""
+    judge_windows(
+        first, seen.forest, seen.scores, seen.rows, told.windows, told.due, told.told, told.labels, rule, chain, belief,
+        waiting, past.looks, past.asked, past.verdicts, flagged,
+    )  # fmt: skip
+
+
+def decisions_of(seen: Seen, released: Released, chain: Array, rule: Rule | Array) -> Flags:
     """Return shape ``(T,)``: what a rule decides on a whole series, told what is released; see `judge_windows`."""
     flagged = np.zeros(len(seen.forest), np.bool_)
-    judge_windows(0, *seen, *released, np.array(rule, float), chain, chain[0], 0, *Past.empty(), flagged)
+    _judge(0, seen, released, np.array(rule, float), chain, chain[0], 0, Past.empty(), flagged)
     return flagged
 
 
@@ -331,10 +341,8 @@ class Rememberer(Compiled):
             context = np.column_stack((context, self._labels.push(self._t)[None]))
         seen = Seen.of(evidence_of(self._forest, context), np.array([score]), context, self._spread)
         self._row, flagged = seen.rows[0], np.zeros(1, np.bool_)
-        judge_windows(
-            self._t, *seen, *_NOTHING, self._rule, self._chain, self._belief, self._waiting,
-            self._looks, self._asked, self._verdicts, flagged,
-        )  # fmt: skip
+        remembered = Past(self._looks, self._asked, self._verdicts)
+        _judge(self._t, seen, _NOTHING, self._rule, self._chain, self._belief, self._waiting, remembered, flagged)
         return _LEVELS[bisect_left(_LEVELS, score) - int(flagged[0])]
 
     def judged(self, score: float, decision: bool) -> None:
@@ -376,5 +384,5 @@ class Rememberer(Compiled):
 
 
 _LEVELS = LEVELS.tolist()
-_NOTHING = (np.empty(0, np.int64), np.empty(0, np.int64), np.zeros((0, 2), np.bool_), np.empty(0, np.bool_))
+_NOTHING = Released(np.empty(0, np.int64), np.empty(0, np.int64), np.zeros((0, 2), np.bool_), np.empty(0, np.bool_))
 """What is released to the arithmetic of one window, whose session has taken in all that is."""

@@ -44,7 +44,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 """Options beside feedback, delay, noise and seed: what makes a training short, and memories that the series fill."""
 
-MAY_USE_PAST = ("step_control", "hedge", "belief", "remembering", "probing", "ours")
+MAY_USE_PAST = ("step_control", "hedge", "belief", "remembering", "probing", "ours", "pretrained")
 """Their training chooses whether they are calibrated on the past."""
 
 RULES: dict[str, Feedback] = {
