@@ -31,8 +31,8 @@ SHOWN = 20
 def flag(settings: RunSettings, folder: Folder, cache: Path) -> None:
     """Score a source, let one method judge what follows on its past, and say what it flags; no label is told to it.
 
-    Scores are scaled by "tail" unless another scaling is asked for, as those that `pretrained` learned on. Where there are labels the method is measured by them, and one that learns from labelled series learns on the part
-    before.
+    Scores are scaled by "tail" unless another scaling is asked for, as those that `pretrained` learned on. Where there
+    are labels the method is measured by them, and one that learns from labelled series learns on the part before.
 
     Args:
         settings: What is run.
