@@ -1,4 +1,4 @@
-"""Our agent: the one that remembers, or step control where the training series say that it is clearly better.
+"""Our agent: the one that remembers, or step control where the training series say that it is surely better.
 
 Both know how they did on the training series, so the choice is theirs to make.
 """
@@ -11,9 +11,8 @@ import numpy as np
 from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, ScoredSeries
 from adt_gym.stream.stream import Method, Scores, Session, ToldMethod
-from adt_gym.thresholds.belief import gains
 from adt_gym.thresholds.evidence import Evidence
-from adt_gym.thresholds.objective import objective
+from adt_gym.thresholds.objective import objective, surely_better
 from adt_gym.thresholds.remembering import Remembering
 from adt_gym.thresholds.step_control import StepControl
 
@@ -52,7 +51,7 @@ class Ours(ToldMethod):
         remembering.evidence = self.evidence
         self.chosen, values = remembering.fit(train), remembering.held_out
         control = self._make(StepControl).fit(train)
-        if gains(np.array([objective(control.detect(one).decisions, one.truth) for one in train]), values):
+        if surely_better(np.array([objective(control.detect(one).decisions, one.truth) for one in train]), values):
             self.chosen = control
         return self
 

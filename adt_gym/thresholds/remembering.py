@@ -27,9 +27,10 @@ from adt_gym.series import InputError, ScoredSeries
 from adt_gym.stream.context import SCORE_CONTEXT, LabelContext
 from adt_gym.stream.feedback import DueLabels, Feedback
 from adt_gym.stream.stream import Scores
-from adt_gym.thresholds.belief import CORRECTED, LEAST_BELIEF, LEVELS, gains
+from adt_gym.thresholds.belief import CORRECTED, LEAST_BELIEF, LEVELS
 from adt_gym.thresholds.chain import Chain
 from adt_gym.thresholds.evidence import Evidence, context_after, evidence_of, told_context
+from adt_gym.thresholds.objective import surely_better
 from adt_gym.thresholds.replayed import Compiled, Released, Replayed
 from adt_gym.thresholds.trees import Trees
 
@@ -231,7 +232,7 @@ class Remembering(Replayed):
             `fit`; None to fit one.
         held_out: The objective (`adt_gym.thresholds.objective`) of its rule on each training series, by evidence that
             has not seen it.
-        told: Whether the trees see labels too: where what is told does not depend on decisions, and that is clearly
+        told: Whether the trees see labels too: where what is told does not depend on decisions, and that is surely
             better on the training series.
     """
 
@@ -267,7 +268,7 @@ class Remembering(Replayed):
         if self.sees_labels and not self.feedback.partial:
             telling = Evidence(self.seed, feedback=self.feedback).fit(train)
             rule, held_out = found(telling)
-            if gains(held_out, self.held_out):
+            if surely_better(held_out, self.held_out):
                 self.rule, self.held_out, self.forest, self.told = rule, held_out, telling.trees, True
         return self
 

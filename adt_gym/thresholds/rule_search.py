@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.stream.feedback import Feedback
-from adt_gym.thresholds.belief import gains
 from adt_gym.thresholds.chain import usual_delay
-from adt_gym.thresholds.objective import objective
+from adt_gym.thresholds.objective import objective, surely_better
 from adt_gym.thresholds.remembering import Rule, Seen, decisions_of
 from adt_gym.thresholds.replayed import Released
 from adt_gym.thresholds.rows import MOST_ROWS, fair_share, most_eventful
@@ -51,8 +50,7 @@ def search(
 ) -> tuple[Rule, Array]:
     """Return the rule that is chosen, and its objective on each series.
 
-    Labels are only used where that gains more than one standard error over the best rule without them (the rule of
-    Breiman et al., 1984, for choosing among trees): few machines teach, and a chance gain does not travel.
+    Labels are only used where that is surely better than the best rule without them.
 
     Args:
         seen, released, labels: One per training series: what is seen of it, what is told, and the truth.
@@ -81,7 +79,7 @@ def search(
             rules[i]._replace(gain=gain, cut=rules[i].cut - lower) for i in best for gain in GAINS for lower in LOWER
         ]
         using, theirs = _bagged([*rules, *more], np.hstack((of_rules, values(more))), seed)
-        if gains(theirs, its):
+        if surely_better(theirs, its):
             chosen = using
     pairs = zip(seen, released, labels, strict=True)
     return chosen, np.array([objective(decisions_of(see, told, chain, chosen), truth) for see, told, truth in pairs])
