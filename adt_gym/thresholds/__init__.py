@@ -49,7 +49,9 @@ registry = Registry(
         "hedge": _entry("hedge:Hedge", NEEDS, SEES, MACHINES),
         "feedback_forest": _entry("feedback_forest:FeedbackForest", NEEDS, SEES, PAST, MACHINES, needs=("sklearn",)),
         "belief": _entry("belief:Belief", NEEDS, SEES, PAST, MACHINES, LESSER, needs=("scipy", "sklearn")),
-        "remembering": _entry("remembering:Remembering", NEEDS, SEES, PAST, MACHINES, LESSER, needs=("sklearn",)),
+        "remembering": _entry(
+            "remembering:Remembering", NEEDS, SEES, PAST, MACHINES, LESSER, needs=("scipy", "sklearn")
+        ),
         "probing": _entry("probing:Probing", NEEDS, SEES, PAST, MACHINES, LESSER, needs=("scipy", "sklearn")),
         "boosting": _entry("boosting:Boosting", NEEDS, SEES, MACHINES, needs=("sklearn",)),
         "ours": _entry("ours:Ours", NEEDS, SEES, PAST, MACHINES, needs=("scipy", "sklearn")),
