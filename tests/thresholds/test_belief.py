@@ -10,12 +10,10 @@ import pytest
 from machines import TRAIN, noisy
 from numpy.typing import NDArray
 from own_rules import Visits
-from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.metrics import f1_score
 
 from adt_gym import InputError, ScoredSeries
 from adt_gym.evaluation import precision_recall_f1
-from adt_gym.stream.context import score_context
 from adt_gym.stream.feedback import Feedback, feedback_of, told_labels
 from adt_gym.stream.state import state_of
 from adt_gym.stream.stream import Method
@@ -29,7 +27,7 @@ from adt_gym.thresholds.belief import (
     f1_of_each,
     play,
 )
-from adt_gym.thresholds.chain import Chain, usual_delay
+from adt_gym.thresholds.chain import Chain
 from adt_gym.thresholds.evidence import Evidence
 from adt_gym.thresholds.persistence import Persistence
 
@@ -214,10 +212,6 @@ def test_it_learns_and_acts_on_a_rule_of_ones_own(rule: Feedback, evidence: Evid
         assert 0 < decisions.mean() < 1
 
 
-def test_the_usual_delay_of_a_rule() -> None:
-    assert [usual_delay(one, 400) for one in (feedback_of("alerts", 7), feedback_of("none"), Rounds())] == [7, 1, 5]
-
-
 def test_a_late_label_is_taken_in_as_if_it_had_come_in_time(evidence: Evidence) -> None:
     agent, series = fitted(feedback_of("alerts", 3), evidence), noisy(300, seed=8)
     agent.rule = Rule(1.5, 1.0, 2.0, agent.rule.cut)
@@ -255,43 +249,6 @@ def test_the_same_seed_learns_the_same(agent: Belief) -> None:
     assert again.rule == agent.rule
     series = noisy(seed=8)
     np.testing.assert_array_equal(again.detect(series).thresholds, agent.detect(series).thresholds)
-
-
-def test_evidence_for_the_search_comes_from_the_other_series(evidence: Evidence) -> None:
-    others = Evidence(trees=10).fit(TRAIN[1:])
-    np.testing.assert_array_equal(evidence.held_out[0], others(TRAIN[0]))
-    assert not np.array_equal(evidence(TRAIN[0]), others(TRAIN[0]))
-
-
-def test_evidence_is_what_extremely_randomised_trees_say_of_the_score_context(evidence: Evidence) -> None:
-    weights: list[float] = []
-    for one in TRAIN:
-        anomalous = one.labels.sum()
-        weights += [0.07 / anomalous if y else 0.93 / (len(one) - anomalous) for y in one.labels]
-    trees = ExtraTreesRegressor(10, min_samples_leaf=60, max_features=0.6, random_state=0).fit(
-        np.concatenate([score_context(one.scores) for one in TRAIN]),
-        np.concatenate([one.labels for one in TRAIN]),
-        sample_weight=weights,
-    )
-    unseen = noisy(seed=7)
-    chances = np.clip(trees.predict(score_context(unseen.scores)), 0.002, 0.998)
-    np.testing.assert_allclose(evidence(unseen), np.log(chances) - np.log(1 - chances))
-
-
-def test_series_and_their_anomalies_weigh_the_same_however_long_they_are() -> None:
-    def still(windows: int, anomalous: int) -> ScoredSeries:
-        return ScoredSeries(np.full(windows, 0.5), np.arange(windows) < anomalous)
-
-    teachers = [still(200, 20), still(1000, 400)]
-    for train, chance in ((teachers, 0.07), ([*teachers, still(700, 0)], 0.14 / (0.14 + 3 * 0.93))):
-        evidence = Evidence(trees=3).fit(train)
-        np.testing.assert_allclose(evidence(still(50, 10)), math.log(chance / (1 - chance)))
-
-
-def test_evidence_is_never_surer_than_one_in_500() -> None:
-    copies = [ScoredSeries(one.labels.astype(np.float32), one.labels) for one in (*TRAIN, noisy(seed=7))]
-    evidence = Evidence(trees=10).fit(copies[:3])(copies[3])
-    assert (evidence.min(), evidence.max()) == pytest.approx((math.log(0.002 / 0.998), math.log(0.998 / 0.002)))
 
 
 # The search
@@ -350,10 +307,10 @@ class Searched:
 @pytest.mark.parametrize(
     ("windows", "lift", "feedback", "memory"),
     [
-        (250, 0.25, feedback_of("none"), False),
+        (250, 0.15, feedback_of("none"), False),
         (500, 0.25, feedback_of("full", 2), False),
         (500, 0.1, feedback_of("full", 5, 0.1), False),
-        (500, 0.25, feedback_of("alerts", 1), True),
+        (500, 0.15, feedback_of("alerts", 1), True),
         (500, 0.1, feedback_of("alerts", 4, 0.1), True),
     ],
     ids=str,
@@ -370,7 +327,7 @@ def test_the_rule_is_the_best_of_its_neighbourhood(windows: int, lift: float, fe
     assert feedback.kind == "none" or gain > error
 
 
-@pytest.mark.parametrize(("windows", "lift"), [(250, 0.25), (500, 0.1)])
+@pytest.mark.parametrize(("windows", "lift"), [(250, 0.25), (500, 0.25)])
 def test_labels_are_not_used_for_a_gain_within_a_standard_error(windows: int, lift: float) -> None:
     train, feedback = [noisy(windows, seed, lift) for seed in range(3)], feedback_of("alerts", 20)
     agent = fitted(feedback, Evidence(trees=10).fit(train), seed=5)
@@ -412,38 +369,11 @@ def test_labels_at_once_make_up_for_scores_that_say_nothing() -> None:
     assert agent.sees_labels
 
 
-def test_the_chain_by_hand() -> None:
-    labels = np.array([0, 1, 1, 0, 0, 0, 1, 1, 1, 1], dtype=bool)
-    chain = Chain.of([ScoredSeries(np.full(10, 0.5), labels)], feedback_of(delay=2))
-    assert (chain.prior, chain.end) == (0.6, 2 / 6)
-    assert chain.carry == pytest.approx(max(np.corrcoef(labels[:-2], labels[2:])[0, 1], 0))
-    assert chain.stays == pytest.approx(1 - 2 / 6 - 2 / 4)  # onset: two in four normal windows
-
-
-def test_a_chain_of_series_that_do_not_go_together() -> None:
-    often, briefly = np.arange(40) < 36, np.arange(40) % 2 == 1
-    series = [ScoredSeries(np.full(40, 0.5), labels) for labels in (often, often, briefly, briefly, ~briefly)]
-    for delay in (1, 4, 39, 100):
-        chain = Chain.of(series, feedback_of(delay=delay))
-        assert 0 <= chain.stays <= 1
-        assert 0 <= chain.carry < 1
-    assert Chain(prior=0.9, end=0.5, carry=0.5).stays == 0
-
-
 def test_f1_of_each_rule() -> None:
     random = np.random.default_rng(0)
     labels, decisions = random.random(50) < 0.3, random.random((6, 50)) < 0.4
     expected = [precision_recall_f1(one, labels)[2] for one in decisions]
     np.testing.assert_allclose(f1_of_each(decisions, labels), expected)
-
-
-@pytest.mark.parametrize(
-    "labels", [np.zeros(500, dtype=bool), np.ones(500, dtype=bool)], ids=["quiet", "all anomalous"]
-)
-def test_one_series_cannot_teach(labels: NDArray[np.bool_]) -> None:
-    other = ScoredSeries(TRAIN[1].scores, labels)
-    with pytest.raises(InputError, match="2 training series, 1 with both"):
-        Belief().fit([TRAIN[0], other])
 
 
 def test_evidence_of_other_series_is_refused(evidence: Evidence) -> None:

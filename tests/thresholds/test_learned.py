@@ -27,6 +27,7 @@ WORDS = [("none", 1, 0.0), ("full", 1, 0.0), ("full", 10, 0.1), ("alerts", 3, 0.
 RULES = [*(feedback_of(*word) for word in WORDS), Visits(0.1), Weekly()]
 MAKERS: dict[str, Callable[[Feedback], Any]] = {
     "belief": lambda rule: make("belief", feedback=rule, seed=5, trees=5),
+    "remembering": lambda rule: make("remembering", feedback=rule, seed=5),
     "boosting": lambda rule: make("boosting", feedback=rule, seed=5, trees=5),
     "ours": lambda rule: make("ours", feedback=rule, seed=5),
     "step_control": lambda rule: make("step_control", feedback=rule, seed=5),
@@ -80,11 +81,16 @@ def test_a_label_that_is_corrected_in_the_same_window_leaves_no_trace(method: Me
     np.testing.assert_array_equal(decisions, method.detect(SERIES).decisions)
 
 
-@pytest.mark.parametrize("name", ["belief", "boosting", "ours"])
-def test_a_file_holds_trees_and_how_they_did_on_series_that_they_had_not_seen(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("belief", "held_out_f1"), ("remembering", "held_out"), ("boosting", "held_out"), ("ours", "held_out")],
+)
+def test_a_file_holds_trees_and_how_they_did_on_series_that_they_had_not_seen(
+    name: str, kept: str, tmp_path: Path
+) -> None:
     method: Any = MAKERS[name](feedback_of("full", 10, 0.1)).fit(TRAIN)
     method.save(tmp_path / "method.npz")
-    one, other = (getattr(one, "chosen", one).held_out_f1 for one in (load(tmp_path / "method.npz"), method))
+    one, other = (getattr(getattr(one, "chosen", one), kept) for one in (load(tmp_path / "method.npz"), method))
     np.testing.assert_array_equal(one, other)
     with np.load(tmp_path / "method.npz", allow_pickle=False) as file:
         assert "roots" in file.files
