@@ -25,10 +25,12 @@ from adt_gym.registry import Entry
 from adt_gym.scripts.frontier import frontier
 from adt_gym.scripts.options import SeveralWords
 from adt_gym.stream.feedback import Feedback, feedback_of
-from adt_gym.thresholds import make, registry
-from adt_gym.thresholds.belief import Belief
+from adt_gym.thresholds import Method, make, registry
 from adt_gym.thresholds.boosting import Boosting
 from adt_gym.thresholds.evidence import Evidence
+from adt_gym.thresholds.objective import objective
+from adt_gym.thresholds.remembering import Remembering
+from adt_gym.thresholds.step_control import StepControl
 
 app = typer.Typer()
 app.command(cls=SeveralWords)(frontier)
@@ -134,15 +136,17 @@ def copied(labels: Flags, feedback: Feedback, seed: int) -> list[bool]:
 def decisions_of_all(
     evidence: Evidence, test: ScoredSeries, feedback: Feedback, seed: int, episodes: int
 ) -> tuple[dict[str, list[bool]], str]:
-    """Return the decisions of each method, trained here, and whether ours is the belief agent or boosting."""
+    """Return the decisions of each method, trained here, and which one ours is."""
     train = evidence.train
     condition = {"feedback": feedback.kind, "feedback_delay": feedback.delay, "label_noise": feedback.noise}
-    belief, boosting = Belief(feedback, seed=seed), Boosting(feedback, seed=seed).fit(train)
-    belief.evidence = evidence
-    belief.fit(train)
-    gains = boosting.held_out_f1 - belief.held_out_f1
+    remembering, boosting = Remembering(feedback, seed=seed), Boosting(feedback, seed=seed).fit(train)
+    remembering.evidence = evidence
+    remembering.fit(train)
+    control = StepControl(feedback, seed=seed).fit(train)
+    of_control = np.array([objective(control.detect(one).decisions, one.truth) for one in train])
+    gains = of_control - remembering.held_out
     clearly = gains.mean() > np.sqrt(((gains - gains.mean()) ** 2).sum() / (len(gains) - 1) / len(gains))
-    chosen = boosting if clearly and feedback.kind != "alerts" else belief
+    chosen: Method = control if clearly else remembering
     methods = {
         "ours": chosen.detect(test).decisions,
         "gradient boosting": boosting.detect(test).decisions,

@@ -92,7 +92,7 @@ def test_series_and_their_anomalies_weigh_the_same_however_long_they_are() -> No
 
 def test_evidence_is_never_surer_than_one_in_500() -> None:
     copies = [ScoredSeries(one.labels.astype(np.float32), one.labels) for one in (*TRAIN, noisy(seed=7))]
-    evidence = Evidence(trees=200).fit(copies[:3])(copies[3])
+    evidence = Evidence(trees=400).fit(copies[:3])(copies[3])
     assert (evidence.min(), evidence.max()) == pytest.approx((math.log(0.002 / 0.998), math.log(0.998 / 0.002)))
 
 

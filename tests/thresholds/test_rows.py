@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from adt_gym import ScoredSeries
-from adt_gym.thresholds.rows import FOLDS, fair_share, held_out_folds, thinned
+from adt_gym.thresholds.rows import FOLDS, fair_share, held_out_folds, most_eventful, stretches, thinned
 
 
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=12), st.integers(20, 1500))
@@ -43,3 +44,34 @@ def test_every_series_is_held_out_once_and_teachers_are_dealt_out_evenly(telling
     assert len(folds) == min(FOLDS, len(train))
     held = [sum(telling[i] for i in fold) for fold in folds]
     assert max(held) - min(held) <= 1
+
+
+flags = st.lists(st.booleans(), min_size=1, max_size=40).map(lambda one: np.array(one))
+
+
+def events(labels: NDArray[np.bool_], first: int, windows: int) -> int:
+    """Return how many events begin in a stretch; one that went on before it does not."""
+    return sum(bool(labels[t] and not (t and labels[t - 1])) for t in range(first, first + windows))
+
+
+@given(flags, st.integers(1, 45))
+def test_the_most_eventful_stretch_is_the_first_in_which_most_events_begin(
+    labels: NDArray[np.bool_], windows: int
+) -> None:
+    windows = min(windows, len(labels))
+    found = most_eventful(labels, windows)
+    by_start = [events(labels, first, windows) for first in range(len(labels) - windows + 1)]
+    assert (found.start, found.stop) == (by_start.index(max(by_start)), by_start.index(max(by_start)) + windows)
+
+
+@given(st.lists(flags, min_size=1, max_size=5), st.integers(5, 120))
+def test_a_stretch_of_each_series_is_within_its_share(labels: list[NDArray[np.bool_]], most: int) -> None:
+    train = [ScoredSeries(np.arange(len(one)) / 50, one, str(i)) for i, one in enumerate(labels)]
+    parts, share = stretches(train, most), fair_share([len(one) for one in labels], most)
+    assert sum(map(len, parts)) <= most
+    for part, one in zip(parts, train, strict=True):
+        assert (part.name, len(part)) == (one.name, min(len(one), share))
+        first = int(np.flatnonzero(one.scores == part.scores[0])[0])
+        np.testing.assert_array_equal(part.truth, one.truth[first : first + len(part)])
+        possible = range(len(one) - len(part) + 1)
+        assert events(one.truth, first, len(part)) == max(events(one.truth, at, len(part)) for at in possible)
