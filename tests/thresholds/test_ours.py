@@ -78,7 +78,7 @@ def test_it_judges_and_is_kept_as_the_chosen_one_step_control_too(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     train, unseen = [noisy(250, seed=seed) for seed in range(3)], noisy(250, seed=7)
-    monkeypatch.setattr(module, "gains", lambda one, other: True)
+    monkeypatch.setattr(module, "surely_better", lambda one, other: True)
     agent = Ours("alerts", 4, seed=3).fit(train)
     agent.save(tmp_path / "ours.npz")
     alone = StepControl("alerts", 4, seed=3).fit(train).detect(unseen)
@@ -94,7 +94,7 @@ def test_what_is_weighed_is_the_objective_on_the_training_series(monkeypatch: py
         weighed.extend((one, other))
         return False
 
-    monkeypatch.setattr(module, "gains", spy)
+    monkeypatch.setattr(module, "surely_better", spy)
     agent: Any = Ours("full", 4).fit(train)
     of_control, of_remembering = weighed
     control = StepControl("full", 4).fit(train)

@@ -9,6 +9,7 @@ from machines import noisy
 from own_rules import Table, Visits
 
 from adt_gym import InputError, ScoredSeries
+from adt_gym.scoring.scaling import tail
 from adt_gym.stream.feedback import Feedback, feedback_of
 from adt_gym.thresholds import load, make
 from adt_gym.thresholds import pretrained as module
@@ -85,8 +86,9 @@ def test_fit_changes_nothing(agents: dict[str, Any]) -> None:
     np.testing.assert_array_equal(method.detect(UNSEEN).thresholds, before)
 
 
-def test_it_decides_from_the_first_window_without_past_and_without_labels(agents: dict[str, Any]) -> None:
-    blind = of(agents)
+@shipped
+def test_it_decides_from_the_first_window_without_past_and_without_labels() -> None:
+    blind: Any = make("pretrained")
     assert not blind.sees_labels
     for high, flagged in ((1.0, True), (0.02, False)):
         scores = np.append(high, np.full(20, 0.3))
@@ -131,9 +133,8 @@ def test_what_comes_with_the_package_is_small_and_has_an_agent_for_every_kind() 
 
 
 @shipped
-@pytest.mark.parametrize("past", [0, 500])
-def test_on_noise_that_nobody_labelled_it_is_quiet(past: int) -> None:
+def test_on_noise_that_nobody_labelled_it_is_quiet() -> None:
     for seed in range(3):
-        scores = np.random.default_rng(seed).beta(2, 8, 3000 + past)  # as the scores of normal windows lie
-        series = ScoredSeries(scores[past:], None, past=scores[:past])
+        raw = np.random.default_rng(seed).exponential(1, 6000).astype(np.float32)
+        series = ScoredSeries.scaled(raw[3000:], tail(raw[:3000]), None, "noise", past=raw[:3000])
         assert make("pretrained").detect(series).decisions.mean() < 0.05
