@@ -118,6 +118,10 @@ LINES: dict[str, tuple[tuple[str, ...], ...]] = {
         *(("score", f"{name}.csv", "--epochs", "1", "--out", f"families/tables/{name}.npz") for name in "ab"),
         ("generalist", "families", "--steps", "4096"),
     ),
+    "pretrain": (
+        *(("score", f"{name}.csv", "--epochs", "1", "--out", f"families/tables/{name}.npz") for name in "ab"),
+        ("pretrain", "families"),
+    ),
     "reproduce": (("reproduce", "table3", "--seeds", "1", "--episodes", "1", "--jobs", "1", "--all"),),
     "sweep": (("sweep", "k=2,3", "alpha=0.9,0.5", "episodes=1", "--jobs", "1"),),
     "frontier": (

@@ -556,14 +556,17 @@ def limit(decisions: NDArray[np.bool_], labels: NDArray[np.bool_]) -> float:
 @pytest.mark.parametrize("seed", range(3))
 def test_on_scores_of_noise_without_labels_no_method_beats_flagging_everything(seed: int) -> None:
     train = [scored(10 * seed + i, informative=False) for i in range(1, 4)]
-    test, never = scored(10 * seed, informative=False), feedback_of("none")
+    test, never, evidence = scored(10 * seed, informative=False), feedback_of("none"), Evidence(seed).fit(train)
     every = {}
-    for name in thresholds.registry.names(without=[thresholds.LESSER, thresholds.COPIES]):
-        method = thresholds.registry.make_for(name, feedback=never, seed=seed, episodes=20, methods=FAST)
-        every[method.name] = method
-    assert set(every) == set(METHODS) - {PERSISTENCE}
+    for name in thresholds.registry.names(without=[thresholds.COPIES]):
+        if name != "generalist":  # its training takes minutes
+            method = thresholds.registry.make_for(name, feedback=never, seed=seed, episodes=20, methods=FAST)
+            every[method.name] = method
+    assert set(every) > {*METHODS, "remembering", "probing", "belief", "pretrained"} - {PERSISTENCE}
     for name, method in every.items():
         assert not method.sees_labels
+        if method.shares_evidence:
+            method.evidence = evidence
         decisions = method.fit(train).detect(test).decisions
         assert f1(decisions, test.labels) <= limit(decisions, test.labels), name
     for delay in (1, 5):

@@ -25,6 +25,7 @@ from adt_gym.thresholds.belief import (
     Filter,
     Rule,
     f1_of_each,
+    gains,
     play,
 )
 from adt_gym.thresholds.chain import Chain
@@ -374,6 +375,15 @@ def test_f1_of_each_rule() -> None:
     labels, decisions = random.random(50) < 0.3, random.random((6, 50)) < 0.4
     expected = [precision_recall_f1(one, labels)[2] for one in decisions]
     np.testing.assert_allclose(f1_of_each(decisions, labels), expected)
+
+
+def test_a_gain_must_exceed_its_standard_error() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        one, other = random.normal(size=(2, 6))
+        difference = one - other
+        deviation = np.sqrt(sum((d - difference.mean()) ** 2 for d in difference) / 5)
+        assert gains(one, other) == (difference.mean() > deviation / np.sqrt(6))
 
 
 def test_evidence_of_other_series_is_refused(evidence: Evidence) -> None:

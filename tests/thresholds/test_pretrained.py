@@ -15,7 +15,7 @@ from adt_gym.thresholds import load, make
 from adt_gym.thresholds import pretrained as module
 from adt_gym.thresholds.evidence import Evidence
 from adt_gym.thresholds.pretrained import DELAYS, SHIPPED, Pretrained, _name
-from adt_gym.thresholds.remembering import Remembering
+from adt_gym.thresholds.remembering import Remembering, Rule
 
 ROOT = Path(__file__).parents[2]
 TRAIN = [noisy(250, seed=seed) for seed in range(3)]
@@ -86,15 +86,15 @@ def test_fit_changes_nothing(agents: dict[str, Any]) -> None:
     np.testing.assert_array_equal(method.detect(UNSEEN).thresholds, before)
 
 
-@shipped
-def test_it_decides_from_the_first_window_without_past_and_without_labels() -> None:
-    blind: Any = make("pretrained")
+def test_it_decides_from_the_first_window_without_past_and_without_labels(agents: dict[str, Any]) -> None:
+    by_score = Rule(mix=0.0, weight=0.0, gain=0.0, patience=0.0, cut=1.0)
+    blind = of({"none": {**agents["none"], "rule": list(by_score)}})
     assert not blind.sees_labels
-    for high, flagged in ((1.0, True), (0.02, False)):
-        scores = np.append(high, np.full(20, 0.3))
+    for first, flagged in ((0.74, True), (0.72, False)):  # logits of 1.05 and 0.94
         session = blind.start()
-        assert (scores[0] > session.threshold(scores[0])) == flagged
-        assert blind.detect(ScoredSeries(scores, None)).decisions[0] == flagged
+        assert (first > session.threshold(first)) == flagged
+        scores = np.append(first, np.full(20, 0.3))
+        assert blind.detect(ScoredSeries(scores, None)).decisions.tolist() == [flagged] + [False] * 20
 
 
 def test_a_file_holds_all_agents(agents: dict[str, Any], tmp_path: Path) -> None:

@@ -43,10 +43,6 @@ def test_rules_are_apart_in_steps_of_the_grid() -> None:
     assert chosen == near[0]
 
 
-T_OF_2 = 1.886
-"""The 90% quantile of Student's t with two degrees of freedom, from a table."""
-
-
 class Searched:
     """A search on noisy series, and what labels gained in it."""
 
@@ -89,12 +85,13 @@ class Searched:
     ("lift", "kind", "delay", "uses"),
     [(0.1, "full", 1, True), (0.1, "alerts", 1, True), (0.25, "alerts", 20, False), (0.6, "full", 100, False)],
 )
-def test_labels_are_used_for_a_gain_that_a_t_test_is_sure_of_only(
+def test_labels_are_used_where_they_surely_gain_only(
     monkeypatch: pytest.MonkeyPatch, lift: float, kind: str, delay: int, uses: bool
 ) -> None:
     found = Searched(monkeypatch, lift, kind, delay)
     gain, error = found.gain
-    assert (gain > T_OF_2 * error) == uses
+    assert (gain > 1.886 * error) == uses  # t of two degrees of freedom, 10%
+    assert uses or gain < 1.5 * error
     assert (found.rule.weight > 0 or found.rule.gain > 0) == uses
     assert found.values.tolist() == found.expected
     assert uses or found.rule.patience == 0
