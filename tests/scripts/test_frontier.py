@@ -10,35 +10,30 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
-from inline import in_this_process
+from frontiers import FAST, adt_frontier, arrays, succeed
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from adt_gym import Detection, ScoredSeries, thresholds
 from adt_gym.agents.paper import PaperAgent
 from adt_gym.data.sources import SourceSettings
 from adt_gym.evaluation.frontier import LEARNED, PERSISTENCE, read_rows
-from adt_gym.experiments import cells
 from adt_gym.experiments import frontier as module
 from adt_gym.experiments.servers import read_servers
 from adt_gym.experiments.unseen import Cell, Measured, measure
 from adt_gym.files import visible
 from adt_gym.mdp.plan import View
 from adt_gym.registry import Entry
-from adt_gym.scripts.frontier import frontier
 from adt_gym.scripts.options import SeveralWords
 from adt_gym.scripts.report import report
 from adt_gym.series import InputError
-from adt_gym.stream.feedback import Feedback, feedback_of, told_labels
+from adt_gym.stream.feedback import feedback_of, told_labels
 from adt_gym.stream.stream import ToldMethod
 from adt_gym.thresholds import Method, make, policy
 from adt_gym.thresholds.best_pythresh import BestPyThresh
 from adt_gym.thresholds.evidence import Evidence
 from adt_gym.thresholds.pythresh import FAST_PYTHRESH
-
-app = typer.Typer()
-app.command(cls=SeveralWords)(frontier)
 
 COLUMNS = [
     "method", "feedback", "delay", "label_noise", "series", "seed", "saw_labels", "detail", "precision", "recall", "f1",
@@ -47,7 +42,6 @@ COLUMNS = [
     *(f"{measure}_after_{n}" for measure in ("f1", "composite_f1") for n in (0, 1, 2, 5, 10, 20, 50)),
     "false_alarms_per_1000_before_1", "event_recall_before_1", "false_alarms_per_1000_after_5", "event_recall_after_5",
 ]  # fmt: skip
-FAST = ("IQR", "MAD")
 WINDOW = 10
 METHODS = (
     "static", "always", "never", "random", PERSISTENCE, "rolling_quantile(0.99, 1000)", "dspot", "online_fdr",
@@ -57,24 +51,8 @@ METHODS = (
 
 TOLD = (PERSISTENCE, "step control", "hedge", "feedback forest", "gradient boosting", "ours", "adt (paper)")
 BLIND = tuple(one for one in METHODS if one not in TOLD)
-LEARNERS = (
-    ("step_control", "step control"), ("hedge", "hedge"), ("feedback_forest", "feedback forest"),
-    ("boosting", "gradient boosting"), ("ours", "ours"),
-)  # fmt: skip
-"""Those that do not play, and what tables call them."""
-
 QUICK = ("--scorer", "isolation", "--episodes", 3, "--jobs", 1)
 SERVERS = ("web-1", "web-2", "web-3")
-
-
-def arrays(seed: int, points: int = 300, events: int = 4) -> dict[str, NDArray[Any]]:
-    """Three metrics with noise; in the tested part, anomalies of some length that shift them."""
-    random = np.random.default_rng(seed)
-    labels = np.zeros(points, dtype=bool)
-    for start in random.choice(np.arange(20, points - 30, 40), events, replace=False):
-        labels[start : start + random.integers(8, 20)] = True
-    train, test = random.normal(0, 0.1, (2, points, 3))
-    return {"train": train, "test": test + 0.4 * labels[:, None], "test_label": labels}
 
 
 @pytest.fixture
@@ -85,45 +63,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for seed, name in enumerate(SERVERS):
         np.savez(tmp_path / "fleet" / f"{name}.npz", **arrays(seed))
     return tmp_path
-
-
-class Quick(Method):
-    """Stands for a learner where only the rows matter: the static threshold."""
-
-    def __init__(self, name: str, feedback: Feedback, seed: int):
-        self.name, self.sees_labels, self.rule = name, feedback.tells, make("static")
-        self.fit, self.detect = self.rule.fit, self.rule.detect
-
-
-def stand_in(monkeypatch: pytest.MonkeyPatch, name: str, where: Any, /, **options: Any) -> None:
-    entry = thresholds.registry[name]
-    monkeypatch.setitem(thresholds.registry._entries, name, Entry(where, entry.tags, options))
-
-
-@pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only two PyThresh methods to choose from."""
-    stand_in(monkeypatch, "best_pythresh", BestPyThresh, methods=FAST)
-
-
-@pytest.fixture
-def quick(fast: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cells in this process, two PyThresh methods, learners that do not take time."""
-    for runner in (module, cells):
-        monkeypatch.setattr(runner, "processes", in_this_process)
-    for name, called in LEARNERS:
-        stand_in(monkeypatch, name, Quick, name=called)
-    monkeypatch.setattr(Evidence, "fit", lambda self, train: self)
-
-
-def adt_frontier(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "110"})
-
-
-def succeed(*arguments: object) -> str:
-    result = adt_frontier(*arguments)
-    assert result.exit_code == 0, result.output + repr(result.exception)
-    return result.output
 
 
 def window_labels(name: str) -> NDArray[np.bool_]:

@@ -6,9 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_frontier import adt_frontier, arrays, succeed
-from test_frontier import fast as fast
-from test_frontier import quick as quick
+from frontiers import adt_frontier, arrays, succeed
 
 from adt_gym.evaluation.frontier import LEARNED, read_rows
 from adt_gym.experiments import frontier as module
