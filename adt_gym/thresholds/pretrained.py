@@ -10,7 +10,11 @@ from math import log
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from adt_gym.scaling import Scaling
+from adt_gym.scoring.scaling import tail
 from adt_gym.series import ScoredSeries
 from adt_gym.stream.feedback import Feedback, feedback_of
 from adt_gym.stream.stream import Scores
@@ -62,15 +66,33 @@ class Pretrained(Replayed):
         return self
 
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> Rememberer:
-        """Begin as the agent for the feedback that is nearest; a past is of use, and not needed."""
+        """Begin as the agent for the feedback that is nearest.
+
+        A past is of use, and not needed: by it the scores, however they are scaled, are brought to the scale that the
+        agent has learned on, the scaling "tail" on the series' own past.
+        """
         agents = vars(self).get("agents") or _shipped()
         agent = Remembering(self.feedback, seed=self.seed)
         agent._restore(agents[_name(self.feedback)])
-        return agent.start(past, times, scaling)
+        learned = None
+        if past is not None and len(past):
+            learned = _to_tail(past, scaling)
+            past = learned(past)
+        return Rememberer(agent.forest, agent.told, agent.spread, agent.chain, agent.rule, self.feedback, past, learned)
 
     def _restore(self, values: Mapping[str, Any]) -> None:
         if values:
             self.agents = dict(values["agents"])
+
+
+def _to_tail(past: Scores, scaling: Scaling | None) -> Callable[[Scores], Scores]:
+    """Return what brings scores of a series with such a past to the scaling "tail" on that past."""
+
+    def raw(scores: Scores) -> NDArray[np.float64]:
+        return np.asarray(scores, np.float64) if scaling is None else scaling.inverse(scores)
+
+    own = tail(raw(past))
+    return lambda scores: own(raw(scores)).astype(np.float32)
 
 
 def _name(feedback: Feedback) -> str:

@@ -14,7 +14,7 @@ are found by direct policy search on the training series (`adt_gym.thresholds.ru
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -299,7 +299,8 @@ class Rememberer(Compiled):
         chain: Of the labels.
         rule: The policy.
         feedback: When labels are in.
-        past: The scaled scores before the first window, where there are any.
+        past: The scores before the first window, where there are any, on the scale that the agent has learned on.
+        learned: Takes scores, shape ``(n,)``, to that scale; None where they are on it.
     """
 
     state: ClassVar = (
@@ -309,9 +310,10 @@ class Rememberer(Compiled):
 
     def __init__(
         self, forest: Trees, told: bool, spread: Array, chain: Chain, rule: Rule, feedback: Feedback,
-        past: Scores | None = None,
+        past: Scores | None = None, learned: Callable[[Scores], Scores] | None = None,
     ):  # fmt: skip
         self._forest, self._told, self._spread, self._rule = forest, told, spread, np.array(rule)
+        self._learned = learned or (lambda scores: scores)
         self._chain, self._gains = numbers_of(chain, feedback.noise), rule.gain > 0
         self._context, self._due, self._t = context_after(past), DueLabels(feedback), 0
         self._labels, self._feedback = LabelContext(feedback), feedback
@@ -325,10 +327,11 @@ class Rememberer(Compiled):
 
     def thresholds(self, scores: NDArray[np.float32], released: Released) -> NDArray[np.float32]:
         """Judge a whole series."""
-        context = self._context.extend(scores)
+        learned = self._learned(scores)
+        context = self._context.extend(learned)
         if self._told:
             context = np.column_stack((context, told_context(released.labels, self._feedback)))
-        seen = Seen.of(evidence_of(self._forest, context), scores, context, self._spread)
+        seen = Seen.of(evidence_of(self._forest, context), learned, context, self._spread)
         flagged = decisions_of(seen, released, self._chain, self._rule)
         return LEVELS[np.searchsorted(LEVELS, scores) - flagged]
 
@@ -337,10 +340,11 @@ class Rememberer(Compiled):
         for window, label in self._due.come(self._t):
             self._waiting -= self._open.pop(window)
             self._take_in(window, label)
-        context = self._context.push(score)[None]
+        learned = self._learned(np.array([score], np.float32))
+        context = self._context.extend(learned)
         if self._told:
             context = np.column_stack((context, self._labels.push(self._t)[None]))
-        seen = Seen.of(evidence_of(self._forest, context), np.array([score]), context, self._spread)
+        seen = Seen.of(evidence_of(self._forest, context), learned, context, self._spread)
         self._row, flagged = seen.rows[0], np.zeros(1, np.bool_)
         remembered = Past(self._looks, self._asked, self._verdicts)
         _judge(self._t, seen, _NOTHING, self._rule, self._chain, self._belief, self._waiting, remembered, flagged)
