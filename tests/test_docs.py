@@ -163,11 +163,12 @@ def test_the_truth_tables_are_what_the_demo_prints(tmp_path: Path, monkeypatch: 
     assert "equals the label of the window before on 100.00%" in printed
 
 
-def test_nothing_is_above_a_fixed_threshold_unless_labels_come_at_once() -> None:
+def test_where_our_agent_is_above_a_fixed_threshold() -> None:
     """What README says of the leaderboard: the day that it changes, README does."""
     above = re.findall(r"^## (\S+)\n\nAbove `static`: (.*)$", (DOCS / "leaderboard.md").read_text(), re.MULTILINE)
     assert len(above) == len(CONDITIONS)
-    assert {CONDITIONS[condition][1] for condition, names in above if names != "nothing."} == {1}
+    ahead = [condition for condition, names in above if "`ours`" in names]
+    assert f"`ours` is above `static` under {len(ahead)} of its {len(above)} conditions" in README.read_text()
 
 
 def test_readme_is_short_and_its_links_lead_somewhere() -> None:
