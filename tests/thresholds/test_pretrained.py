@@ -9,6 +9,7 @@ from machines import noisy
 from own_rules import Table, Visits
 
 from adt_gym import InputError, ScoredSeries
+from adt_gym.scoring.scaling import tail
 from adt_gym.stream.feedback import Feedback, feedback_of
 from adt_gym.thresholds import load, make
 from adt_gym.thresholds import pretrained as module
@@ -132,9 +133,11 @@ def test_what_comes_with_the_package_is_small_and_has_an_agent_for_every_kind() 
 
 
 @shipped
-@pytest.mark.parametrize("past", [0, 500])
-def test_on_noise_that_nobody_labelled_it_is_quiet(past: int) -> None:
+@pytest.mark.parametrize("kind", ["normal", "exponential"])
+def test_on_noise_that_nobody_labelled_it_is_quiet(kind: str) -> None:
+    """Scores are scaled by their tail, as those that it learned on."""
     for seed in range(3):
-        scores = np.random.default_rng(seed).beta(2, 8, 3000 + past)  # as the scores of normal windows lie
-        series = ScoredSeries(scores[past:], None, past=scores[:past])
-        assert make("pretrained").detect(series).decisions.mean() < 0.05
+        raw = getattr(np.random.default_rng(seed), kind)(size=3500).astype(np.float32)
+        for past in (raw[:500], np.empty(0, np.float32)):
+            series = ScoredSeries.scaled(raw[500:], tail(raw[:500]), None, past=past)
+            assert make("pretrained").detect(series).decisions.mean() < 0.05
