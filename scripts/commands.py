@@ -33,7 +33,7 @@ COMMANDS = {
     "compare-scorers": Command(("torch", "matplotlib", "sklearn")),
     "train": Command(("torch", "stable_baselines3", "tensorboard")),
     "generalist": Command(("flax", "gymnax", "jax", "optax", "six")),
-    "pretrain": Command(("scipy", "sklearn")),
+    "pretrain": Command(("numba", "scipy", "sklearn")),
     "evaluate": Command(("torch", "stable_baselines3", *_TABLE)),
     "reproduce": Command(("torch", "libspot", "matplotlib", *_TABLE)),
     "sweep": Command(("torch", "matplotlib", "pandas", "pyarrow", *_TABLE)),
