@@ -10,6 +10,9 @@ from adt_gym.series import InputError
 
 FAR = 1e15
 
+DECADES = np.arange(0, 4.01, 0.1)
+"""Where `tail` has its knots: one score of the past in ten to this power is as high."""
+
 
 @dataclass(frozen=True, eq=False)
 class MinMax:
@@ -90,3 +93,15 @@ class Scaling:
             raw = np.interp(values, self.levels, self.knots) + self.unit * (over - under)
         most = float(np.finfo(np.float32).max)
         return np.clip(raw, -most, most)
+
+
+def tail(past: NDArray[np.floating[Any]]) -> Scaling:
+    """Map a score that one in 10^z of the past reaches to (1 + z) / 6, for z up to 4 or as far as the past goes.
+
+    Args:
+        past: Shape ``(n,)``: the raw scores of a series' past.
+    """
+    decades = DECADES[len(past) >= 10.0**DECADES]
+    knots = np.quantile(past.astype(np.float64), 1 - 10.0**-decades)
+    knots, first_of_equals = np.unique(knots, return_index=True)
+    return Scaling(knots, (1 + decades[first_of_equals]) / 6)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.scaling import Scaling
+from adt_gym.scaling import Scaling, tail
 
 Floats = NDArray[np.floating[Any]]
 
@@ -18,9 +18,6 @@ LOWEST, USUAL = 0.05, 0.45
 
 BULK = 0.9
 """The share of the past that counts as usual. Anomalies in the past are rarer, so that they do not set the scale."""
-
-DECADES = np.arange(0, 4.01, 0.1)
-"""Where `tail` has its knots: one score of the past in ten to this power is as high."""
 
 
 def quantile(past: Floats) -> Scaling:
@@ -34,14 +31,6 @@ def quantile(past: Floats) -> Scaling:
 def minmax(past: Floats) -> Scaling:
     """Map the lowest score of the past to 0.05 and its highest to 0.45, as the ADT paper's scaling, but not cut off."""
     return _between(past, float(past.max()))
-
-
-def tail(past: Floats) -> Scaling:
-    """Map a score that one in 10^z of the past reaches to (1 + z) / 6, for z up to 4 or as far as the past goes."""
-    decades = DECADES[len(past) >= 10.0**DECADES]
-    knots = np.quantile(past.astype(np.float64), 1 - 10.0**-decades)
-    knots, first_of_equals = np.unique(knots, return_index=True)
-    return Scaling(knots, (1 + decades[first_of_equals]) / 6)
 
 
 def _between(past: Floats, usual: float) -> Scaling:

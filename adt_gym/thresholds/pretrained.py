@@ -13,8 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.scaling import Scaling
-from adt_gym.scoring.scaling import tail
+from adt_gym.scaling import Scaling, tail
 from adt_gym.series import ScoredSeries
 from adt_gym.stream.feedback import Feedback, feedback_of
 from adt_gym.stream.stream import Scores
