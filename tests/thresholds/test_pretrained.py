@@ -9,7 +9,7 @@ from machines import noisy
 from own_rules import Table, Visits
 
 from adt_gym import InputError, ScoredSeries
-from adt_gym.scoring.scaling import tail
+from adt_gym.scoring.scaling import quantile, tail
 from adt_gym.stream.feedback import Feedback, feedback_of
 from adt_gym.thresholds import load, make
 from adt_gym.thresholds import pretrained as module
@@ -138,3 +138,20 @@ def test_on_noise_that_nobody_labelled_it_is_quiet() -> None:
         raw = np.random.default_rng(seed).exponential(1, 6000).astype(np.float32)
         series = ScoredSeries.scaled(raw[3000:], tail(raw[:3000]), None, "noise", past=raw[:3000])
         assert make("pretrained").detect(series).decisions.mean() < 0.05
+
+
+@shipped
+@pytest.mark.parametrize("feedback", [("none",), ("alerts", 10)])
+def test_however_scores_are_scaled_it_decides_the_same(feedback: tuple[Any, ...]) -> None:
+    random = np.random.default_rng(0)
+    labels = np.arange(900) % 150 < 20
+    past = random.exponential(1, 1500).astype(np.float32)
+    raw = (random.exponential(1, 900) + 3 * labels).astype(np.float32)
+    by_tail, by_quantile = (
+        make("pretrained", **dict(zip(("feedback", "delay"), feedback, strict=False))).detect(
+            ScoredSeries.scaled(raw, scaling(past), labels, "one", past=past)
+        )
+        for scaling in (tail, quantile)
+    )
+    np.testing.assert_array_equal(by_tail.decisions, by_quantile.decisions)
+    assert 0 < by_tail.decisions.mean() < 0.5
