@@ -32,7 +32,7 @@ LAYERS = (
     {"mdp"},
     {"envs", "samples", "jax"},
     {"data", "scoring", "thresholds", "evaluation"},
-    {"agents", "experiments", "report"},
+    {"agents", "experiments", "live", "report"},
     {"scripts"},
 )
 """What stands higher may import what stands lower, and its own layer."""

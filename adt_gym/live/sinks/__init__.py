@@ -1,0 +1,1 @@
+"""Where alerts go: each sink is told every alert that fires or ends, once and in order."""

@@ -1,0 +1,455 @@
+"""The state of a service in one SQLite file: whatever ends the process, what was committed is all there is to know.
+
+Points are written with what was decided on them, in one transaction with the alerts that follow from them. So nothing
+is decided twice: what was not committed did not happen, and its points are asked for again.
+
+A file belongs to one service at a time; others, such as the page, open it to read and to leave labels.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from adt_gym.checks import InputError
+from adt_gym.live.points import Found
+
+VERSION = 1
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, labels TEXT NOT NULL, columns TEXT NOT NULL,
+    watched INTEGER  -- points that had come before it was judged; NULL while there are too few
+);
+CREATE TABLE points (
+    series INTEGER NOT NULL, n INTEGER NOT NULL, time INTEGER NOT NULL, gap INTEGER NOT NULL, point BLOB NOT NULL,
+    t INTEGER, score REAL, threshold REAL, votes INTEGER,  -- of the window that ends here, where one does
+    PRIMARY KEY (series, n)
+) WITHOUT ROWID;
+CREATE INDEX points_by_time ON points (series, time);
+CREATE TABLE models (series INTEGER NOT NULL, member INTEGER NOT NULL, scorer BLOB NOT NULL, past BLOB NOT NULL,
+    PRIMARY KEY (series, member)) WITHOUT ROWID;
+CREATE TABLE snapshots (series INTEGER PRIMARY KEY, n INTEGER NOT NULL, state BLOB NOT NULL);
+CREATE TABLE labels (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, series INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,
+    flagged INTEGER NOT NULL, verdict INTEGER NOT NULL, origin TEXT NOT NULL UNIQUE, received INTEGER NOT NULL,
+    after INTEGER, windows TEXT  -- once it was told: after how many points, and of which windows
+);
+CREATE INDEX labels_by_series ON labels (series, after);
+CREATE TABLE alerts (
+    id TEXT PRIMARY KEY, series INTEGER NOT NULL, severity TEXT NOT NULL, state TEXT NOT NULL, started INTEGER NOT NULL,
+    last INTEGER NOT NULL, fired INTEGER, ended INTEGER, why TEXT NOT NULL, verdict INTEGER
+);
+CREATE INDEX alerts_by_series ON alerts (series, started);
+CREATE INDEX alerts_by_state ON alerts (state);
+CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, alert TEXT NOT NULL, event TEXT NOT NULL,
+    body TEXT NOT NULL);
+CREATE TABLE sinks (name TEXT PRIMARY KEY, sent INTEGER NOT NULL);
+"""
+
+STATES = ("pending", "firing", "resolved", "suppressed", "dropped")
+"""Of an alert: waiting out its minimum duration; told of; over; over the budget of the day; ended while pending."""
+
+
+class Kept(NamedTuple):
+    """A point as it is kept, and what was decided on the window that ends with it.
+
+    Args:
+        n: Which point of its series, from 0.
+        time: Milliseconds since 1970 in UTC.
+        gap: Points that are missing before it.
+        point: Its metrics.
+        t: Which window, from 0; None where none ends here.
+        score, threshold: Of the member that stands highest above its threshold.
+        votes: How many members flag the window.
+    """
+
+    n: int
+    time: int
+    gap: int
+    point: tuple[float, ...]
+    t: int | None = None
+    score: float | None = None
+    threshold: float | None = None
+    votes: int | None = None
+
+
+@dataclass(frozen=True)
+class SeriesRow:
+    """A series that is kept."""
+
+    id: int
+    found: Found
+    watched: int | None
+
+
+@dataclass(frozen=True)
+class Alert:
+    """An alert: one for an event and a severity.
+
+    Args:
+        id: Made of series, severity and start: the same whenever the same points come.
+        key: Of the series.
+        severity: Of its tier.
+        state: One of ``STATES``.
+        started: When the first window was flagged, in milliseconds since 1970.
+        last: When the newest was.
+        fired, ended: When it did; None where it did not yet.
+        why: Of its strangest window: ``score``, ``threshold``, ``members`` and ``columns``.
+        verdict: What it was told to be: 1 an anomaly, 0 a false alarm, None nothing yet.
+    """
+
+    id: str
+    key: str
+    severity: str
+    state: str
+    started: int
+    last: int
+    fired: int | None = None
+    ended: int | None = None
+    why: Mapping[str, Any] | None = None
+    verdict: int | None = None
+
+    def body(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        return asdict(self)
+
+
+class Label(NamedTuple):
+    """A label that somebody has left: all windows of a series that end from ``since`` to ``until``.
+
+    Args:
+        id: Its number.
+        series: That of the series.
+        since, until: Milliseconds since 1970 in UTC.
+        flagged: Whether only flagged windows are meant.
+        verdict: 1 for an anomaly, 0 for none.
+        after: After how many points it was told; None if it was not yet.
+        windows: Of which windows it was then.
+    """
+
+    id: int
+    series: int
+    since: int
+    until: int
+    flagged: bool
+    verdict: int
+    after: int | None
+    windows: tuple[int, ...]
+
+
+class Outgoing(NamedTuple):
+    """What a sink is still to be told: ``event`` is "firing" or "resolved", ``body`` that of `Alert`."""
+
+    id: int
+    event: str
+    body: dict[str, Any]
+
+
+class State:
+    """An open file of state, in one thread.
+
+    Args:
+        path: The file; None for one in memory.
+        owner: Whether the service itself opens it, which makes the file, and which no other may do at the same time.
+
+    Raises:
+        InputError: If the file is none of ours or of another version, or another service has it.
+    """
+
+    def __init__(self, path: Path | None, owner: bool = True):
+        self.path = path
+        if path is not None and not owner and not path.is_file():
+            raise InputError(f"{path} is not there: start adt watch first")
+        self._lock: sqlite3.Connection | None = None
+        try:
+            if owner and path is not None:
+                self._lock = _locked(path)
+            self._db = sqlite3.connect(":memory:" if path is None else path, timeout=60, isolation_level=None)
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            if (version or tables) and version != VERSION:
+                raise InputError(f"{path} is no state of this version of adt watch; name another file")
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            if not version:
+                self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+        except sqlite3.DatabaseError as error:
+            raise InputError(f"{path} cannot be used as the state of adt watch: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+        if self._lock is not None:
+            self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit all that the block writes, or nothing."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def meta(self, key: str) -> str | None:
+        """Return what `set_meta` kept."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep a word."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    # Series and points
+
+    def series(self) -> list[SeriesRow]:
+        """Return all series, in the order in which they came."""
+        rows = self._db.execute("SELECT id, name, labels, columns, watched FROM series ORDER BY id")
+        return [
+            SeriesRow(id, Found(name, json.loads(labels), tuple(json.loads(columns))), watched)
+            for id, name, labels, columns, watched in rows
+        ]
+
+    def add_series(self, found: Found) -> int:
+        """Keep a series; return its number."""
+        values = (found.key, found.name, json.dumps(dict(found.labels)), json.dumps(found.columns))
+        return int(
+            self._db.execute("INSERT INTO series (key, name, labels, columns) VALUES (?, ?, ?, ?)", values).lastrowid  # type: ignore[arg-type]
+        )
+
+    def set_watched(self, series: int, points: int | None) -> None:
+        """Keep that a series is judged from now on, after so many points."""
+        self._db.execute("UPDATE series SET watched = ? WHERE id = ?", (points, series))
+
+    def add_points(self, rows: Iterable[tuple[int, Kept]]) -> None:
+        """Keep points, each behind the number of its series."""
+        self._db.executemany(
+            "INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (series, n, time, gap, np.array(point, "<f8").tobytes(), *decided)
+                for series, (n, time, gap, point, *decided) in rows
+            ),
+        )
+
+    def points(self, series: int, since: int = 0, newest: int | None = None) -> list[Kept]:
+        """Return points of a series in their order, from the ``since``-th, or only the ``newest`` ones of these."""
+        rows = self._db.execute(
+            "SELECT n, time, gap, point, t, score, threshold, votes FROM points WHERE series = ? AND n >= ? "
+            "ORDER BY n DESC LIMIT ?",
+            (series, since, -1 if newest is None else newest),
+        ).fetchall()
+        return [
+            Kept(n, time, gap, tuple(np.frombuffer(point, "<f8").tolist()), *decided)
+            for n, time, gap, point, *decided in reversed(rows)
+        ]
+
+    def windows(self, series: int, since: int, until: int, flagged: bool = False) -> list[int]:
+        """Return the windows that end between two times, both included."""
+        rows = self._db.execute(
+            "SELECT t FROM points WHERE series = ? AND time BETWEEN ? AND ? AND votes >= ? ORDER BY n",
+            (series, since, until, int(flagged)),
+        )
+        return [t for (t,) in rows]
+
+    def forget_points(self, before: int) -> None:
+        """Forget points and resolved alerts from before a time; those that a restart needs stay."""
+        self._db.execute(
+            "DELETE FROM points WHERE time < ? AND n < coalesce((SELECT n FROM snapshots WHERE "
+            "snapshots.series = points.series), 0)",
+            (before,),
+        )
+        self._db.execute("DELETE FROM alerts WHERE ended < ?", (before,))
+
+    # Models and snapshots
+
+    def set_models(self, series: int, models: Sequence[tuple[bytes, bytes]]) -> None:
+        """Keep the scorer of every member, and the past that it began with."""
+        self._db.execute("DELETE FROM models WHERE series = ?", (series,))
+        rows = ((series, member, scorer, past) for member, (scorer, past) in enumerate(models))
+        self._db.executemany("INSERT INTO models VALUES (?, ?, ?, ?)", rows)
+
+    def models(self, series: int) -> list[tuple[bytes, bytes]]:
+        """Return what `set_models` kept."""
+        query = "SELECT scorer, past FROM models WHERE series = ? ORDER BY member"
+        return self._db.execute(query, (series,)).fetchall()
+
+    def set_snapshots(self, rows: Iterable[tuple[int, int, bytes]]) -> None:
+        """Keep number, points taken in and state of series."""
+        self._db.executemany("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", rows)
+
+    def snapshot(self, series: int) -> tuple[int, bytes] | None:
+        """Return what `set_snapshots` kept of a series: points taken in, and state."""
+        found: tuple[int, bytes] | None = self._db.execute(
+            "SELECT n, state FROM snapshots WHERE series = ?", (series,)
+        ).fetchone()
+        return found
+
+    # Labels
+
+    def leave_label(
+        self, key: str, since: int, until: int, verdict: int, origin: str, received: int, flagged: bool = False
+    ) -> bool:
+        """Leave a label for the service.
+
+        Args:
+            key: Of the series.
+            since, until: All its windows that end between these times are meant, both included.
+            verdict: 1 for an anomaly, 0 for none.
+            origin: A word of its own: a label of the same origin that came before is not repeated.
+            received: When it came in.
+            flagged: Whether only flagged windows are meant.
+
+        Returns:
+            Whether it is a new one.
+
+        Raises:
+            InputError: If there is no such series, or no window of it was judged then.
+        """
+        row = self._db.execute("SELECT id FROM series WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise InputError(f"there is no series {key}")
+        if not self.windows(row[0], since, until, flagged):
+            raise InputError(f"series {key}: no window {'was flagged' if flagged else 'that was judged ends'} then")
+        values = (row[0], since, until, int(flagged), verdict, origin, received)
+        with self.transaction():
+            added = self._db.execute(
+                "INSERT OR IGNORE INTO labels (series, since, until, flagged, verdict, origin, received) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                values,
+            ).rowcount
+        return bool(added)
+
+    def leave_verdict(self, alert: str, verdict: int, origin: str, received: int) -> bool:
+        """Leave a label for all flagged windows of an alert; see `leave_label`.
+
+        Raises:
+            InputError: If there is no such alert.
+        """
+        found = self.alert(alert)
+        if found is None:
+            raise InputError(f"there is no alert {alert}")
+        left = self.leave_label(found.key, found.started, found.last, verdict, origin, received, flagged=True)
+        if left:
+            self._db.execute("UPDATE alerts SET verdict = ? WHERE id = ?", (verdict, alert))
+        return left
+
+    def labels(self, series: int | None = None, since: int = 0) -> list[Label]:
+        """Return the labels of a series that were told after more than ``since`` points, in their order.
+
+        Without a series, those of all series that were not told yet.
+        """
+        columns = "SELECT id, series, since, until, flagged, verdict, after, windows FROM labels WHERE"
+        if series is None:
+            rows = self._db.execute(f"{columns} after IS NULL ORDER BY id")
+        else:
+            rows = self._db.execute(f"{columns} series = ? AND after > ? ORDER BY id", (series, since))
+        return [
+            Label(id, one, first, last, bool(flagged), verdict, after, tuple(json.loads(windows or "[]")))
+            for id, one, first, last, flagged, verdict, after, windows in rows
+        ]
+
+    def set_told(self, label: int, after: int, windows: Sequence[int]) -> None:
+        """Keep that a label was told, after how many points of its series, and of which windows."""
+        values = (after, json.dumps(list(windows)), label)
+        self._db.execute("UPDATE labels SET after = ?, windows = ? WHERE id = ?", values)
+
+    def labels_told(self) -> int:
+        """Return how many labels were told."""
+        return int(self._db.execute("SELECT count(*) FROM labels WHERE after IS NOT NULL").fetchone()[0])
+
+    # Alerts
+
+    def set_alert(self, series: int, alert: Alert) -> None:
+        """Keep an alert as it is now; the verdict stays."""
+        self._db.execute(
+            "INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET "
+            "state = excluded.state, last = excluded.last, fired = excluded.fired, ended = excluded.ended, "
+            "why = excluded.why",
+            (
+                alert.id, series, alert.severity, alert.state, alert.started, alert.last, alert.fired, alert.ended,
+                json.dumps(alert.why),
+            ),
+        )  # fmt: skip
+
+    def alerts(self, states: Sequence[str] = STATES, key: str | None = None, newest: int | None = None) -> list[Alert]:
+        """Return alerts in one of these states, the newest first; of one series if its key is given."""
+        rows = self._db.execute(
+            f"SELECT {_ALERT} WHERE alerts.state IN ({','.join('?' * len(states))}) AND (? IS NULL OR series.key = ?) "
+            "ORDER BY alerts.started DESC, alerts.id LIMIT ?",
+            (*states, key, key, -1 if newest is None else newest),
+        )
+        return [_alert(row) for row in rows]
+
+    def alert(self, id: str) -> Alert | None:
+        """Return an alert."""
+        row = self._db.execute(f"SELECT {_ALERT} WHERE alerts.id = ?", (id,)).fetchone()
+        return None if row is None else _alert(row)
+
+    def fired_since(self, time: int) -> int:
+        """Return how many alerts have fired after a time."""
+        return int(self._db.execute("SELECT count(*) FROM alerts WHERE fired > ?", (time,)).fetchone()[0])
+
+    # What sinks are told
+
+    def add_outgoing(self, alert: Alert, event: str) -> None:
+        """Keep what every sink is to be told."""
+        values = (alert.id, event, json.dumps(alert.body()))
+        self._db.execute("INSERT INTO outbox (alert, event, body) VALUES (?, ?, ?)", values)
+
+    def add_sink(self, name: str) -> None:
+        """Keep a sink: what comes from now on is for it."""
+        query = "INSERT OR IGNORE INTO sinks SELECT ?, coalesce((SELECT max(id) FROM outbox), 0)"
+        self._db.execute(query, (name,))
+
+    def unsent(self, sink: str) -> list[Outgoing]:
+        """Return what a sink is still to be told, in order."""
+        query = "SELECT id, event, body FROM outbox WHERE id > (SELECT sent FROM sinks WHERE name = ?) ORDER BY id"
+        return [Outgoing(id, event, json.loads(body)) for id, event, body in self._db.execute(query, (sink,))]
+
+    def set_sent(self, sink: str, last: int) -> None:
+        """Keep that a sink was told all up to that one."""
+        with self.transaction():
+            self._db.execute("UPDATE sinks SET sent = ? WHERE name = ?", (last, sink))
+            self._db.execute("DELETE FROM outbox WHERE id <= (SELECT min(sent) FROM sinks)")
+
+
+_ALERT = (
+    "alerts.id, series.key, alerts.severity, alerts.state, alerts.started, alerts.last, alerts.fired, alerts.ended, "
+    "alerts.why, alerts.verdict FROM alerts JOIN series ON series.id = alerts.series"
+)
+
+
+def _alert(row: Sequence[Any]) -> Alert:
+    *before, why, verdict = row
+    return Alert(*before, json.loads(why), verdict)
+
+
+def _locked(path: Path) -> sqlite3.Connection:
+    """Return what holds a lock beside the file until it is closed, or the process ends in whatever way.
+
+    Raises:
+        InputError: If another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = sqlite3.connect(path.with_name(f"{path.name}-lock"), timeout=0, isolation_level=None)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        raise InputError(f"{path} belongs to an adt watch that is running; stop it, or name another state") from error
+    return lock
