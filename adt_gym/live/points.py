@@ -50,15 +50,17 @@ class Batch:
     Args:
         found: The series of these points.
         points: In the order of their times.
+        resets: Counters that began anew.
     """
 
     found: tuple[Found, ...] = ()
     points: tuple[Point, ...] = ()
+    resets: int = 0
 
     @classmethod
-    def of(cls, found: Iterable[Found], points: Iterable[Point]) -> "Batch":
+    def of(cls, found: Iterable[Found], points: Iterable[Point], resets: int = 0) -> "Batch":
         """Return it with the points in order: by time, then by series, so that every run takes the same road."""
-        return cls(tuple(found), tuple(sorted(points, key=lambda one: (one.time, one.key))))
+        return cls(tuple(found), tuple(sorted(points, key=lambda one: (one.time, one.key))), resets)
 
 
 @dataclass(frozen=True)

@@ -225,12 +225,23 @@ class State:
             for id, name, labels, columns, watched in rows
         ]
 
-    def add_series(self, found: Found) -> int:
-        """Keep a series; return its number."""
-        values = (found.key, found.name, json.dumps(dict(found.labels)), json.dumps(found.columns))
-        return int(
-            self._db.execute("INSERT INTO series (key, name, labels, columns) VALUES (?, ?, ?, ?)", values).lastrowid  # type: ignore[arg-type]
-        )
+    def add_series(self, id: int, found: Found) -> None:
+        """Keep a series under a number."""
+        values = (id, found.key, found.name, json.dumps(dict(found.labels)), json.dumps(found.columns))
+        self._db.execute("INSERT INTO series VALUES (?, ?, ?, ?, ?, NULL)", values)
+
+    def remove_series(self, id: int) -> None:
+        """Forget all of a series."""
+        for table in ("points", "models", "snapshots", "labels", "alerts"):
+            self._db.execute(f"DELETE FROM {table} WHERE series = ?", (id,))
+        self._db.execute("DELETE FROM series WHERE id = ?", (id,))
+
+    def forget_models(self) -> None:
+        """Forget what judges: every series begins anew, on the points that are kept."""
+        self._db.execute("DELETE FROM models")
+        self._db.execute("DELETE FROM snapshots")
+        self._db.execute("UPDATE series SET watched = NULL")
+        self._db.execute("UPDATE points SET t = NULL WHERE t IS NOT NULL")
 
     def set_watched(self, series: int, points: int | None) -> None:
         """Keep that a series is judged from now on, after so many points."""
@@ -261,7 +272,8 @@ class State:
     def windows(self, series: int, since: int, until: int, flagged: bool = False) -> list[int]:
         """Return the windows that end between two times, both included."""
         rows = self._db.execute(
-            "SELECT t FROM points WHERE series = ? AND time BETWEEN ? AND ? AND votes >= ? ORDER BY n",
+            "SELECT t FROM points WHERE series = ? AND time BETWEEN ? AND ? AND t IS NOT NULL AND votes >= ? "
+            "ORDER BY n",
             (series, since, until, int(flagged)),
         )
         return [t for (t,) in rows]
@@ -349,7 +361,7 @@ class State:
         return left
 
     def labels(self, series: int | None = None, since: int = 0) -> list[Label]:
-        """Return the labels of a series that were told after more than ``since`` points, in their order.
+        """Return the labels of a series that were told, in their order, from behind number ``since`` on.
 
         Without a series, those of all series that were not told yet.
         """
@@ -357,7 +369,9 @@ class State:
         if series is None:
             rows = self._db.execute(f"{columns} after IS NULL ORDER BY id")
         else:
-            rows = self._db.execute(f"{columns} series = ? AND after > ? ORDER BY id", (series, since))
+            rows = self._db.execute(
+                f"{columns} series = ? AND after IS NOT NULL AND id > ? ORDER BY id", (series, since)
+            )
         return [
             Label(id, one, first, last, bool(flagged), verdict, after, tuple(json.loads(windows or "[]")))
             for id, one, first, last, flagged, verdict, after, windows in rows
@@ -400,9 +414,12 @@ class State:
         row = self._db.execute(f"SELECT {_ALERT} WHERE alerts.id = ?", (id,)).fetchone()
         return None if row is None else _alert(row)
 
-    def fired_since(self, time: int) -> int:
-        """Return how many alerts have fired after a time."""
-        return int(self._db.execute("SELECT count(*) FROM alerts WHERE fired > ?", (time,)).fetchone()[0])
+    def fired(self, newest: int) -> list[int]:
+        """Return when the newest alerts that fired did, in order."""
+        rows = self._db.execute(
+            "SELECT fired FROM alerts WHERE fired IS NOT NULL ORDER BY fired DESC LIMIT ?", (newest,)
+        )
+        return [time for (time,) in reversed(rows.fetchall())]
 
     # What sinks are told
 

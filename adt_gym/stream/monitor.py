@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.checks import InputError, number, shown
+from adt_gym.checks import InputError, number, shown, whole
 from adt_gym.files import require_npz, write_npz
 from adt_gym.reading import open_npz, parse_json
 from adt_gym.registry import load
@@ -67,6 +67,7 @@ class Monitor:
         method: Sets the thresholds.
         past: What came before the first point, unlabelled: a `Series`, or, without a scorer, scores of shape ``(p,)``.
             Scores are scaled and methods calibrated by it; None where there is nothing.
+        history: Windows, the latest ones, of which a label may be told by their time; others are told by their number.
 
     Raises:
         InputError: If scorer or method is not one or not fitted, or cannot begin with this past.
@@ -74,29 +75,64 @@ class Monitor:
 
     state: ClassVar = ("_session", "_stream", "_t", "_times", "_last", "_whole")
 
-    def __init__(self, scorer: Any, method: Method, past: Any = None):
+    def __init__(self, scorer: Any, method: Method, past: Any = None, history: int = HISTORY):
         if not isinstance(method, Method):
             raise InputError(f"a method is one such as thresholds.make('persistence') makes, got {shown(method)}")
         if scorer is not None and not callable(getattr(scorer, "start", None)):
             raise InputError(f"a scorer is one such as scoring.make('pca') makes, fitted, or None; got {shown(scorer)}")
-        self._scorer, self._method, self._past = scorer, method, past
+        self._method, self._history = method, whole("history", history, 0)
         self._t, self._last, self._whole = 0, None, False
         self._times: dict[Any, int] = {}
+        self._session = method.start(self._begin(scorer, past), None, self._scaling)
+
+    @property
+    def scorer(self) -> Any:
+        """What turns points into scores; None where scores are pushed."""
+        return self._scorer
+
+    def _begin(self, scorer: Any, past: Any) -> NDArray[np.floating[Any]] | None:
+        """Take a scorer; return the scores of the past, as the method wants them."""
+        self._scorer, self._past = scorer, past
         self._stream = self._scaling = None
-        scores = None
         if scorer is None:
-            scores = None if past is None else _scores(past)
-        else:
-            if past is not None and not isinstance(past, Series):
-                raise InputError(
-                    f"past must be points, an adt_gym.Series, where a scorer scores them; got a {type(past).__name__}"
-                )
-            self._stream = scorer.start(past)
-            self._scaling = self._stream.scaling
-            scores = self._stream.past
-            if self._scaling is not None and not method.raw:
-                scores = self._scaling(scores).astype(np.float32)
-        self._session = method.start(scores, None, self._scaling)
+            return None if past is None else _scores(past)
+        if past is not None and not isinstance(past, Series):
+            raise InputError(
+                f"past must be points, an adt_gym.Series, where a scorer scores them; got a {type(past).__name__}"
+            )
+        self._stream = scorer.start(past)
+        self._scaling = self._stream.scaling
+        scores: NDArray[np.floating[Any]] = self._stream.past
+        if self._scaling is not None and not self._method.raw:
+            scores = self._scaling(scores).astype(np.float32)
+        return scores
+
+    def refit(self, scorer: Any, past: Series) -> None:
+        """Go on with another scorer, or the same one fitted anew.
+
+        A method that sees labels keeps what it has learned of them; one that sees none begins with the new past. The
+        scorer begins after a gap: push the newest points once more, as `prime`, and no window is missed.
+
+        Args:
+            scorer: As the constructor takes it, of as many columns.
+            past: What it is scaled by, unlabelled.
+
+        Raises:
+            InputError: If it cannot begin with this past.
+        """
+        session = self._method.start(self._begin(scorer, past), None, self._scaling)
+        if self._method.sees_labels:
+            restore(session, state_of(self._session))
+        self._session = session
+
+    def prime(self, time: Any, values: Any) -> None:
+        """Show the scorer a point that was judged before, so that it can score the next window.
+
+        Raises:
+            InputError: If a value is missing, not finite, or one too many.
+        """
+        if self._stream is not None:
+            self._stream.push(values, time)
 
     def push(self, time: Any, values: Any) -> Judged | None:
         """Take in the newest point.
@@ -142,7 +178,7 @@ class Monitor:
         t, self._t = self._t, self._t + 1
         if time is not None:
             self._times[time] = t
-            if len(self._times) > HISTORY:
+            if len(self._times) > self._history:
                 del self._times[next(iter(self._times))]
         return Judged(t, time, score, threshold, decision, raw, why)
 
@@ -200,7 +236,7 @@ class Monitor:
             InputError: If ``path`` has another ending, or the method cannot be saved.
         """
         require_npz(path, "monitors")
-        past, arrays = self._past, {}
+        past, arrays = self._past, {"history": np.array(self._history)}
         if isinstance(past, Series):
             arrays = {f"past_{name}": getattr(past, name) for name in _ARRAYS if getattr(past, name) is not None}
             arrays["past_columns"] = np.array(past.columns)
@@ -231,7 +267,7 @@ class Monitor:
             if "past_values" in arrays:
                 given: dict[str, Any] = {name: arrays[f"past_{name}"] for name in _ARRAYS if f"past_{name}" in arrays}
                 past = Series(**given, columns=tuple(arrays["past_columns"].tolist()))
-            monitor = cls(parts["scorer"], parts["method"], past)
+            monitor = cls(parts["scorer"], parts["method"], past, int(arrays.get("history", HISTORY)))
             restore(monitor, parse_json(str(arrays["state"]), "its state", nan=True))
         return monitor
 

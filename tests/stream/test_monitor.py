@@ -13,6 +13,7 @@ import pytest
 from adt_gym import InputError, Monitor, ScoredSeries, Series, scoring, thresholds
 from adt_gym.stream import monitor as module
 from adt_gym.stream.feedback import Feedback, Waiting, feedback_of, told_labels
+from adt_gym.stream.monitor import HISTORY
 from adt_gym.stream.replay import replay
 from adt_gym.stream.stream import Method
 
@@ -186,19 +187,17 @@ def test_from_points_to_decisions_it_is_the_batch(scorer: str, method: str, tmp_
 # Times, labels and pasts
 
 
-def pushed(*times: Any) -> Monitor:
-    monitor = Monitor(None, thresholds.make("persistence"))
+def pushed(*times: Any, history: int = HISTORY) -> Monitor:
+    monitor = Monitor(None, thresholds.make("persistence"), history=history)
     for time in times:
         monitor.push(time, 0.5)
     return monitor
 
 
-def test_a_whole_number_is_a_time_once_whole_numbers_were_pushed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "HISTORY", 3)
-    pushed(0, 1, 2, 3, 4).save(tmp_path / "monitor.npz")
-    for monitor in (pushed(0, 1, 2, 3, 4), pushed(0.0, 0.5, 1.5, 2.5), Monitor.load(tmp_path / "monitor.npz")):
+def test_a_whole_number_is_a_time_once_whole_numbers_were_pushed(tmp_path: Path) -> None:
+    whole, halves = pushed(0, 1, 2, 3, 4, history=3), pushed(0.0, 0.5, 1.5, 2.5, history=3)
+    whole.save(tmp_path / "monitor.npz")
+    for monitor in (whole, halves, Monitor.load(tmp_path / "monitor.npz")):
         with pytest.raises(InputError, match=r"no window ended at 1 among the last 3 .*: whole numbers are times here"):
             monitor.tell(1, True)
     pushed(*"abcde").tell(0, True)
