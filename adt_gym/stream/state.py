@@ -5,6 +5,7 @@ and lists, tuples, deques and dictionaries of such; or random generators, object
 lists of those, which must be there before they are given it back.
 """
 
+import base64
 import math
 from collections import deque
 from datetime import datetime
@@ -40,9 +41,9 @@ def _kept(value: Any) -> Any:
     if isinstance(value, np.random.Generator):
         return value.bit_generator.state
     if isinstance(value, np.ndarray):
-        return {"array": [value.dtype.str, list(value.shape), _numbers(value)]}
+        return {"array": [value.dtype.str, list(value.shape), _bytes(value)]}
     if isinstance(value, np.generic):
-        return {"scalar": [value.dtype.str, *_numbers(np.array(value))]}
+        return {"scalar": [value.dtype.str, _bytes(np.array(value))]}
     if isinstance(value, datetime):
         word = "Timestamp" if type(value).__name__ == "Timestamp" else "datetime"
         return {word: value.isoformat()}
@@ -57,19 +58,16 @@ def _kept(value: Any) -> Any:
     return value
 
 
-def _numbers(array: NDArray[Any]) -> list[Any]:
-    """Return what lies in an array; times as the whole numbers that they are."""
-    flat = array.ravel()
-    if flat.dtype.kind in "mM":
-        flat = flat.view(flat.dtype.str[0] + "i8")
-    return [_kept(one) for one in flat.tolist()]
+def _bytes(array: NDArray[Any]) -> str:
+    """Return what lies in an array, in base64: exact, and fast to read for a thousand numbers."""
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
-def _array(dtype: str, shape: list[int], kept: list[Any]) -> NDArray[Any]:
-    """Return the array that `_numbers` was asked about."""
-    kind, numbers = np.dtype(dtype), [_back(one) for one in kept]
-    flat = np.array(numbers, dtype[0] + "i8").view(kind) if kind.kind in "mM" else np.array(numbers, kind)
-    return flat.reshape(shape)
+def _array(dtype: str, shape: list[int], kept: str) -> NDArray[Any]:
+    """Return the array that `_bytes` was asked about."""
+    if np.dtype(dtype).kind not in "biufmMSU":
+        raise InputError(f"there is no state of numbers of kind {shown(dtype)}")
+    return np.frombuffer(base64.b64decode(kept, validate=True), dtype).reshape(shape).copy()
 
 
 def _back(kept: Any, now: Any = None) -> Any:
@@ -91,7 +89,7 @@ def _back(kept: Any, now: Any = None) -> Any:
         case "array":
             return _array(*value)
         case "scalar":
-            return _array(value[0], [], value[1:])[()]
+            return _array(value[0], [], value[1])[()]
         case "Timestamp":
             from pandas import Timestamp
 
