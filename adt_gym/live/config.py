@@ -14,9 +14,6 @@ from adt_gym.reading import as_dataclass
 from adt_gym.scoring.votes import votes_needed
 from adt_gym.stream.feedback import KINDS
 
-TEMPLATE = Path(__file__).with_name("watch.toml")
-"""The commented config that `adt watch --init` writes."""
-
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
@@ -338,6 +335,11 @@ class Config:
     def path(self, name: str) -> Path:
         """Return a path of the config."""
         return self.folder / Path(name).expanduser()
+
+
+def templates() -> dict[str, Path]:
+    """Return the configs that come with the package, by name."""
+    return {one.stem: one for one in sorted(Path(__file__).parent.glob("*.toml"))}
 
 
 def load(path: str | Path) -> Config:
