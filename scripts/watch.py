@@ -1,4 +1,4 @@
-"""`adt watch CONFIG`: a threshold over live metrics that raises alerts, hears what was false, and survives a restart."""
+"""`adt watch CONFIG`: a threshold over live metrics that raises alerts, hears what was false and survives restarts."""
 
 import logging
 import sys
