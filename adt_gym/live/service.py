@@ -42,7 +42,7 @@ def watch(config: Config, shard: Shard, say: Callable[[str], object], stop: Even
         FileNotFoundError: If a file that the config names is none.
     """
     stop, path = stop or Event(), config.path(config.service.state)
-    source, metrics = open_source(config, shard), Metrics()
+    source, metrics = open_source(config, shard), Metrics(config, path)
     with ExitStack() as stack:
         state = stack.enter_context(State(path))
         listening = stack.enter_context(_listening(config))
@@ -65,7 +65,6 @@ def _judge(loop: Loop, source: Source, metrics: Metrics, stop: Event) -> None:
         started = perf_counter()
         step = loop.step(arrival)
         metrics.step(step, perf_counter() - started)
-        metrics.series(judged=loop.watched, warming=loop.warming)
         for event, alert in step.events:
             log.info("%s: %s alert %s of %s", event, alert.severity, alert.id, alert.key)
         if stop.is_set():
