@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter
@@ -20,6 +21,7 @@ from adt_gym.live.inbox import Inbox
 from adt_gym.live.loop import Loop
 from adt_gym.live.own_metrics import Metrics
 from adt_gym.live.points import Shard
+from adt_gym.live.sinks import open_sink
 from adt_gym.live.sinks.sender import Sender
 from adt_gym.live.sources import Source, open_source
 from adt_gym.live.state import State
@@ -52,8 +54,8 @@ def watch(config: Config, shard: Shard, say: Callable[[str], object], stop: Even
         say(config.service.link or f"http://{_shown(listening)}")
         loop = Loop(config, state, shard)
         for sink in config.sinks:
-            stack.enter_context(_running(Sender(config, sink, path, stop, metrics.sink)))
-        stack.enter_context(_running(Inbox(config, path, stop, metrics.error)))
+            stack.enter_context(_running(Sender(config, open_sink(config, sink), path, stop, metrics.sink)))
+        stack.enter_context(_running(Inbox(config, path, stop, partial(_left, metrics))))
         stack.callback(stop.set)  # before the threads are waited for
         _judge(loop, source, metrics, stop)
 
@@ -69,6 +71,11 @@ def _judge(loop: Loop, source: Source, metrics: Metrics, stop: Event) -> None:
             log.info("%s: %s alert %s of %s", event, alert.severity, alert.id, alert.key)
         if stop.is_set():
             break
+
+
+def _left(metrics: Metrics, where: str, result: str) -> None:
+    if result == "failed":
+        metrics.error(where)
 
 
 @contextmanager
