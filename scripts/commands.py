@@ -42,6 +42,7 @@ COMMANDS = {
         several_words=True,
     ),
     "report": Command(("plotly",)),
+    "backtest": Command(("httpx", "plotly", "sklearn")),
     "watch": Command(("httpx", "plotly", "prometheus_client", "sklearn", "starlette", "uvicorn")),
     "figures": Command(("torch", "libspot", "matplotlib", "pygame", *_TABLE)),
     "classify": Command(("torch", "matplotlib", "sklearn")),

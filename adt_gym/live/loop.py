@@ -71,6 +71,11 @@ class Loop:
         return max((one.last for one in self._series.values() if one.last is not None), default=None)
 
     @property
+    def window(self) -> int:
+        """tau: the points of a window."""
+        return self._models.window
+
+    @property
     def watched(self) -> int:
         """How many series are judged."""
         return len(self._series) - len(self._waiting)

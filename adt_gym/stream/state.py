@@ -58,6 +58,16 @@ def _kept(value: Any) -> Any:
     return value
 
 
+def packed_array(array: NDArray[Any] | None) -> Any:
+    """Return an array as JSON can hold it."""
+    return None if array is None else _kept(array)
+
+
+def unpacked_array(kept: Any) -> Any:
+    """Return the array that `packed_array` was asked about."""
+    return None if kept is None else _back(kept)
+
+
 def _bytes(array: NDArray[Any]) -> str:
     """Return what lies in an array, in base64: exact, and fast to read for a thousand numbers."""
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
