@@ -42,6 +42,7 @@ CREATE TABLE labels (
     after INTEGER, windows TEXT  -- once it was told: after how many points, and of which windows
 );
 CREATE INDEX labels_by_series ON labels (series, after);
+CREATE INDEX labels_waiting ON labels (id) WHERE after IS NULL;
 CREATE TABLE alerts (
     id TEXT PRIMARY KEY, series INTEGER NOT NULL, severity TEXT NOT NULL, state TEXT NOT NULL, started INTEGER NOT NULL,
     last INTEGER NOT NULL, fired INTEGER, ended INTEGER, why TEXT NOT NULL, verdict INTEGER
@@ -176,10 +177,12 @@ class State:
             tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if (version or tables) and version != VERSION:
                 raise InputError(f"{path} is no state of this version of adt watch; name another file")
+            if not version and not owner:
+                raise InputError(f"{path} is not there: start adt watch first")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             if not version:
-                self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+                self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         except sqlite3.DatabaseError as error:
             raise InputError(f"{path} cannot be used as the state of adt watch: {error}") from error
 
