@@ -15,7 +15,7 @@ from adt_gym.checks import InputError, number, shown, whole
 from adt_gym.files import require_npz, write_npz
 from adt_gym.reading import open_npz, parse_json
 from adt_gym.registry import load
-from adt_gym.series import MIN_SCORE, ScoredSeries, Series
+from adt_gym.series import MIN_SCORE, NO_PAST, ScoredSeries, Series
 from adt_gym.stream.state import restore, state_of
 from adt_gym.stream.stream import Method
 
@@ -68,6 +68,7 @@ class Monitor:
         past: What came before the first point, unlabelled: a `Series`, or, without a scorer, scores of shape ``(p,)``.
             Scores are scaled and methods calibrated by it; None where there is nothing.
         history: Windows, the latest ones, of which a label may be told by their time; others are told by their number.
+            With 0 the past is not kept either, and the monitor cannot be saved: that is for those who keep it elsewhere.
 
     Raises:
         InputError: If scorer or method is not one or not fitted, or cannot begin with this past.
@@ -92,7 +93,7 @@ class Monitor:
 
     def _begin(self, scorer: Any, past: Any) -> NDArray[np.floating[Any]] | None:
         """Take a scorer; return the scores of the past, as the method wants them."""
-        self._scorer, self._past = scorer, past
+        self._scorer, self._past = scorer, past if self._history else None
         self._stream = self._scaling = None
         if scorer is None:
             return None if past is None else _scores(past)
@@ -103,6 +104,7 @@ class Monitor:
         self._stream = scorer.start(past)
         self._scaling = self._stream.scaling
         scores: NDArray[np.floating[Any]] = self._stream.past
+        self._stream.past = NO_PAST
         if self._scaling is not None and not self._method.raw:
             scores = self._scaling(scores).astype(np.float32)
         return scores
@@ -233,9 +235,11 @@ class Monitor:
         """Write scorer, method and all that is under way to an ``.npz`` file, with a checksum and without pickle.
 
         Raises:
-            InputError: If ``path`` has another ending, or the method cannot be saved.
+            InputError: If ``path`` has another ending, the method cannot be saved, or no history is kept.
         """
         require_npz(path, "monitors")
+        if not self._history:
+            raise InputError("a monitor with history=0 keeps no past and cannot be saved; make it with a history")
         past, arrays = self._past, {"history": np.array(self._history)}
         if isinstance(past, Series):
             arrays = {f"past_{name}": getattr(past, name) for name in _ARRAYS if getattr(past, name) is not None}
