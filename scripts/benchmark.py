@@ -12,6 +12,7 @@ from adt_gym.experiments.learning import LearnSettings, stretch_of
 from adt_gym.experiments.learning import learn as learn_cell
 from adt_gym.extras import require
 from adt_gym.folders import check_file, own_file, own_folder
+from adt_gym.live.benchmark import LiveSettings
 from adt_gym.report import learning
 from adt_gym.report.benchmark import Report, plain_table
 from adt_gym.report.progress import console
@@ -71,10 +72,36 @@ def infer(settings: Infer, out: Out = OUT) -> None:
 
 @benchmark.command()
 @takes
-def live(settings: Live, out: Out = OUT) -> None:
+def monitor(settings: Live, out: Out = OUT) -> None:
     """Scores per second that a Monitor judges one by one, with several methods, and how long one of them takes."""
-    require("adt benchmark live", "scipy")
-    Report("live", settings, out).compare("pushes/s", settings.compare)
+    require("adt benchmark monitor", "scipy")
+    Report("monitor", settings, out).compare("pushes/s", settings.compare)
+
+
+@benchmark.command()
+@takes
+def live(settings: LiveSettings, out: Out = OUT) -> None:
+    """What adt watch takes: seconds of a step over all series, latency, memory, and what is lost by kill -9."""
+    require("adt benchmark live", "sklearn")
+    from adt_gym.live.benchmark import measure
+
+    report, found = Report("live", settings, out), measure(settings)
+    table = plain_table("live", ("", "measured"))
+    steps = sorted(found.steps)
+    for name, value in (
+        (f"a step over {settings.series:,} series, median (lowest - highest), s",
+         f"{steps[len(steps) // 2]:.2f} ({steps[0]:.2f} - {steps[-1]:.2f})"),
+        ("until all were judged for the first time, s", f"{found.begin:.1f}"),
+        ("until a new process goes on, s", f"{found.restart:.1f}"),
+        ("file of state, MB", f"{found.state / 1e6:.1f}"),
+        (f"a point's arrival to its decision, {settings.few:,} series, p50 and p99, ms",
+         f"{found.p50:.2f}, {found.p99:.2f}"),
+        ("memory of a further series, kB", f"{found.memory / 1e3:.0f}"),
+        ("kill -9, labels left meanwhile", f"{found.kills}, {found.labels}"),
+        ("points, decisions, labels and alerts that differ after it", f"{found.differences}"),
+    ):  # fmt: skip
+        table.add_row(name, value)
+    report.publish(table, asdict(found))
 
 
 @benchmark.command()

@@ -27,7 +27,7 @@ from adt_gym.series import Series
 from adt_gym.stream.monitor import Monitor
 from adt_gym.stream.state import restore, state_of
 
-SNAPSHOT = 60
+SNAPSHOT = 120
 """Points of a series between two snapshots, which do not come at once for all series."""
 
 DAY, HOUR = 86_400_000, 3_600_000
