@@ -15,7 +15,8 @@ from adt_gym.checks import InputError, shown
 LARGEST = 256 << 20
 """Bytes of an answer that are read at most."""
 
-log = logging.getLogger(__name__)
+if logging.getLogger("httpx").level == logging.NOTSET:  # it would log addresses, such as those of webhooks
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class Trouble(Exception):
@@ -110,7 +111,7 @@ class Peer:
                     raise Trouble("status", f"{self.name} answered {status}", status, b"".join(body)[:10_000])
         except httpx.TimeoutException as error:
             raise Trouble("timeout", f"{self.name} did not answer within {self._timeout:g} s") from error
-        except (httpx.HTTPError, OSError, ValueError) as error:  # ValueError: a header that cannot be sent
+        except (httpx.HTTPError, OSError) as error:
             kind = "body" if begun else "connection"
             raise Trouble(kind, f"{self.name}: {_reason(error)}") from error
         return b"".join(body)
@@ -143,7 +144,10 @@ class _Auth(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         if self._bearer is not None:
-            request.headers["Authorization"] = f"Bearer {_secret(self._bearer)}"
+            token = _secret(self._bearer)
+            if not (token.isascii() and token.isprintable()):  # libraries quote headers that they refuse
+                raise Trouble("connection", f"{self._bearer} holds more than the one line of a token")
+            request.headers["Authorization"] = f"Bearer {token}"
             yield request
         elif self._password is not None:
             yield from httpx.BasicAuth(self._username, _secret(self._password)).auth_flow(request)
