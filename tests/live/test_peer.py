@@ -34,13 +34,13 @@ def test_nothing_secret_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture
     token.write_text("tok\nen")
     said = []
     with caplog.at_level(logging.DEBUG), server(lambda request: request.answer(b"", 500)) as url:
-        for peer in (Peer(f"{url}/hook/secret", 5.0), Peer(url, 5.0, bearer_token_file=token)):
+        for peer in (Peer(f"{url}/hook/hidden", 5.0), Peer(url, 5.0, bearer_token_file=token)):
             with pytest.raises(Trouble) as raised:
                 peer.ask("POST", json={})
             said.append(str(raised.value))
     assert said[0] == f"{url} answered 500"
     assert "more than the one line of a token" in said[1]
-    assert not any(word in "".join((*said, caplog.text)) for word in ("secret", "tok\n", "tok\\n"))
+    assert not any(word in "".join((*said, caplog.text)) for word in ("hidden", "tok\n", "tok\\n"))
 
 
 def test_no_redirection_is_followed(tmp_path: Path) -> None:
