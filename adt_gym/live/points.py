@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from adt_gym.checks import InputError
@@ -36,7 +37,7 @@ class Found:
     labels: Mapping[str, str]
     columns: tuple[str, ...]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The name and the labels in their order, as Prometheus writes them: ``cpu{instance="a",job="b"}``."""
         pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in sorted(self.labels.items()))

@@ -1,5 +1,6 @@
 """Labels that people say elsewhere: silences of the real Alertmanager, and a file of incidents."""
 
+import json
 import logging
 import os
 import threading
