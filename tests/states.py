@@ -7,7 +7,12 @@ from adt_gym.live.points import Found
 from adt_gym.live.state import Alert, Kept, State
 
 START = 1_700_000_000_000
-WHY = {"score": 0.91234567, "threshold": 0.5, "columns": {"cpu": 0.75}, "members": ["pca/0"]}
+MEMBERS = [{"scorer": "pca", "seed": seed, "score": 0.9, "threshold": 0.5, "flagged": seed != 1} for seed in range(3)]
+COLUMNS = [
+    {"name": "cpu", "value": 0.97, "usual": 0.123456, "distance": None},
+    {"name": "memory", "value": 5e9, "usual": 1.0, "distance": 3.0},
+]
+WHY = {"score": 0.91234567, "threshold": 0.5, "members": MEMBERS, "columns": COLUMNS}
 
 
 def alert(found: Found, state: str = "firing", first: int = 2, last: int = 4, severity: str = "warning") -> Alert:
@@ -22,8 +27,8 @@ def begun(path: Path, series: Sequence[Found], points: int = 10, flagged: Sequen
     """Return the state, open as its owner, of series with a point and a window at each second."""
     state = State(path)
     with state.transaction():
-        for found in series:
-            id = state.add_series(found)
+        for id, found in enumerate(series, 1):
+            state.add_series(id, found)
             state.add_points(
                 (id, Kept(i, START + 1000 * i, 0, (0.0,), i, 0.5, 0.5, int(i in flagged))) for i in range(points)
             )

@@ -2,9 +2,7 @@
 
 import csv
 import hashlib
-import json
 import logging
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +12,10 @@ from typing import Any
 from adt_gym.checks import InputError, shown
 from adt_gym.live.config import Config, seconds
 from adt_gym.live.moments import moment, now
-from adt_gym.live.peer import Peer, Trouble
+from adt_gym.live.peer import Peer
+from adt_gym.live.silences import silences_in
 from adt_gym.live.sinks.alertmanager import labels_of
-from adt_gym.live.state import Alert, State
+from adt_gym.live.state import State
 
 VERDICTS = {"true": 1, "1": 1, "false": 0, "0": 0}
 COLUMNS = ("series", "start", "end", "verdict")
@@ -120,70 +119,14 @@ def _left(leave: Callable[..., bool], *given: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class Silence:
-    """A silence that tells something.
+class Incident:
+    """A row of the file of incidents.
 
     Args:
-        id: Alertmanager's.
+        series: The key of a series; empty or ``*`` for all.
+        start, end: In milliseconds since 1970, both included.
         verdict: 1 for an anomaly, 0 for none.
-        start, end: While it holds, in milliseconds since 1970.
-        matchers: As Alertmanager has them.
     """
-
-    id: str
-    verdict: int
-    start: int
-    end: int
-    matchers: tuple[Mapping[str, Any], ...]
-
-    def is_about(self, alert: Alert, labels: Mapping[str, str]) -> bool:
-        """Return whether it tells of an alert that Alertmanager knows by these labels."""
-        ended = max(alert.last if alert.ended is None else alert.ended, alert.started)
-        life = ended - alert.started
-        up = alert.ended is None or ended >= self.start - life
-        return up and alert.started <= self.end and all(_matches(one, labels) for one in self.matchers)
-
-
-def _matches(matcher: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Return whether labels match as Alertmanager has it: a missing one is empty, a pattern is about all of it."""
-    value, wanted = labels.get(matcher["name"], ""), matcher["value"]
-    equal = bool(re.fullmatch(wanted, value)) if matcher["isRegex"] else value == wanted
-    return equal == matcher.get("isEqual", True)
-
-
-def silences_in(body: bytes) -> list[Silence]:
-    """Return the silences that tell something, from Alertmanager's answer.
-
-    Raises:
-        Trouble: If it is none.
-    """
-    try:
-        return [
-            Silence(
-                str(one["id"]), verdict, moment(one["startsAt"]), min(moment(one["endsAt"]), now()),
-                tuple({**matcher} for matcher in one["matchers"]),
-            )
-            for one in json.loads(body)
-            if (verdict := said(one["comment"])) is not None
-        ]  # fmt: skip
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Trouble("body", "Alertmanager did not answer with silences") from error
-
-
-def said(comment: str) -> int | None:
-    """Return what a comment tells, None for nothing; see `Inbox`."""
-    told = {
-        verdict
-        for verdict, word in ((0, "false"), (1, "true"), (1, "real"))
-        if re.search(rf"\b{word}[\s-]+alarms?\b", comment, re.IGNORECASE)
-    }
-    doubt = re.search(r"\b(?:not?|isn'?t|never)\b[^.;]*\balarm|alarms?\s*\?", comment, re.IGNORECASE)
-    return told.pop() if len(told) == 1 and not doubt else None
-
-
-@dataclass(frozen=True)
-class _Row:
-    """A row of the file of incidents."""
 
     series: str
     start: int
@@ -192,7 +135,51 @@ class _Row:
 
     @property
     def digest(self) -> str:
+        """What tells it from another."""
         return hashlib.sha256(repr((self.series, self.start, self.end, self.verdict)).encode()).hexdigest()[:16]
+
+
+def incidents_in(path: Path) -> list[Incident]:
+    """Return the incidents of a file; see `Inbox`.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        InputError: If a row cannot be read.
+    """
+    found = []
+    for line, one in _rows_of(path):
+        if isinstance(one, InputError):
+            raise InputError(f"{path}, line {line}: {one}") from one
+        found.append(one)
+    return found
+
+
+def _rows_of(path: Path) -> Iterator[tuple[int, Incident | InputError]]:
+    """Yield the line of every row, and what it says or why it cannot be read.
+
+    Raises:
+        OSError: If the file cannot be read.
+        InputError: If it lacks a column.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        table = csv.DictReader(file, skipinitialspace=True)
+        if missing := [one for one in COLUMNS if one not in (table.fieldnames or ())]:
+            raise InputError(f"{path} has no column {missing[0]}; it needs {','.join(COLUMNS)}")
+        for row in table:
+            try:
+                yield table.line_num, _incident(row)
+            except InputError as error:
+                yield table.line_num, error
+
+
+def _incident(given: Mapping[str, str | None]) -> Incident:
+    words = {name: (given[name] or "").strip() for name in COLUMNS}
+    if words["verdict"].lower() not in VERDICTS:
+        raise InputError(f"verdict is true, false, 1 or 0, got {shown(words['verdict'])}")
+    start, end = moment(words["start"]), moment(words["end"])
+    if end < start:
+        raise InputError("it ends before it starts")
+    return Incident(words["series"], start, end, VERDICTS[words["verdict"].lower()])
 
 
 class _Incidents:
@@ -201,7 +188,7 @@ class _Incidents:
     def __init__(self, path: Path):
         self._path = path
         self._seen: tuple[int, int] | None = (-1, -1)
-        self.rows: list[_Row] = []
+        self.rows: list[Incident] = []
         self.done: set[str] = set()
 
     def read(self) -> int:
@@ -217,30 +204,10 @@ class _Incidents:
         if seen is None:
             log.warning("%s, the incidents, cannot be read: it is not there", self._path)
             return 1
-        with self._path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            table = csv.DictReader(file, skipinitialspace=True)
-            if missing := [one for one in COLUMNS if one not in (table.fieldnames or ())]:
-                log.warning("%s has no column %s; it needs %s", self._path, missing[0], ",".join(COLUMNS))
-                return 1
-            for row in table:
-                try:
-                    self.rows.append(_row(row))
-                except InputError as error:
-                    log.warning("%s, line %d is left out: %s", self._path, table.line_num, error)
-                    wrong += 1
+        for line, one in _rows_of(self._path):
+            if isinstance(one, Incident):
+                self.rows.append(one)
+            else:
+                log.warning("%s, line %d is left out: %s", self._path, line, one)
+                wrong += 1
         return wrong
-
-
-def _row(given: Mapping[str, str | None]) -> _Row:
-    """Return a row.
-
-    Raises:
-        InputError: If it cannot be read.
-    """
-    words = {name: (given[name] or "").strip() for name in COLUMNS}
-    if words["verdict"].lower() not in VERDICTS:
-        raise InputError(f"verdict is true, false, 1 or 0, got {shown(words['verdict'])}")
-    start, end = moment(words["start"]), moment(words["end"])
-    if end < start:
-        raise InputError("it ends before it starts")
-    return _Row(words["series"], start, end, VERDICTS[words["verdict"].lower()])

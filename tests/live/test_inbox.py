@@ -15,10 +15,12 @@ from prometheus import alertmanager, eventually
 from scripted import server
 from states import START, alert, begun, happened
 
+from adt_gym.checks import InputError
 from adt_gym.live.config import Config, Labels, Source
-from adt_gym.live.inbox import Inbox, said
+from adt_gym.live.inbox import Inbox, Incident, incidents_in
 from adt_gym.live.moments import now, written
 from adt_gym.live.points import Found
+from adt_gym.live.silences import said
 from adt_gym.live.sinks.alertmanager import labels_of
 from adt_gym.live.state import Alert, Kept, State
 
@@ -90,8 +92,8 @@ def recent(found: Found, first: int, last: int, state: str = "firing", severity:
 def told(url: str, path: Path, run: str, *alerts: Alert) -> set[str]:
     """Return the alerts of which silences told something."""
     with State(path) as state:
-        for found in hosts(run):
-            state.add_series(found)
+        for i, found in enumerate(hosts(run)):
+            state.add_series(i + 1, found)
         ids = {row.found.key: row.id for row in state.series()}
         for one in alerts:
             happened(state, "firing", one)
@@ -230,3 +232,14 @@ def test_incidents(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
 
 def _kept(i: int) -> Kept:
     return Kept(i, START + 1000 * i, 0, (0.0,), i, 0.5, 0.5, 0)
+
+
+def test_incidents_of_a_back_test(tmp_path: Path) -> None:
+    path = tmp_path / "it.csv"
+    with pytest.raises(FileNotFoundError):
+        incidents_in(path)
+    write(path, "a,1,2.5,true", "*,1970-01-01T00:00:01Z,2,0")
+    assert incidents_in(path) == [Incident("a", 1000, 2500, 1), Incident("*", 1000, 2000, 0)]
+    write(path, "a,1,2,true", "a,2,1,true")
+    with pytest.raises(InputError, match=r"it\.csv, line 3: it ends before it starts"):
+        incidents_in(path)

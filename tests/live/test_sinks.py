@@ -77,7 +77,8 @@ def test_the_real_alertmanager(tmp_path: Path) -> None:
             assert one["labels"] == labels_of(CPU, "warning")
             assert one["annotations"]["score"] == "0.9123"
             assert one["annotations"]["threshold"] == "0.5"
-            assert one["annotations"]["metrics"] == "cpu 0.75"
+            assert one["annotations"]["metrics"] == "cpu 0.97 (usually 0.1235), memory 5e+09 (usually 1)"
+            assert one["annotations"]["members"] == "pca/0, pca/2"
             assert "unusual since 2023-11-14T22:13:22.000Z" in one["annotations"]["summary"]
             assert one["generatorURL"] == LINK
             assert one["status"]["state"] == "active"
@@ -174,8 +175,8 @@ def test_a_sink_that_is_down_holds_up_no_other_and_no_end(tmp_path: Path) -> Non
             eventually(lambda: got and (name_of(down), "failed") in reports)
         assert len(state.unsent(name_of(down))) == 1
     assert got == [
-        f"[firing] warning: {CPU.key} is unusual since 2023-11-14T22:13:22.000Z: score 0.9123, threshold 0.5, "
-        f"columns: cpu 0.75, members: pca/0 <{LINK}|Look and judge>"
+        f"[firing] warning: {CPU.key} is unusual since 2023-11-14T22:13:22.000Z: score 0.9123; threshold 0.5; "
+        f"metrics cpu 0.97 (usually 0.1235), memory 5e+09 (usually 1); members pca/0, pca/2 <{LINK}|Look and judge>"
     ]
 
 

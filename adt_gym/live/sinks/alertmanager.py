@@ -40,12 +40,9 @@ class Alertmanager:
         ends = clock + round(4000 * (self.resend or 0))
         if notice.event == "resolved":
             ends = min(alert.last if alert.ended is None else alert.ended, clock)
-        why = notice.reasons
-        annotations = {"summary": notice.summary, "metrics": why.get("columns", "").removeprefix("columns: ")}
-        annotations |= {name: why[name].removeprefix(f"{name} ") for name in ("score", "threshold") if name in why}
         told = {
             "labels": labels_of(notice.found, alert.severity),
-            "annotations": annotations,
+            "annotations": {"summary": notice.summary} | notice.reasons,
             "generatorURL": notice.link,
             "startsAt": written(min(alert.started, ends)),
             "endsAt": written(ends),

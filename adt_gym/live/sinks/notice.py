@@ -1,6 +1,5 @@
 """What a sink is told of an alert, in the words that all sinks share."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from adt_gym.live.moments import written
@@ -31,24 +30,19 @@ class Notice(NamedTuple):
         alert = self.alert
         if self.event == "resolved":
             return f"{alert.key} is as usual again since {written(alert.last if alert.ended is None else alert.ended)}"
-        return f"{alert.key} is unusual since {written(alert.started)}: {', '.join(self.reasons.values())}"
+        reasons = "; ".join(f"{name} {words}" for name, words in self.reasons.items() if words)
+        return f"{alert.key} is unusual since {written(alert.started)}: {reasons}"
 
     @property
     def reasons(self) -> dict[str, str]:
-        """Why it fires, in words by what they are about."""
+        """Why it fires: ``score``, ``threshold``, ``metrics`` and ``members``, each in words."""
         why = self.alert.why or {}
-        words = {name: f"{name} {why[name]:.4g}" for name in ("score", "threshold") if why.get(name) is not None}
-        return words | {name: f"{name}: {_listed(why[name])}" for name in ("columns", "members") if why.get(name)}
+        metrics = [f"{one['name']} {one['value']:.4g} (usually {one['usual']:.4g})" for one in why.get("columns", ())]
+        members = [f"{one['scorer']}/{one['seed']}" for one in why.get("members", ()) if one["flagged"]]
+        words = {name: f"{why[name]:.4g}" for name in ("score", "threshold") if name in why}
+        return words | {"metrics": ", ".join(metrics), "members": ", ".join(members)}
 
     def body(self) -> dict[str, Any]:
         """Return it as JSON holds it; the times are milliseconds since 1970."""
         series = {"name": self.found.name, "labels": dict(self.found.labels)}
         return {"event": self.event, **self.alert.body(), "series": series, "summary": self.summary, "link": self.link}
-
-
-def _listed(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_listed(one)}" for name, one in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(" ".join(map(_listed, one)) if isinstance(one, list) else _listed(one) for one in value)
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
