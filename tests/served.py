@@ -23,20 +23,21 @@ BEGIN = 1_760_000_040_000
 MINUTE = 60_000
 
 
-def config_of(**service: Any) -> Config:
-    return Config(service=Service(**service), source=Source("stdin"))
+def config_of(folder: Path = Path(), **service: Any) -> Config:
+    return Config(service=Service(**service), source=Source("stdin"), folder=folder)
 
 
 def fill(path: Path, names: dict[str, Found], points: int = 300) -> None:
     """Write a state: every series is flagged for five windows at every hundredth, and has an alert there."""
     with State(path) as state, state.transaction():
-        for number, found in enumerate(names.values()):
-            series = state.add_series(found)
+        state.set_meta("stepped", str(BEGIN + points * MINUTE))
+        for series, found in enumerate(names.values(), 1):
+            state.add_series(series, found)
             state.set_watched(series, 100)
             rows = []
             for n in range(points):
                 high = n % 100 in range(50, 55)
-                score = 0.3 + 0.2 * math.sin(n / 9 + number) ** 2 + 0.4 * high
+                score = 0.3 + 0.2 * math.sin(n / 9 + series) ** 2 + 0.4 * high
                 point = tuple(10 * (i + 1) + math.sin(n / 20 + i) + 3 * high for i in range(len(found.columns)))
                 threshold = 0.62 + 0.05 * (n > 170)
                 rows.append(
@@ -51,7 +52,8 @@ def alert_of(key: str, series: int, i: int, count: int) -> Alert:
     started = BEGIN + (100 * i + 50) * MINUTE
     last = started + 4 * MINUTE
     ended = None if i == count - 1 else last + 5 * MINUTE
-    why = {"score": 0.91, "threshold": 0.62, "members": [], "columns": {"value": 3.0}}
+    column = {"name": "value", "value": 13.5, "usual": 10.25, "distance": 4.0}
+    why = {"time": started, "score": 0.91, "threshold": 0.62, "members": [], "columns": [column]}
     state = "firing" if ended is None else "resolved"
     return Alert(f"a{series}-{i}", key, "warning", state, started, last, started, ended, why)
 
@@ -65,8 +67,14 @@ def told(path: Path) -> list[tuple[str, int, int, int]]:
 
 @contextmanager
 def served(config: Config, path: Path, metrics: Metrics | None = None) -> Iterator[httpx.Client]:
-    """Yield a client of a server in a thread, on a free port of this machine."""
-    made = app(config, path, metrics or Metrics(config, path))
+    """Yield a client of the live service's page."""
+    with running(app(config, path, metrics or Metrics(config, path))) as client:
+        yield client
+
+
+@contextmanager
+def running(made: Any) -> Iterator[httpx.Client]:
+    """Yield a client of an ASGI application that a server in a thread serves on a free port of this machine."""
     server = uvicorn.Server(uvicorn.Config(made, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()

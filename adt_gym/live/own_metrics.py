@@ -31,8 +31,6 @@ class Metrics:
 
     def __init__(self, config: Config, path: Path | None = None):
         self.registry = CollectorRegistry()
-        self.now: int | None = None
-        """The source's clock at the last step, in milliseconds since 1970; None before the first."""
         self._done = time.monotonic()
         own = self.registry
         severities = [tier.severity for tier in config.alerts.tiers]
@@ -59,12 +57,12 @@ class Metrics:
         self._newest = _Newest(stale)
         own.register(self._newest)
         if path is not None:
-            own.register(_Counted(self, path, stale, severities))
+            own.register(_Counted(path, stale, severities))
         ProcessCollector(registry=own)
 
     def step(self, step: Step, seconds: float) -> None:
         """Count what a step did that is committed, and took so many seconds."""
-        self.now, self._done = step.now, time.monotonic()
+        self._done = time.monotonic()
         self._seconds.observe(seconds)
         self._accepted.inc(step.accepted)
         for reason, count in step.refused.items():
@@ -130,8 +128,8 @@ class _Newest(Collector):
 class _Counted(Collector):
     """How many alerts and series there are, as the state has them: a restart changes nothing."""
 
-    def __init__(self, metrics: Metrics, path: Path, stale: float, severities: list[str]):
-        self._metrics, self._path, self._stale, self._severities = metrics, path, stale, severities
+    def __init__(self, path: Path, stale: float, severities: list[str]):
+        self._path, self._stale, self._severities = path, stale, severities
 
     def describe(self) -> list[Metric]:
         """Return the names, so that registering collects nothing."""
@@ -146,7 +144,7 @@ class _Counted(Collector):
         up = {(severity, state): 0 for severity in self._severities for state in ("firing", "pending")}
         for (severity, state), count in (up | alerts_up(self._path)).items():
             alerts.add_sample("adt_alerts", {"severity": severity, "state": state}, count)
-        counts = overview(self._path, self._metrics.now, self._stale, limit=0).counts
+        counts = overview(self._path, self._stale, limit=0).counts
         for state in SERIES_STATES:
             series.add_sample("adt_series", {"state": state}, counts[state])
         yield from families

@@ -152,10 +152,10 @@ def _alerts(alerts: Sequence[Alert], with_series: bool) -> str:
             f"<td class=text>{escape(one.severity)}</td>"
             + (f"<td>{_time(one.started)}</td>" if with_series else "")
             + f"<td>{_lasted(one)}</td><td>{_score(why.get('score'))} &gt; {_score(why.get('threshold'))}</td>"
-            f'<td class=text>{escape(_names(why.get("columns")))}</td><td class="text verdicts">{buttons}</td></tr>'
+            f'<td class="text why">{escape(_because(why))}</td><td class="text verdicts">{buttons}</td></tr>'
         )
     head = "<th class=text>state<th class=text>" + ("series" if with_series else "started") + "<th class=text>severity"
-    head += "<th>started" * with_series + "<th>lasted<th>score<th class=text>most by<th class=text>it was"
+    head += "<th>started" * with_series + "<th>lasted<th>score<th class=text>because of<th class=text>it was"
     return _table("alerts", head, rows, "No alerts yet.", "wide tall")
 
 
@@ -165,8 +165,8 @@ def _table(name: str, head: str, rows: Iterable[str], empty: str, kind: str = "w
         return f"<p>{empty}</p>"
     head = head.replace("<th", "<th scope=col")
     return (
-        f'<div class="{kind}" tabindex=0 role=region aria-label="{name}"><table class="of-{name}"><thead><tr>{head}</tr>'
-        f"</thead><tbody>{body}</tbody></table></div>"
+        f'<div class="{kind}" tabindex=0 role=region aria-label="{name}"><table class="of-{name}">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
@@ -209,10 +209,15 @@ def _lasted(alert: Alert) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
-def _names(columns: Any) -> str:
-    """Return the names of the three columns that contributed most."""
-    if isinstance(columns, Mapping):
-        columns = sorted(columns, key=lambda name: -float(columns[name]))
-    elif not isinstance(columns, list | tuple):
-        return ""
-    return ", ".join(str(one[0] if isinstance(one, list | tuple) else one) for one in columns[:3])
+def _because(why: Mapping[str, Any]) -> str:
+    """Return which metrics stood out the most, and how many members flagged the window."""
+    first, *others = why.get("columns") or [None]
+    words = []
+    if first is not None:
+        words.append(f"{first['name']} {first['value']:.6g}, usually {first['usual']:.6g}")
+    if others:
+        words.append("then " + ", ".join(one["name"] for one in others[:2]))
+    members = why.get("members") or []
+    if len(members) > 1:
+        words.append(f"{sum(one['flagged'] for one in members)} of {len(members)} members")
+    return "; ".join(words)

@@ -77,27 +77,25 @@ def _reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def overview(
-    path: Path, now: int | None, stale: float, search: str = "", state: str = "", offset: int = 0, limit: int = 200
+    path: Path, stale: float, search: str = "", state: str = "", offset: int = 0, limit: int = 200
 ) -> Overview:
     """Return a page of the list of series, those first that ask for attention.
 
     Args:
         path: The file of state.
-        now: The source's clock, in milliseconds since 1970; None for the time of the newest point.
-        stale: A series that is silent for so many milliseconds has vanished.
+        stale: A series that is silent for so many milliseconds, by the source's clock at the last step, has vanished.
         search: Only series whose key holds this text, in whatever case.
         state: Only series in this state, one of ``SERIES_STATES``; "" for all.
         offset, limit: Where the page begins, and how many series it has.
     """
     with _reading(path) as db:
+        now = int((db.execute("SELECT value FROM meta WHERE key = 'stepped'").fetchone() or (0,))[0])
         rows = db.execute(
             "SELECT s.id, s.key, s.watched IS NOT NULL, up.firing, p.time, p.score, p.threshold, p.votes FROM series s "
             "LEFT JOIN points p ON p.series = s.id AND p.n = (SELECT max(n) FROM points WHERE series = s.id) "
             "LEFT JOIN (SELECT series, max(state = 'firing') AS firing FROM alerts "
             "WHERE state IN ('firing', 'pending') GROUP BY series) up ON up.series = s.id"
         ).fetchall()
-    if now is None:
-        now = max((time for *_, time, _, _, _ in rows if time is not None), default=0)
     lines = []
     for id, key, watched, firing, time, *decided in rows:
         if firing is not None:

@@ -150,8 +150,8 @@ class _Pages:
             return RedirectResponse(where, 303)
         if request.method != "POST":
             return HTMLResponse(page.login(where))
-        given = parse_qs(await _body(request)).get(b"token", [b""])[0]
-        if not self._keys.right(given):
+        given = parse_qs((await _body(request)).decode("latin-1")).get("token", [""])[0]
+        if not self._keys.right(given.encode()):
             return HTMLResponse(page.login(where, wrong=True), 403)
         answer = RedirectResponse(where, 303)
         answer.set_cookie(self._keys.cookie, self._keys.begin(), httponly=True, samesite="strict", secure=self._secure)
@@ -180,8 +180,7 @@ class _Pages:
             one_of("state", state, views.SERIES_STATES)
         chosen = page.Chosen(asked.get("q", "").strip(), state, _number(request, "page", 1, 10**6, least=1))
         offset = PER_PAGE * (chosen.page - 1)
-        now = self._metrics.now
-        return chosen, views.overview(self._path, now, self._stale, chosen.search, state, offset, PER_PAGE)
+        return chosen, views.overview(self._path, self._stale, chosen.search, state, offset, PER_PAGE)
 
 
 def _number(request: Request, name: str, default: int, most: int, least: int = 0) -> int:
