@@ -45,14 +45,14 @@ def fill(path: Path, names: dict[str, Found], points: int = 300) -> None:
                 )
             state.add_points(rows)
             for i in range(points // 100):
-                state.set_alert(series, alert_of(found.key, series, i, points // 100))
+                state.set_alert(series, alert_of(found.key, series, i, points // 100, found.columns[-1]))
 
 
-def alert_of(key: str, series: int, i: int, count: int) -> Alert:
+def alert_of(key: str, series: int, i: int, count: int, strangest: str = "value") -> Alert:
     started = BEGIN + (100 * i + 50) * MINUTE
     last = started + 4 * MINUTE
     ended = None if i == count - 1 else last + 5 * MINUTE
-    column = {"name": "value", "value": 13.5, "usual": 10.25, "distance": 4.0}
+    column = {"name": strangest, "value": 13.5, "usual": 10.25, "distance": 4.0}
     why = {"time": started, "score": 0.91, "threshold": 0.62, "members": [], "columns": [column]}
     state = "firing" if ended is None else "resolved"
     return Alert(f"a{series}-{i}", key, "warning", state, started, last, started, ended, why)

@@ -158,6 +158,7 @@ def test_nobody_s_words_become_html(client: httpx.Client) -> None:
         text = client.get(path, headers={"Accept": "text/html"}).text
         assert "<script>" not in text, path
         assert "<img" not in text, path
+        assert "<b>net" not in text, path
 
 
 # Labels
@@ -246,6 +247,7 @@ def test_a_program_of_this_machine_may_leave_a_label(teller: httpx.Client, state
         {"Origin": "SELF", "X-CSRF-Token": "wrong"},
         {"Cookie": "a=b"},
         {"Origin": "https://evil.example", "X-CSRF-Token": "RIGHT"},
+        {"Sec-Fetch-Site": "same-site", "X-CSRF-Token": "RIGHT"},
     ],
 )
 def test_no_page_of_somebody_else_leaves_a_label(client: httpx.Client, headers: dict[str, str]) -> None:

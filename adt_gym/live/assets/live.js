@@ -114,18 +114,20 @@
     return now;
   }
 
+  let next;
   async function watch() {
-    if (!document.hidden) {
-      try {
-        await look();
-        if (lost) say("");
-        lost = false;
-      } catch (error) {
-        if (!lost) say(`No news from the service: ${error.message}`, "error");
-        lost = true;
-      }
+    clearTimeout(next);
+    if (document.hidden) return; // until somebody looks again
+    try {
+      await look();
+      if (lost) say("");
+      lost = false;
+    } catch (error) {
+      if (!lost) say(`No news from the service: ${error.message}`, "error");
+      lost = true;
     }
-    setTimeout(watch, EVERY);
+    clearTimeout(next);
+    next = setTimeout(watch, EVERY);
   }
 
   // What people do
@@ -151,6 +153,7 @@
     else return;
     event.preventDefault();
   });
+  document.addEventListener("visibilitychange", watch);
   points?.addEventListener("change", () => {
     data = null;
     look().catch(() => {});
