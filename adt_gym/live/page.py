@@ -14,8 +14,8 @@ from adt_gym.live.state import Alert
 from adt_gym.live.views import SERIES_STATES, Overview, Told
 
 HELP = (
-    "<p class=help><kbd>j</kbd> <kbd>k</kbd> next and previous alert, <kbd>t</kbd> it was true, <kbd>f</kbd> it was a "
-    "false alarm, <kbd>Enter</kbd> shows it. All times are UTC.</p>"
+    "<p class=help><span class=keys><kbd>j</kbd> <kbd>k</kbd> next and previous alert, <kbd>t</kbd> it was true, "
+    "<kbd>f</kbd> it was a false alarm, <kbd>Enter</kbd> shows it. </span>All times are UTC.</p>"
 )
 
 RANGES = ((500, "500 points"), (2000, "2,000 points"), (20_000, "20,000 points"))
