@@ -39,7 +39,9 @@ class LifeCycle:
         self._minimum = _milliseconds(rules.minimum_duration)
         self._keep = _milliseconds(rules.keep_firing)
         self._started: int | None = None
-        self._end()
+        self._last, self._height = 0, 0.0
+        self._fired: int | None = None
+        self._why: dict[str, Any] | None = None
 
     @property
     def up(self) -> bool:
@@ -98,9 +100,8 @@ class LifeCycle:
         return Alert(id, self._key, self._severity, state, self._started, self._last, self._fired, ended, self._why)
 
     def _end(self) -> None:
-        self._started, self._last, self._height = None, 0, 0.0
-        self._fired: int | None = None
-        self._why: dict[str, Any] | None = None
+        self._started = self._fired = self._why = None
+        self._last, self._height = 0, 0.0
 
 
 def _milliseconds(words: str) -> int:

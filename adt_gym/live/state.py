@@ -335,19 +335,8 @@ class State:
         Raises:
             InputError: If there is no such series, or no window of it was judged then.
         """
-        row = self._db.execute("SELECT id FROM series WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            raise InputError(f"there is no series {key}")
-        if not self.windows(row[0], since, until, flagged):
-            raise InputError(f"series {key}: no window {'was flagged' if flagged else 'that was judged ends'} then")
-        values = (row[0], since, until, int(flagged), verdict, origin, received)
         with self.transaction():
-            added = self._db.execute(
-                "INSERT OR IGNORE INTO labels (series, since, until, flagged, verdict, origin, received) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                values,
-            ).rowcount
-        return bool(added)
+            return self._leave(key, since, until, verdict, origin, received, flagged)
 
     def leave_verdict(self, alert: str, verdict: int, origin: str, received: int) -> bool:
         """Leave a label for all flagged windows of an alert; see `leave_label`.
@@ -358,10 +347,24 @@ class State:
         found = self.alert(alert)
         if found is None:
             raise InputError(f"there is no alert {alert}")
-        left = self.leave_label(found.key, found.started, found.last, verdict, origin, received, flagged=True)
-        if left:
-            self._db.execute("UPDATE alerts SET verdict = ? WHERE id = ?", (verdict, alert))
+        with self.transaction():
+            left = self._leave(found.key, found.started, found.last, verdict, origin, received, flagged=True)
+            if left:
+                self._db.execute("UPDATE alerts SET verdict = ? WHERE id = ?", (verdict, alert))
         return left
+
+    def _leave(self, key: str, since: int, until: int, verdict: int, origin: str, received: int, flagged: bool) -> bool:
+        row = self._db.execute("SELECT id FROM series WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise InputError(f"there is no series {key}")
+        if not self.windows(row[0], since, until, flagged):
+            raise InputError(f"series {key}: no window {'was flagged' if flagged else 'that was judged ends'} then")
+        added = self._db.execute(
+            "INSERT OR IGNORE INTO labels (series, since, until, flagged, verdict, origin, received) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (row[0], since, until, int(flagged), verdict, origin, received),
+        ).rowcount
+        return bool(added)
 
     def labels(self, series: int | None = None, since: int = 0) -> list[Label]:
         """Return the labels of a series that were told, in their order, from behind number ``since`` on.
@@ -455,8 +458,8 @@ _ALERT = (
 
 
 def _alert(row: Sequence[Any]) -> Alert:
-    *before, why, verdict = row
-    return Alert(*before, json.loads(why), verdict)
+    id, key, severity, state, started, last, fired, ended, why, verdict = row
+    return Alert(id, key, severity, state, started, last, fired, ended, json.loads(why), verdict)
 
 
 def _locked(path: Path) -> sqlite3.Connection:

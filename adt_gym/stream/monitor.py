@@ -68,7 +68,7 @@ class Monitor:
         past: What came before the first point, unlabelled: a `Series`, or, without a scorer, scores of shape ``(p,)``.
             Scores are scaled and methods calibrated by it; None where there is nothing.
         history: Windows, the latest ones, of which a label may be told by their time; others are told by their number.
-            With 0 the past is not kept either, and the monitor cannot be saved: that is for those who keep it elsewhere.
+            With 0 the past is not kept either, and the monitor cannot be saved: for those who keep both elsewhere.
 
     Raises:
         InputError: If scorer or method is not one or not fitted, or cannot begin with this past.
