@@ -1,6 +1,7 @@
 import os
 import signal
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams import CONFIG, MINUTE, PAST, START, Streams, config, judged_plainly
 
-from adt_gym import InputError
+from adt_gym import InputError, thresholds
 from adt_gym.live.loop import Loop
 from adt_gym.live.points import Arrival, Batch, Found, Point, Shard
 from adt_gym.live.state import State
@@ -59,6 +60,33 @@ def test_one_that_is_opened_again_goes_on_as_if_it_had_never_stopped(
     for row, values in zip(state.series(), streams.values, strict=True):
         assert judged(state, row.found.key) == judged_plainly(config(), values, state.labels(row.id))
     state.close()
+
+
+ANY = [f'method = "{name}"' for name in thresholds.names(without=[thresholds.NEEDS])]
+ANY += [f'scorers = ["{name}"]' for name in ("arima", "isolation", "nearest", "seasonal", "range", "untrained")]
+ANY += ['refit = "10m"', 'refit = "10m"\nmethod = "dspot"', 'scorers = ["pca", "range"]\nseeds = [0, 1]']
+
+
+@pytest.mark.parametrize("model", ANY)
+def test_whatever_judges_goes_on_after_a_restart_as_one_that_never_stopped(model: str, tmp_path: Path) -> None:
+    rules = config("", CONFIG.replace("[model]", f"[model]\n{model}"))
+    streams, decided = Streams(2, PAST + 30), []
+    for stops in ([], [PAST + 12, PAST + 13]):
+        path = tmp_path / f"{len(stops)}.sqlite"
+        for start, stop in pairwise([PAST, *stops, streams.points]):
+            with State(path) as state:
+                loop = Loop(rules, state)
+                if start == PAST:
+                    loop.step(streams.past())
+                for i in range(start, stop):
+                    if i == PAST + 5:
+                        at = START + (i - 1) * MINUTE
+                        state.leave_label(streams.found[0].key, at, at, 0, "told", at)
+                    run(loop, streams, i, i + 1)
+        with State(path) as state:
+            decided.append([judged(state, found.key) for found in streams.found])
+    assert decided[0] == decided[1]
+    assert [len(one) for one in decided[0]] == [30, 30]
 
 
 def work(path: Path, streams: Streams) -> None:
