@@ -20,7 +20,7 @@ from adt_gym.live.config import Config, Labels, Source
 from adt_gym.live.inbox import Inbox, Incident, incidents_in
 from adt_gym.live.moments import now, written
 from adt_gym.live.points import Found
-from adt_gym.live.silences import said
+from adt_gym.live.silences import Silence, said
 from adt_gym.live.sinks.alertmanager import labels_of
 from adt_gym.live.state import Alert, Kept, State
 
@@ -138,6 +138,12 @@ def test_a_silence_is_about_what_was_up(url: str, tmp_path: Path) -> None:
     alerts = [recent(a, 60, 10), recent(a, 1000, 700, "resolved"), recent(b, 1000, 400, "resolved"), recent(b, 9, 9)]
     silence(url, "true alarm", ("run", "=", run))
     assert told(url, tmp_path / "state", run, *alerts) == {alerts[i].id for i in (0, 2, 3)}
+
+
+def test_a_silence_that_is_over_is_not_about_what_came_later() -> None:
+    over = Silence("1", 0, START, START + 10_000, ())
+    assert over.is_about(alert(A, first=10, last=12), {})
+    assert not over.is_about(alert(A, first=11, last=12), {})
 
 
 def test_silences_become_labels_once(url: str, tmp_path: Path) -> None:

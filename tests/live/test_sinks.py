@@ -23,6 +23,7 @@ from adt_gym.live.sinks import name_of, open_sink, sender
 from adt_gym.live.sinks.alertmanager import labels_of
 from adt_gym.live.sinks.lines import Lines
 from adt_gym.live.sinks.notice import Notice
+from adt_gym.live.state import State
 
 CPU = Found("cpu", {"host": "a", "severity": "own", "my-label": "x", "empty": ""}, ("cpu",))
 LINK = "http://page/alerts/cpu-warning-2"
@@ -158,6 +159,40 @@ def test_the_next_life_tells_the_rest_and_nothing_twice(tmp_path: Path) -> None:
         with sending(tmp_path / "state", sink):
             pass
     assert got == [f"cpu-warning-{i}" for i in range(6)]
+
+
+def test_the_last_look_comes_after_the_stop(tmp_path: Path) -> None:
+    """What is written while the sender is at work, just before the end, is told too."""
+    stop, got = threading.Event(), []
+
+    def answer(request: Handler) -> None:
+        got.append(json.loads(request.body)["id"])
+        if len(got) == 1:
+            with State(tmp_path / "state", owner=False) as other:
+                happened(other, "firing", alert(CPU, first=1))
+            stop.set()
+        request.answer(b"")
+
+    with server(answer) as url, begun(tmp_path / "state", [CPU]) as state:
+        config = Config(source=Source(kind="stdin"), sinks=(Sink("webhook", url=url),))
+        (one,) = sender.senders(config, tmp_path / "state", stop, lambda *_: None)
+        happened(state, "firing", alert(CPU, first=0))
+        one.start()
+        one.join(30)
+        stop.set()
+    assert got == ["cpu-warning-0", "cpu-warning-1"]
+
+
+def test_what_is_over_is_over_at_once_for_alertmanager(tmp_path: Path) -> None:
+    with (
+        alertmanager(tmp_path / "it") as url,
+        begun(tmp_path / "state", [CPU]) as state,
+        sending(tmp_path / "state", Sink("alertmanager", url=url, resend="1h")),
+    ):
+        happened(state, "firing", alert(CPU))
+        eventually(lambda: httpx.get(f"{url}/api/v2/alerts").json())
+        happened(state, "resolved", alert(CPU, "resolved"))
+        eventually(lambda: not httpx.get(f"{url}/api/v2/alerts").json())
 
 
 def test_a_sink_that_is_down_holds_up_no_other_and_no_end(tmp_path: Path) -> None:
