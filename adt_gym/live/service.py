@@ -21,8 +21,7 @@ from adt_gym.live.inbox import Inbox
 from adt_gym.live.loop import Loop
 from adt_gym.live.own_metrics import Metrics
 from adt_gym.live.points import Shard
-from adt_gym.live.sinks import open_sink
-from adt_gym.live.sinks.sender import Sender
+from adt_gym.live.sinks.sender import senders
 from adt_gym.live.sources import Source, open_source
 from adt_gym.live.state import State
 from adt_gym.live.web import app
@@ -53,8 +52,8 @@ def watch(config: Config, shard: Shard, say: Callable[[str], object], stop: Even
         stack.enter_context(_page(config, path, metrics, listening))
         say(config.service.link or f"http://{_shown(listening)}")
         loop = Loop(config, state, shard)
-        for sink in config.sinks:
-            stack.enter_context(_running(Sender(config, open_sink(config, sink), path, stop, metrics.sink)))
+        for sender in senders(config, path, stop, metrics.sink):
+            stack.enter_context(_running(sender))
         stack.enter_context(_running(Inbox(config, path, stop, partial(_left, metrics))))
         stack.callback(stop.set)  # before the threads are waited for
         _judge(loop, source, metrics, stop)

@@ -1,6 +1,7 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,9 +12,23 @@ from hypothesis import strategies as st
 from streams import CONFIG, MINUTE, PAST, START, Streams, config, judged_plainly
 
 from adt_gym import InputError, thresholds
+from adt_gym.live import loop as module
 from adt_gym.live.loop import Loop
 from adt_gym.live.points import Arrival, Batch, Found, Point, Shard
 from adt_gym.live.state import State
+
+
+@pytest.fixture(autouse=True, scope="module")
+def strict() -> Iterator[None]:
+    """Let snapshots be taken often, and one whose replay comes to something else be an error."""
+
+    def fail(*said: object) -> None:
+        raise AssertionError(said)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SNAPSHOT", 7)
+        patch.setattr(module.log, "error", fail)
+        yield
 
 
 def judged(state: State, key: str) -> list:
@@ -49,13 +64,15 @@ def test_one_that_is_opened_again_goes_on_as_if_it_had_never_stopped(
     loop = Loop(config(), state)
     loop.step(streams.past())
     for i in range(PAST, streams.points):
+        if i in told and i > PAST:
+            key, end = streams.found[i % 2].key, START + (i - 1) * MINUTE
+            state.leave_label(key, end - 5 * MINUTE, end, i // 2 % 2, f"test:{i}", end)
+            if i % 3 == 0:
+                assert loop.step(Arrival(end)).told == 1  # and the next point may come after a restart
         if i in cuts:
             state.close()
             state = State(path)
             loop = Loop(config(), state)
-        if i in told and i > PAST:
-            key, end = streams.found[i % 2].key, START + (i - 1) * MINUTE
-            state.leave_label(key, end - 5 * MINUTE, end, i // 2 % 2, f"test:{i}", end)
         run(loop, streams, i, i + 1)
     for row, values in zip(state.series(), streams.values, strict=True):
         assert judged(state, row.found.key) == judged_plainly(config(), values, state.labels(row.id))

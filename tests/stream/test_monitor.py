@@ -283,3 +283,33 @@ def test_what_names_no_window_is_refused(when: Any) -> None:
 def test_what_is_no_label_is_refused(label: Any) -> None:
     with pytest.raises(InputError, match="a label is True or False"):
         pushed("a").tell(0, label)
+
+
+# Another scorer
+
+
+def test_a_refit_keeps_what_was_learned_of_labels_and_misses_no_window() -> None:
+    random = np.random.default_rng(0)
+    past, later = Series(random.normal(size=100)), Series(random.normal(5, 2, size=100))
+    for method, kept in (("persistence", True), ("quantile", False)):
+        made, scorer = thresholds.make(method), scoring.make("pca", window=5).fit([past])
+        monitor = Monitor(scorer, made, past)
+        for value in later.values[:10]:
+            monitor.push(None, value)
+        monitor.tell(5, True)
+        again = scoring.make("pca", window=5).fit([later])
+        monitor.refit(again, later)
+        for value in later.values[6:10]:
+            monitor.prime(None, value)
+        judged = monitor.push(None, later.values[10])
+        fresh = Monitor(again, made, later)
+        for value in later.values[6:11]:
+            new = fresh.push(None, value)
+        assert judged is not None
+        assert new is not None
+        assert judged.t == 6
+        assert judged.score == new.score
+        assert (judged.threshold != new.threshold) == kept
+    monitor = Monitor(scorer, made, past, history=0)
+    with pytest.raises(InputError, match="history=0"):
+        monitor.save("monitor.npz")
