@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-lowest test-newest test-bare check format lint layout types docs benchmark dist clean
+.PHONY: help install demo live test test-lowest test-newest test-bare check format lint layout types docs benchmark dist clean
 
 help:  ## say what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
@@ -17,6 +17,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: install  ## score the packaged series, train an agent, print the table
 	$(BIN)/adt run yahoo_like
+
+live: install  ## Prometheus, Alertmanager, two made-up clusters and adt watch on this machine; prints the page's address
+	$(BIN)/python examples/live/demo.py
 
 test: install  ## run the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --durations 15
