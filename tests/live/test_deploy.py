@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from prometheus import program
 
+from adt_gym import data
 from adt_gym.data.kubernetes import METRICS
 from adt_gym.live.config import Config, load, parse, templates
+from adt_gym.live.loop import Loop
 from adt_gym.live.own_metrics import Metrics
-from adt_gym.live.state import State
+from adt_gym.live.points import Arrival, Batch, Found, Point
+from adt_gym.live.state import Alert, State
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -54,6 +58,31 @@ def test_the_kubernetes_pipeline_watches_its_16_metrics_with_four_members_and_tw
     assert [(tier.severity, tier.votes) for tier in config.alerts.tiers] == [("warning", "any"), ("heal", "majority")]
     rules = yaml.safe_load((DEPLOY / "kubernetes.rules.yml").read_text())["groups"][0]["rules"]
     assert [rule["record"] for rule in rules] == list(series.columns.values())
+
+
+def test_the_kubernetes_pipeline_alerts_people_of_an_anomaly_and_then_heals() -> None:
+    """On a part of the packaged series that is normal, as the past, and the anomaly after it."""
+    (series,) = data.load("kubernetes")
+    assert series.index is not None
+    assert series.labels is not None
+    found = Found("kubernetes", {}, series.columns)
+    times = series.index.astype("M8[ms]").astype(np.int64).tolist()
+    points = [Point(found.key, time, tuple(row)) for time, row in zip(times, series.values.tolist(), strict=True)]
+    first, event = 600, int(np.flatnonzero(series.labels[600:])[0]) + 600
+    assert event == 1526
+    fired: list[Alert] = []
+    with State(None) as state:
+        loop = Loop(load(templates()["kubernetes"]), state)
+        loop.step(Arrival(times[1499], Batch.of([found], points[first:1500]), past=True))
+        for point in points[1500:1545]:
+            step = loop.step(Arrival(point.time, Batch.of([found], [point])))
+            fired += [alert for kind, alert in step.events if kind == "firing"]
+    (warning,) = [alert for alert in fired if alert.severity == "warning"]
+    (heal,) = [alert for alert in fired if alert.severity == "heal"]
+    assert times[event] <= warning.started <= heal.started < times[event + 5]
+    assert heal.why is not None
+    assert [one["scorer"] for one in heal.why["members"]] == ["arima", "pca", "forecast", "autoencoder"]
+    assert sum(one["flagged"] for one in heal.why["members"]) > 2
 
 
 def test_prometheus_takes_its_config_and_the_rules() -> None:
