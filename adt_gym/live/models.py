@@ -162,18 +162,22 @@ def usual(past: Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def strangest(
-    values: Sequence[float], columns: Sequence[str], median: np.ndarray, spread: np.ndarray, most: int = 5
+    window: Sequence[Sequence[float]], columns: Sequence[str], median: np.ndarray, spread: np.ndarray, most: int = 5
 ) -> list[dict[str, Any]]:
-    """Return the columns whose values stand out the most: how many median distances they are from their median.
+    """Return the columns that stand out the most in the points of a window, each where it does so the most.
 
-    Where a column hardly ever moved, any movement is infinitely strange: it stands first, with a distance of None.
+    How far is told in median distances from the median; where a column hardly ever moved, any movement is infinitely
+    strange: it stands first, with a distance of None.
     """
+    points = np.asarray(window, np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        far = np.nan_to_num(np.abs(np.asarray(values) - median) / spread, nan=0.0, posinf=np.inf)
+        far = np.nan_to_num(np.abs(points - median) / spread, nan=0.0, posinf=np.inf)
+    at = far.argmax(axis=0)
+    far = far.max(axis=0)
     return [
         {
             "name": columns[i],
-            "value": float(values[i]),
+            "value": float(points[at[i], i]),
             "usual": float(median[i]),
             "distance": float(far[i]) if np.isfinite(far[i]) else None,
         }

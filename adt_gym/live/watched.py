@@ -1,6 +1,7 @@
 """One series at work: its points are checked, judged by every member, and become alerts."""
 
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -35,7 +36,7 @@ class Watched:
         fitted: When the scorers learned, on the same clock.
     """
 
-    state: ClassVar = ("n", "last", "told", "fitted", "_t", "monitors", "_cycles")
+    state: ClassVar = ("n", "last", "told", "fitted", "_t", "_newest", "monitors", "_cycles")
 
     def __init__(self, id: int, found: Found, config: Config, models: Models):
         self.id, self.found, self._models = id, found, models
@@ -48,6 +49,7 @@ class Watched:
         self.n, self._t, self.told, self.fitted = 0, 0, 0, 0
         self.last: int | None = None
         self._usual: tuple[Any, Any] | None = None
+        self._newest: deque[tuple[float, ...]] = deque(maxlen=models.window)
 
     def begin(self, monitors: Sequence[Monitor], past: Series) -> None:
         """Judge from the next point on, by members that know the past."""
@@ -98,6 +100,7 @@ class Watched:
             for monitor in self.monitors:
                 monitor.gap()
         self.last = point.time
+        self._newest.append(point.values)
         kept = Kept(self.n, point.time, gap, point.values)
         self.n += 1
         judged = self._push(point)
@@ -142,7 +145,7 @@ class Watched:
                  "flagged": bool(one.decision), "says": "" if one.why is None else str(one.why)}
                 for by, one in members
             ],
-            "columns": strangest(kept.point, self.found.columns, *self._usual),
+            "columns": strangest(self._newest, self.found.columns, *self._usual),
         }  # fmt: skip
 
     def tell(self, label: Label, windows: Sequence[int]) -> None:

@@ -67,8 +67,9 @@ def test_a_scorer_and_a_past_are_what_they_were() -> None:
 
 def test_what_stands_out_the_most_comes_first() -> None:
     known = Series(np.array([[0.0, 10.0, 5.0], [1.0, 12.0, 5.0], [2.0, 14.0, 5.0]]))
-    found = strangest([4.0, 12.5, 5.0], ("a", "b", "c"), *usual(known))
+    found = strangest([[4.0, 12.0, 5.0], [1.5, 12.5, 5.0]], ("a", "b", "c"), *usual(known))
     assert [(one["name"], one["distance"]) for one in found] == [("a", 3.0), ("b", 0.25), ("c", 0.0)]
     assert [one["usual"] for one in found] == [1.0, 12.0, 5.0]
-    moved = strangest([1.0, 12.0, 5.1], ("a", "b", "c"), *usual(known))[0]
+    assert [one["value"] for one in found] == [4.0, 12.5, 5.0]
+    moved = strangest([[1.0, 12.0, 5.1], [1.0, 12.0, 5.0]], ("a", "b", "c"), *usual(known))[0]
     assert (moved["name"], moved["distance"]) == ("c", None)  # it never moved: infinitely strange
