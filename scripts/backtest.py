@@ -8,13 +8,14 @@ import typer
 
 from adt_gym.experiments.cells import results, run_cells
 from adt_gym.extras import require
-from adt_gym.folders import own_folder
+from adt_gym.folders import own_file, own_folder
 from adt_gym.live.backtest import Task, Told, packed_backtest, unpacked_outcome
 from adt_gym.live.backtested import FILES, merged, publish
 from adt_gym.live.config import load
 from adt_gym.live.moments import moment, now
 from adt_gym.live.points import Shard
 from adt_gym.report.progress import console
+from adt_gym.report.run import write_report
 from adt_gym.scripts.options import CORES, Jobs
 from adt_gym.series import InputError
 from adt_gym.written import digest_of
@@ -64,5 +65,9 @@ def backtest(
         outcomes = run_cells(
             folder, tasks, packed_backtest, 0 if shards == 1 and ray is None else jobs, ray=ray, title="shards"
         )
-        publish(task, merged([unpacked_outcome(one) for one in results(outcomes)]), folder)
+        outcome = merged([unpacked_outcome(one) for one in results(outcomes)])
+        publish(task, outcome, folder)
+    if outcome.series:
+        with own_file(out / "report.html", "report") as temporary:
+            write_report(temporary, [out])
     console.print(f"alerts, series, hours and the report are in {out}", soft_wrap=True)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.checks import InputError
+from adt_gym.evaluation.alerts import AlertLine, read_alerts
 from adt_gym.evaluation.compare import Measures
 from adt_gym.evaluation.detections import load_detections
 from adt_gym.files import replacing
@@ -74,10 +75,11 @@ class RunResults:
         settings: What the run depends on, nested as in its config.json.
         command: The words of the command that made it.
         versions: By the package's name.
-        table: One row per method.
+        table: One row per method; without measures where labels are unknown.
         test: The series that were evaluated.
         detections: By the method's name, one per series of ``test``.
         curve: Of the agent's training; None where nothing was trained.
+        alerts: Of a back-test; None of anything else.
     """
 
     name: str
@@ -88,6 +90,12 @@ class RunResults:
     test: list[ScoredSeries]
     detections: dict[str, list[Detection]]
     curve: LearningCurve | None
+    alerts: list[AlertLine] | None = None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the labels of all series are known."""
+        return all(one.labels is not None for one in self.test)
 
 
 def read_run(folder: str | Path) -> RunResults:
@@ -101,12 +109,15 @@ def read_run(folder: str | Path) -> RunResults:
     if not is_whole(folder):
         raise InputError(f"the run in {folder} is being replaced, or that was interrupted: run its command again")
     config = _read_config(folder / "config.json")
-    missing = [name for name in ("table.csv", "scores-test.npz", "detections.npz") if not (folder / name).is_file()]
-    if missing:
-        raise FileNotFoundError(f"the run in {folder} has no {missing[0]}; make it again with `adt run`")
-    table = _read_table(folder / "table.csv")
+    _require(folder, "scores-test.npz")
+    _require(folder, "detections.npz")
     test = load_scored(folder / "scores-test.npz")
     detections = load_detections(folder / "detections.npz")
+    if all(one.labels is not None for one in test):
+        _require(folder, "table.csv")
+        table = _read_table(folder / "table.csv")
+    else:  # nothing was measured, and there were no labels to see
+        table = [Measures(method, False, {}) for method in detections]
     series = [(one.name, len(one)) for one in test]
     of_one_run = list(detections) == [row.method for row in table] and all(
         series == [(one.name, len(one.decisions)) for one in each] for each in detections.values()
@@ -123,7 +134,13 @@ def read_run(folder: str | Path) -> RunResults:
         test=test,
         detections=detections,
         curve=LearningCurve.load(training) if training.is_file() else None,
+        alerts=read_alerts(folder),
     )
+
+
+def _require(folder: Path, name: str) -> None:
+    if not (folder / name).is_file():
+        raise FileNotFoundError(f"the run in {folder} has no {name}; make it again with `adt run`")
 
 
 def _read_config(path: Path) -> RunConfig:

@@ -9,6 +9,7 @@ import numpy as np
 
 from adt_gym import thresholds
 from adt_gym.evaluation.compare import columns, measure
+from adt_gym.evaluation.detections import save_detections
 from adt_gym.evaluation.split import Split, cut, cut_unlabelled
 from adt_gym.experiments.run import RunSettings
 from adt_gym.experiments.scores import cached_parts, read
@@ -22,7 +23,7 @@ from adt_gym.scored_files import save_scored
 from adt_gym.series import Detection, InputError, ScoredSeries
 from adt_gym.spreadsheet import write_csv
 
-FILES = ("config.json", "scores-test.npz", "alarms.csv", "table.csv")
+FILES = ("config.json", "scores-test.npz", "detections.npz", "alarms.csv", "table.csv")
 COLUMNS = ("series", "first", "last", "windows", "highest score")
 SHOWN = 20
 """Alarms that are printed, the strongest."""
@@ -63,6 +64,8 @@ def flag(settings: RunSettings, folder: Folder, cache: Path) -> None:
         write_csv(temporary, list(COLUMNS), alarms)
     with folder.writing("scores-test.npz") as temporary:
         save_scored(temporary, test)
+    with folder.writing("detections.npz") as temporary:
+        save_detections(temporary, {method.name: detections})
     with folder.writing("config.json") as temporary:
         config = {"settings": asdict(settings), "source": asdict(source.summary), **versions()}
         temporary.write_text(json.dumps(config, indent=2) + "\n")

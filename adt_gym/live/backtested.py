@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from adt_gym import thresholds
+from adt_gym.evaluation.alerts import ALERTS, COLUMNS
 from adt_gym.evaluation.compare import Row, evaluate, measure, write_table
 from adt_gym.evaluation.detections import save_detections
 from adt_gym.experiments.versions import versions
@@ -18,14 +19,13 @@ from adt_gym.live.backtest import History, Outcome, Task
 from adt_gym.live.moments import written
 from adt_gym.live.state import Alert
 from adt_gym.report.progress import console
-from adt_gym.report.run import write_report
 from adt_gym.report.tables import new_table, table
 from adt_gym.scored_files import save_scored
 from adt_gym.series import Detection, ScoredSeries
 from adt_gym.spreadsheet import write_csv
 
 FILES = (
-    "alerts.csv", "series.csv", "hours.csv", "config.json", "scores-test.npz", "detections.npz", "table.csv",
+    ALERTS, "series.csv", "hours.csv", "config.json", "scores-test.npz", "detections.npz", "table.csv",
     "report.html",
 )  # fmt: skip
 NAME = "adt watch"
@@ -49,10 +49,11 @@ def merged(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def publish(task: Task, outcome: Outcome, folder: Folder) -> None:
-    """Print what a back-test came to and leave its files in a folder."""
+    """Print what a back-test came to and leave its files in a folder, those of before removed."""
+    folder.remove(*FILES)
     fired = [one for one in outcome.alerts if one.fired is not None]
-    with folder.writing("alerts.csv") as temporary:
-        write_csv(temporary, _ALERT, (_alert_row(one) for one in outcome.alerts if one.state != "dropped"))
+    with folder.writing(ALERTS) as temporary:
+        write_csv(temporary, COLUMNS, (_alert_row(one) for one in outcome.alerts if one.state != "dropped"))
     by_series, by_hour = list(_by_series(outcome, fired)), list(_by_hour(fired))
     with folder.writing("series.csv") as temporary:
         write_csv(temporary, _SERIES, by_series)
@@ -62,26 +63,26 @@ def publish(task: Task, outcome: Outcome, folder: Folder) -> None:
     shown = sorted(by_series, key=lambda row: -row[3])[:SHOWN]
     console.print(new_table(_SERIES, [[*map(str, row)] for row in shown], f"Alerts by series, the first {len(shown)}"))
     console.print(_hours(by_hour))
-    rows = _truth(task, outcome)
     with folder.writing("config.json") as temporary:
         config = {"settings": _settings(task), **versions()}
         temporary.write_text(json.dumps(config, indent=2, default=str) + "\n")
-    if not rows:
+    if not outcome.series:
         return
-    with folder.writing("table.csv") as temporary:
-        write_table(temporary, rows)
+    rows = _truth(task, outcome)
     with folder.writing("scores-test.npz") as temporary:
         save_scored(temporary, [_scored(one) for one in outcome.series])
     with folder.writing("detections.npz") as temporary:
         save_detections(temporary, {row.method: row.detections for row in rows})
     if task.told.labels is not None:
+        with folder.writing("table.csv") as temporary:
+            write_table(temporary, rows)
         console.print(table([row.measures for row in rows], "What labels say of it"))
-    with folder.writing("report.html") as temporary:
-        write_report(temporary, [folder.path])
 
 
 def _settings(task: Task) -> dict[str, Any]:
-    return {**asdict(task.config), "told": task.told._asdict(), "start": task.start, "end": task.end}
+    settings = asdict(task.config)
+    del settings["sinks"]  # nothing was sent, and the address of a webhook may be a secret
+    return {**settings, "told": task.told._asdict(), "start": task.start, "end": task.end}
 
 
 def _say(outcome: Outcome, fired: Sequence[Alert]) -> None:
@@ -115,7 +116,6 @@ def _days(series: Sequence[History]) -> float:
     return max(float(last - first), 60_000.0) / DAY
 
 
-_ALERT = ("series", "severity", "state", "started", "fired", "ended", "score", "threshold", "metrics")
 _SERIES = ("series", "windows", "flagged", "alerts", "alerts_per_day")
 _HOUR = ("hour", "alerts")
 
@@ -149,8 +149,6 @@ def _hours(by_hour: Sequence[Sequence[int]]) -> Table:
 def _truth(task: Task, outcome: Outcome) -> list[Row]:
     """Return a row for what was watched, beside those that it must be held against."""
     scored = [_scored(one) for one in outcome.series]
-    if not scored:
-        return []
     saw, judged = outcome.told > 0, [_detection(one) for one in outcome.series]
     if task.told.labels is None:
         return [Row(NAME, saw, {}, judged)]

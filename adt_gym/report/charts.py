@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adt_gym.evaluation.alerts import AlertLine, by_hour
 from adt_gym.evaluation.results import LearningCurve, RunResults
 from adt_gym.metrics.events import find_events, runs
 from adt_gym.series import Detection, ScoredSeries
@@ -22,15 +23,23 @@ SMOOTHED = 30
 """Episodes of the moving average (paper, Figure 4)."""
 
 
-def drawn_series(test: Sequence[ScoredSeries], windows: int) -> list[int]:
-    """Return which series to draw, in their order: those with the most anomalous windows, up to ``windows`` in all.
+def drawn_series(marked: Sequence[NDArray[np.bool_]], windows: int) -> list[int]:
+    """Return which series to draw, in their order: those with the most marked windows, up to ``windows`` in all.
 
     At most ``MAX_SERIES`` are drawn: nobody looks through more.
     The first of them is drawn whatever its length.
     """
-    by_anomalies = sorted(range(len(test)), key=lambda i: -int(test[i].truth.sum()))
-    lengths = np.cumsum([len(test[i]) for i in by_anomalies])
-    return sorted(by_anomalies[: min(max(1, int(np.searchsorted(lengths, windows, side="right"))), MAX_SERIES)])
+    by_marks = sorted(range(len(marked)), key=lambda i: -int(marked[i].sum()))
+    lengths = np.cumsum([len(marked[i]) for i in by_marks])
+    return sorted(by_marks[: min(max(1, int(np.searchsorted(lengths, windows, side="right"))), MAX_SERIES)])
+
+
+def marked_windows(run: RunResults) -> list[NDArray[np.bool_]]:
+    """Return by series which windows to look at: the anomalous ones or, where labels are unknown, what is flagged."""
+    if run.labelled:
+        return [one.truth for one in run.test]
+    by_series = zip(*run.detections.values(), strict=True)
+    return [np.logical_or.reduce([one.decisions for one in each]) for each in by_series]
 
 
 def charts(run: RunResults, shown: Sequence[int], colours: Sequence[str]) -> dict[str, Any]:
@@ -41,11 +50,13 @@ def charts(run: RunResults, shown: Sequence[int], colours: Sequence[str]) -> dic
         shown: Which series are drawn.
         colours: One per method.
     """
-    by_series = list(zip(*run.detections.values(), strict=True))
+    by_series, marked = list(zip(*run.detections.values(), strict=True)), marked_windows(run)
     return {
+        "labelled": run.labelled,
         "methods": [{"name": m, "colour": c} for m, c in zip(run.detections, colours, strict=True)],
-        "series": [_series(run.test[i], by_series[i]) for i in shown],
-        "delays": [_found_within(each) for each in run.detections.values()],
+        "series": [_series(run.test[i], by_series[i], marked[i], run.alerts) for i in shown],
+        "delays": [_found_within(each) for each in run.detections.values()] if run.labelled else None,
+        "hours": None if run.alerts is None else by_hour(run.alerts),
         "learning": None if run.curve is None else _learning(run.curve),
         "smoothed": SMOOTHED,
     }
@@ -70,18 +81,29 @@ def moving_average(values: NDArray[np.float64], length: int) -> NDArray[np.float
     return (sums[stops] - sums[starts]) / (stops - starts)
 
 
-def _series(series: ScoredSeries, detections: Sequence[Detection]) -> dict[str, Any]:
+def _series(
+    series: ScoredSeries,
+    detections: Sequence[Detection],
+    marked: NDArray[np.bool_],
+    alerts: Sequence[AlertLine] | None,
+) -> dict[str, Any]:
+    known = series.labels is not None
     return {
         "name": series.name,
         "windows": len(series),
         "times": None if series.index is None else _times(series.index),
         "scores": _unit(series.scores),
-        "labels": _packed(np.packbits(series.truth)),
+        "labels": _packed(np.packbits(series.truth)) if known else None,
         "thresholds": [_unit(one.thresholds) for one in detections],
         "decisions": [_packed(np.packbits(one.decisions)) for one in detections],
-        "events": np.transpose(runs(series.truth)).tolist(),
-        "delays": [event_delays(one) for one in detections],
+        "events": np.transpose(runs(marked)).tolist(),
+        "delays": [event_delays(one) for one in detections] if known else None,
+        "alerts": None if alerts is None else [_span(one) for one in alerts if one.series == series.name and one.fired],
     }
+
+
+def _span(alert: AlertLine) -> tuple[int, int | None]:
+    return alert.started, alert.ended
 
 
 def _found_within(detections: Sequence[Detection]) -> dict[str, list[float]]:

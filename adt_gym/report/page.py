@@ -66,16 +66,18 @@ def asset(name: str) -> str:
     return (files("adt_gym.report") / "assets" / name).read_text(encoding="utf-8")
 
 
-def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], text_columns: int = 1) -> str:
+def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], text_columns: int = 1, tall: bool = False) -> str:
     """Return a table.
 
     Args:
         head: The titles, plain text.
         rows: Per row its cells, HTML elements.
         text_columns: How many of the first columns hold words; all others hold numbers.
+        tall: Whether it may be long: it scrolls then.
     """
     titles = "".join(
         f"<th scope=col{' class=text' if i < text_columns else ''}>{escape(t)}</th>" for i, t in enumerate(head)
     )
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return f'<div class="wide" tabindex="0"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
+    table = f"<table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="{"wide tall" if tall else "wide"}" tabindex="0">{table}</div>'

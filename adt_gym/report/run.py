@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from adt_gym.evaluation.results import LearningCurve, RunResults, read_run
-from adt_gym.metrics.events import Events, find_events
-from adt_gym.report.charts import SMOOTHED, charts, drawn_series
+from adt_gym.metrics.events import Events, find_events, runs
+from adt_gym.report.alerts import alerts_section
+from adt_gym.report.charts import SMOOTHED, charts, drawn_series, marked_windows
 from adt_gym.report.colours import colour
 from adt_gym.report.page import asset, html_table, page_path, write_page
 from adt_gym.series import InputError
@@ -61,8 +62,8 @@ def write_report(path: str | Path, folders: Sequence[str | Path]) -> None:
     if not folders:
         raise InputError("no run to report on; give the folder of at least one")
     results = [read_run(folder) for folder in folders]
-    drawn = [drawn_series(run.test, MAX_WINDOWS // len(results)) for run in results]
-    articles = [_article(i, run, len(shown)) for i, (run, shown) in enumerate(zip(results, drawn, strict=True))]
+    drawn = [drawn_series(marked_windows(run), MAX_WINDOWS // len(results)) for run in results]
+    articles = [_article(i, run, shown) for i, (run, shown) in enumerate(zip(results, drawn, strict=True))]
     data = [charts(run, shown, _colours(run)) for run, shown in zip(results, drawn, strict=True)]
     names = [run.name for run in results]
     write_page(path, names, f"<h1>Anomaly thresholds</h1>\n{_tabs(names)}", articles, data, asset("report.js"))
@@ -79,37 +80,17 @@ def _tabs(names: Sequence[str]) -> str:
     return f'<nav role="tablist" aria-label="runs">{tabs}</nav>'
 
 
-def _article(number: int, run: RunResults, drawn: int) -> str:
-    labels = np.concatenate([one.truth for one in run.test])
-    some = find_events(next(iter(run.detections.values())))
-    events = some.found + some.missed
-    facts = _plural(len(run.test), "series", "series"), _plural(len(labels), "window"), _plural(events, "event")
+def _article(number: int, run: RunResults, drawn: Sequence[int]) -> str:
+    alerts = "" if run.alerts is None else alerts_section(run.alerts, run, drawn)
     return f"""
 <article id="run-{number}" role="tabpanel">
 <h2>{escape(run.name)}</h2>
-<p class="facts">{" · ".join(facts)} · {labels.mean():.2%} of the windows anomalous</p>
+<p class="facts">{" · ".join(_facts(run))}</p>
 <pre class="command">{escape(" ".join(map(shlex.quote, run.command)))}</pre>
-<section><h3>Truth table</h3>
-<p>Over all windows. A method marked <b class="saw">yes</b> was shown labels of the test series while it judged them.
-F1 low and high are the ends of its 95% interval over series. The composite F1 is of precision over windows and recall
-over events found before the deadline. {_copying(run)}</p>
-{_truth_table(run)}
-</section>
-<section class="scores"><h3>Scores and thresholds</h3>
-<p>Shaded: labelled anomalous. Below: what each method flagged. Drag, or use the buttons of the
-chart, to zoom in; double-click to zoom out. A click on a method hides it.</p>
-{_controls(run, drawn)}
-<div class="chart" data-chart="scores"></div>
-<h4>Events of this series</h4>
-<p>Windows from the start of an event to a method's first flag in it; 0 is at once. A click shows the event.</p>
-<div class="wide tall" data-table="events" tabindex="0"></div>
-</section>
-<section><h3>Delay</h3>
-<p>The share of the events of all series that a method had found within so many windows of their start.</p>
-<div class="chart" data-chart="delays"></div>
-{_event_table(run)}
-</section>
-<section><h3>Confusion counts</h3>{_confusion_table(run)}</section>
+{_truth(run) if run.labelled else ""}
+{alerts}
+{_scores(run, len(drawn))}
+{_events(run) if run.labelled else _flagged(run)}
 {_learning(run.curve)}
 <section><h3>Settings and versions</h3>
 <div class="columns compact">
@@ -118,6 +99,61 @@ chart, to zoom in; double-click to zoom out. A click on a method hides it.</p>
 </div>
 </section>
 </article>"""
+
+
+def _facts(run: RunResults) -> list[str]:
+    counts = [_plural(len(run.test), "series", "series"), _plural(sum(map(len, run.test)), "window")]
+    if not run.labelled:
+        return [*counts, "no labels: nobody knows what was anomalous"]
+    labels, some = np.concatenate([one.truth for one in run.test]), find_events(next(iter(run.detections.values())))
+    return [*counts, _plural(some.found + some.missed, "event"), f"{labels.mean():.2%} of the windows anomalous"]
+
+
+def _truth(run: RunResults) -> str:
+    return f"""<section><h3>Truth table</h3>
+<p>Over all windows. A method marked <b class="saw">yes</b> was shown labels of the test series while it judged them.
+F1 low and high are the ends of its 95% interval over series. The composite F1 is of precision over windows and recall
+over events found before the deadline. {_copying(run)}</p>
+{_truth_table(run)}
+</section>"""
+
+
+def _scores(run: RunResults, drawn: int) -> str:
+    shaded, title, about = "", "Alarms of this series", "Runs of flagged windows. A click shows one."
+    if run.labelled:
+        shaded, title = "Shaded: labelled anomalous. ", "Events of this series"
+        about = "Windows from the start of an event to a method's first flag in it; 0 is at once. A click shows it."
+    return f"""<section class="scores"><h3>Scores and thresholds</h3>
+<p>{shaded}Below: what each method flagged. Drag, or use the buttons of the
+chart, to zoom in; double-click to zoom out. A click on a method hides it.</p>
+{_controls(run, drawn)}
+<div class="chart" data-chart="scores"></div>
+<h4>{title}</h4>
+<p>{about}</p>
+<div class="wide tall" data-table="events" tabindex="0"></div>
+</section>"""
+
+
+def _events(run: RunResults) -> str:
+    return f"""<section><h3>Delay</h3>
+<p>The share of the events of all series that a method had found within so many windows of their start.</p>
+<div class="chart" data-chart="delays"></div>
+{_event_table(run)}
+</section>
+<section><h3>Confusion counts</h3>{_confusion_table(run)}</section>"""
+
+
+def _flagged(run: RunResults) -> str:
+    rows = []
+    for i, (method, each) in enumerate(run.detections.items()):
+        flagged = sum(int(one.decisions.sum()) for one in each)
+        alarms = sum(len(runs(one.decisions)[0]) for one in each)
+        share = f"<td>{flagged / sum(map(len, run.test)):.2%}</td>"
+        rows.append([_method(i, method), _number(flagged), share, _number(alarms)])
+    return f"""<section><h3>What was flagged</h3>
+<p>Over all windows. An alarm is a run of flagged windows. Without labels nothing says what they are worth.</p>
+{html_table(["method", "windows flagged", "share", "alarms"], rows)}
+</section>"""
 
 
 def _truth_table(run: RunResults) -> str:
@@ -177,7 +213,8 @@ def _controls(run: RunResults, drawn: int) -> str:
         for i, row in enumerate(run.table)
     )
     left_off = len(run.test) - drawn
-    note = f"<small>{_plural(left_off, 'series', 'series')} with fewer anomalous windows not drawn</small>"
+    what = "anomalous" if run.labelled else "flagged"
+    note = f"<small>{_plural(left_off, 'series', 'series')} with fewer {what} windows not drawn</small>"
     chooser = f'<label class="series">series <select></select></label>{note if left_off else ""}'
     return f'<div class="controls">{chooser if drawn > 1 else ""}<div class="methods">{chips}</div></div>'
 

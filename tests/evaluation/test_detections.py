@@ -1,3 +1,5 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,32 @@ def test_what_is_written_is_read(
         for one, other in zip(given[method], read[method], strict=True):
             for part in ("thresholds", "decisions", "labels"):
                 np.testing.assert_array_equal(getattr(one, part), getattr(other, part), strict=True)
+
+
+@pytest.mark.parametrize("known", [[False, False], [True, False], [False, True]])
+def test_unknown_labels_stay_unknown(tmp_path: Path, known: list[bool]) -> None:
+    given = [detection(n, n, name=f"unit {n}") for n in (5, 9)]
+    some = [one if is_known else replace(one, labels=None) for one, is_known in zip(given, known, strict=True)]
+    save_detections(tmp_path / "d.npz", {"a": some, "b": some})
+    for read in load_detections(tmp_path / "d.npz").values():
+        for one, other in zip(some, read, strict=True):
+            assert (one.labels is None) == (other.labels is None)
+            if one.labels is not None:
+                np.testing.assert_array_equal(one.labels, other.labels)
+    with pytest.raises(InputError, match="judged other series"):
+        save_detections(tmp_path / "d.npz", {"a": some, "b": given})
+
+
+def test_a_file_of_before_labels_could_be_unknown_is_read(tmp_path: Path) -> None:
+    path, given = tmp_path / "d.npz", [detection(8, 0), detection(3, 1)]
+    save_detections(path, {"a": given})
+    with np.load(path) as arrays:
+        parts = dict(arrays)
+    header = json.loads(str(parts["header"]))
+    del header["labelled"]
+    np.savez(path, **(parts | {"header": np.array(json.dumps(header))}))
+    for one, other in zip(given, load_detections(path)["a"], strict=True):
+        np.testing.assert_array_equal(one.labels, other.labels)
 
 
 def test_thresholds_that_are_no_number_of_the_unit_interval_are_kept(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -18,6 +20,7 @@ from adt_gym.live.points import Shard
 from adt_gym.live.service import watch
 from adt_gym.live.state import State
 from adt_gym.scripts.__main__ import app
+from adt_gym.spreadsheet import read_csv
 from adt_gym.stream.feedback import feedback_of
 from adt_gym.stream.replay import replay
 
@@ -139,6 +142,44 @@ def test_the_command_leaves_alerts_series_hours_and_with_labels_the_truth(rules:
     assert json.loads((out / "config.json").read_text())["settings"]["told"]["delay"] == 3
     again = CliRunner().invoke(app, [*command, "--shards", "2", "--jobs", "1", "--out", str(out)])
     assert "2 of 2 cells were finished before" in again.output
+
+
+def test_without_labels_there_is_a_page_and_no_truth(rules: Config, tmp_path: Path) -> None:
+    config, out = tmp_path / "watch.toml", tmp_path / "out"
+    config.write_text(CONFIG + '[[sinks]]\nkind = "webhook"\nurl = "http://127.0.0.1:1/a-secret"\n')
+    for words in (["--labels", str(tmp_path / "labels.csv")], []):
+        result = CliRunner().invoke(app, ["backtest", str(config), "--out", str(out), *words])
+        assert result.exit_code == 0, result.output
+        page = (out / "report.html").read_text(encoding="utf-8")
+        assert ("Truth table" in page) == (out / "table.csv").exists() == bool(words)
+        assert "a-secret" not in page + (out / "config.json").read_text()
+    with (out / "alerts.csv").open(newline="") as file:
+        alerts = list(csv.DictReader(file))
+    assert page.count("data-alert=") == len(alerts) > 0
+    assert all(set(row["metrics"].split()) <= {"cpu", "memory"} for row in alerts)
+    (out / "report.html").unlink()
+    assert CliRunner().invoke(app, ["report", str(out)]).exit_code == 0
+    assert (out / "report.html").read_text(encoding="utf-8") == page
+
+
+def test_on_ray_the_same_files_come_of_it(rules: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    for out, words in (("here", ["--jobs", "1"]), ("there", ["--ray", "local", "--jobs", "2"])):
+        command = ["backtest", str(tmp_path / "watch.toml"), "--labels", str(tmp_path / "labels.csv"), "--shards", "2"]
+        result = CliRunner().invoke(app, [*command, *words, "--out", str(tmp_path / out)])
+        assert result.exit_code == 0, result.output
+    one, other = ({path.name: path for path in (tmp_path / out).glob("*.*")} for out in ("here", "there"))
+    assert set(one) == set(other) >= {"alerts.csv", "scores-test.npz", "detections.npz", "table.csv"}
+    for name in ("alerts.csv", "series.csv", "hours.csv"):
+        assert one[name].read_bytes() == other[name].read_bytes()
+    tables = [[row[:-1] for row in read_csv(each["table.csv"])[1]] for each in (one, other)]  # but for the seconds
+    assert tables[0] == tables[1]
+    for name in ("scores-test.npz", "detections.npz"):
+        with np.load(one[name]) as arrays, np.load(other[name]) as others:
+            assert arrays.files == others.files
+            for array in arrays.files:
+                np.testing.assert_array_equal(arrays[array], others[array])
 
 
 def test_what_cannot_be_back_tested_is_said(rules: Config, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from adt_gym.thresholds.pretrained import SHIPPED
 from adt_gym.written import LOG
 
 POINTS, WINDOW = 600, 10
-LEAVES = {"alarms.csv", "config.json", "scores-test.npz"}
+LEAVES = {"alarms.csv", "config.json", "detections.npz", "scores-test.npz"}
 
 method = pytest.mark.parametrize(
     "name",
@@ -71,6 +71,17 @@ def test_the_alarms_of_a_table_without_labels_are_the_runs_of_what_the_method_fl
     assert alarms[["first", "last", "windows"]].values.tolist() == [list(one[:3]) for one in expected]
     assert alarms["highest score"].tolist() == pytest.approx([one[3] for one in expected], rel=1e-5)
     assert f"flagged {sum(decisions)} of {len(decisions)} windows, in {len(expected)} alarms" in output
+
+
+@pytest.mark.parametrize("table", ["plain.csv", "pump.csv"])
+def test_there_is_a_page_of_it_whether_there_are_labels_or_not(here: Path, table: str) -> None:
+    words = ("--time-column", "when", "--label-column", "broken") if table == "pump.csv" else ()
+    succeed(table, *words, "--method", "dspot", "--out", "out")
+    result = CliRunner().invoke(app, ["report", "out"])
+    assert result.exit_code == 0, result.output
+    page = (here / "out" / "report.html").read_text(encoding="utf-8")
+    assert ("Truth table" in page) == (table == "pump.csv")
+    assert ("no labels" in page) == (table == "plain.csv")
 
 
 @method

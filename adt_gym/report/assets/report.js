@@ -83,7 +83,8 @@
       name: packed.name, events: packed.events, delays: packed.delays, count,
       timed: packed.times !== null,
       scores: await unpackUnit(packed.scores),
-      labels: await bits(packed.labels),
+      labels: packed.labels && await bits(packed.labels), // null: nobody knows
+      alerts: packed.alerts, // null: not of a back-test
       thresholds: await Promise.all(packed.thresholds.map(unpackUnit)),
       decisions: await Promise.all(packed.decisions.map(bits)),
     };
@@ -131,16 +132,13 @@
       const left = x[start] - step / 2;
       return [left, Math.max(x[stop - 1] + step / 2, left + 1.5 * pixel)];
     };
-    const labelled = runs(series.labels, from, to, buckets).map(edges);
-    const strip = (flags, row, colour, name) => {
-      const bars = runs(flags, from, to, buckets).map(edges);
-      return {
-        type: "scatter", mode: "lines", name, yaxis: "y2", hoverinfo: "skip", connectgaps: false,
-        x: bars.flatMap(([a, b]) => [a, b, null]), y: bars.flatMap(() => [row, row, null]),
-        line: { color: colour, width: 10, simplify: false },
-      };
-    };
-    const shade = {
+    const strip = (bars, row, colour, name) => ({
+      type: "scatter", mode: "lines", name, yaxis: "y2", hoverinfo: "skip", connectgaps: false,
+      x: bars.flatMap(([a, b]) => [a, b, null]), y: bars.flatMap(() => [row, row, null]),
+      line: { color: colour, width: 10, simplify: false },
+    });
+    const labelled = series.labels && runs(series.labels, from, to, buckets).map(edges);
+    const shade = labelled && {
       type: "scatter", mode: "lines", name: "labelled", fill: "toself", hoverinfo: "skip", line: { width: 0, simplify: false },
       fillcolor: variable("--anomaly"),
       x: labelled.flatMap(([a, b]) => [a, a, b, b, a, null]), y: labelled.flatMap(() => [-1, 2, 2, -1, -1, null]),
@@ -155,17 +153,29 @@
       line: { color: methods[m].colour, width: 1.5, shape: "hvh" },
       opacity: to - from > 2 * buckets ? 0.4 : 0.9, // many switches in one pixel must not hide the scores
     }));
-    const strips = visible.map((m, row) =>
-      strip(series.decisions[m], row + 1, methods[m].colour, `flagged by ${plain(methods[m].name)}`));
-    return [shade, ...thresholds, score, strip(series.labels, 0, variable("--anomaly-solid"), "truth"), ...strips];
+    const rows = [];
+    if (labelled) rows.push([labelled, variable("--anomaly-solid"), "truth"]);
+    if (series.alerts) {
+      const right = x[to - 1] + step / 2, shown = series.alerts.map(([start, end]) => [start, end ?? right]);
+      const bars = shown.filter(([start, end]) => start < right && end >= x[from] - step / 2);
+      rows.push([bars.map(([a, b]) => [a - step / 2, Math.max(b, a - step / 2 + 1.5 * pixel)]), variable("--text"), "alerts"]);
+    }
+    for (const m of visible) {
+      const bars = runs(series.decisions[m], from, to, buckets).map(edges);
+      rows.push([bars, methods[m].colour, `flagged by ${plain(methods[m].name)}`]);
+    }
+    const strips = rows.map(([bars, colour, name], row) => strip(bars, row, colour, name));
+    return [...(shade ? [shade] : []), ...thresholds, score, ...strips];
   }
 
   function scoreLayout(series, view, methods, visible) {
-    const rows = visible.length + 1, upper = 260, strips = 20 * rows + 8, height = upper + strips + 92;
+    const names = [
+      ...(series.labels ? ["labelled"] : []), ...(series.alerts ? ["alerts"] : []), ...visible.map((m) => methods[m].name),
+    ];
+    const rows = names.length, upper = 260, strips = 20 * rows + 8, height = upper + strips + 92;
     const split = strips / (upper + strips + 22);
     const { x, step } = series;
-    const names = ["labelled", ...visible.map((m) => methods[m].name)];
-    const longest = Math.max(...names.map((name) => name.length));
+    const longest = Math.max(0, ...names.map((name) => name.length));
     return layout(height, {
       margin: { l: narrow() ? 34 : Math.min(240, 24 + 6.6 * longest), r: 12, t: 34, b: 36 },
       xaxis: axis({
@@ -224,7 +234,19 @@
     }), CONFIG);
   }
 
-  // The list of events
+  function drawHours(element, hours) {
+    const traces = [{
+      type: "bar", name: "alerts", x: hours.map((_, hour) => hour), y: hours, hovertemplate: "%{y}",
+      marker: { color: variable("--accent") },
+    }];
+    return Plotly.react(element, traces, layout(200, {
+      bargap: 0.25, margin: { l: narrow() ? 40 : 56, r: 16, t: 10, b: 40 },
+      xaxis: axis({ title: { text: "hour", standoff: 6 }, range: [-0.6, 23.6], dtick: narrow() ? 6 : 2, fixedrange: true }),
+      yaxis: axis({ rangemode: "tozero", tickformat: ",d", nticks: 5, fixedrange: true }),
+    }), { ...CONFIG, displayModeBar: false });
+  }
+
+  // The list of events, or of alarms where nobody knows of events
 
   function place(series, window) {
     return series.timed ? new Date(series.x[window]).toISOString().slice(0, 19).replace("T", " ") : window.toLocaleString("en");
@@ -240,7 +262,8 @@
   function listEvents(element, series, methods, open) {
     const table = document.createElement("table");
     const head = table.createTHead().insertRow(), body = table.createTBody();
-    for (const title of ["start", "windows", ...methods.map((m) => m.name)]) cell(head, "th", title);
+    const columns = series.delays ? methods.map((m) => m.name) : ["highest score"];
+    for (const title of ["start", "windows", ...columns]) cell(head, "th", title);
     series.events.slice(0, MAX_EVENTS).forEach(([start, stop], i) => {
       const row = body.insertRow();
       row.onclick = () => open(start, stop);
@@ -248,7 +271,8 @@
       button.textContent = place(series, start);
       cell(row, "th", "").append(button);
       cell(row, "td", (stop - start).toLocaleString("en"));
-      for (const delays of series.delays) {
+      if (!series.delays) cell(row, "td", series.scores.slice(start, stop).reduce((a, b) => Math.max(a, b)).toFixed(4));
+      for (const delays of series.delays ?? []) {
         if (delays[i] === null) cell(row, "td", "missed", "missed");
         else cell(row, "td", delays[i].toLocaleString("en"));
       }
@@ -266,7 +290,7 @@
     const scores = element("scores"), select = article.querySelector("select");
     const boxes = [...article.querySelectorAll(".methods input")];
     const visible = () => boxes.filter((box) => box.checked).map((box) => Number(box.value));
-    let series, view;
+    let series, view, chosen;
 
     const drawScores = () => {
       const shown = visible(), buckets = Math.max(200, scores.clientWidth);
@@ -283,7 +307,7 @@
       scores.scrollIntoView({ block: "nearest" });
     };
     const choose = async (number) => {
-      series = await unpackSeries(run.series[number]);
+      series = await unpackSeries(run.series[chosen = number]);
       listEvents(article.querySelector("[data-table=events]"), series, run.methods, showEvent);
       view = { from: 0, to: series.count };
     };
@@ -297,19 +321,29 @@
     };
     const drawMethods = async () => {
       await drawScores();
-      await drawDelays(element("delays"), run.delays, run.methods, visible());
+      if (run.delays) await drawDelays(element("delays"), run.delays, run.methods, visible());
     };
     const draw = async () => {
       await drawMethods();
+      if (run.hours) await drawHours(element("hours"), run.hours);
       if (run.learning) await drawLearning(element("learning"), run.learning, run.smoothed);
     };
 
-    run.series.forEach((one, i) => select?.add(new Option(`${one.name} · ${counted(one.events.length, "event")}`, i)));
-    const anomalous = run.series.map((one) => one.events.reduce((sum, [start, stop]) => sum + stop - start, 0));
-    const first = anomalous.indexOf(Math.max(...anomalous));
+    const what = run.labelled ? "event" : "alarm";
+    run.series.forEach((one, i) => select?.add(new Option(`${one.name} · ${counted(one.events.length, what)}`, i)));
+    const marked = run.series.map((one) => one.events.reduce((sum, [start, stop]) => sum + stop - start, 0));
+    const first = marked.indexOf(Math.max(...marked));
     if (select) {
       select.value = first;
       select.onchange = () => choose(Number(select.value)).then(drawScores);
+    }
+    for (const button of article.querySelectorAll("[data-alert]")) {
+      button.onclick = async () => {
+        const [number, from, to] = button.dataset.alert.split(" ").map(Number);
+        if (number !== chosen) await choose(number);
+        if (select) select.value = number;
+        showEvent(lowerBound(series.x, from), lowerBound(series.x, to) + 1);
+      };
     }
     boxes.forEach((box) => (box.onchange = drawMethods));
     await choose(first);
