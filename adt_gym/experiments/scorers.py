@@ -12,12 +12,13 @@ from adt_gym import scoring
 from adt_gym.evaluation.scorers import ScorerReport, ScorerRow, evaluate_baselines, evaluate_scorer
 from adt_gym.evaluation.split import cut, cut_unlabelled, parts
 from adt_gym.experiments.scores import ScoringSettings, cached_parts, fit, fit_and_score, read
+from adt_gym.experiments.shares import Scoring
 from adt_gym.folders import Folder, own_file
 from adt_gym.report.curves import training_curves
 from adt_gym.report.progress import console
 from adt_gym.report.scorer_tables import scorer_tables
 from adt_gym.scored_files import save_scored
-from adt_gym.scoring.cache import cached_scores
+from adt_gym.scoring.cache import cached_scores, score_here
 from adt_gym.scoring.training import Epoch
 from adt_gym.series import NO_PAST, ScoredSeries
 from adt_gym.settings import option
@@ -76,7 +77,9 @@ def compare_scorers(settings: CompareScorersSettings, folder: Folder, every: boo
     console.print(*scorer_tables(rows, _title(settings, test), every), sep="")
 
 
-def score(settings: ScoreSettings, out: Path, cache: Path, every: bool = False) -> None:
+def score(
+    settings: ScoreSettings, out: Path, cache: Path, every: bool = False, scoring_of: Scoring = score_here
+) -> None:
     """Train a scorer on the normal windows of the training part; write the scores of the whole series.
 
     Where labels are known, print what one static threshold makes of them on the rest.
@@ -86,6 +89,7 @@ def score(settings: ScoreSettings, out: Path, cache: Path, every: bool = False) 
         out: The file, and beside it, of a network, the picture of its training.
         cache: Where scores are kept.
         every: Whether all tables are printed.
+        scoring_of: How series are scored once the scorer is fitted.
     """
     window = settings.source.window
     (scorer,) = settings.make(settings.scorer, **{"double": True} if settings.scorer == "autoencoder" else {})
@@ -95,7 +99,7 @@ def score(settings: ScoreSettings, out: Path, cache: Path, every: bool = False) 
     started = time.perf_counter()
     whole = list(zip(parts(source.series)[1], split.pasts, strict=True))
     kept, found = cached_scores(
-        cache, scorer, split.for_scorer, whole, lambda: fit(scorer, split.for_scorer, split.tested)
+        cache, scorer, split.for_scorer, whole, lambda: fit(scorer, split.for_scorer, split.tested), scoring_of
     )
     seconds = time.perf_counter() - started
     # Windows that cross the cut are in neither part; where there are gaps in time, there are fewer windows than points.
@@ -116,7 +120,7 @@ def score(settings: ScoreSettings, out: Path, cache: Path, every: bool = False) 
         rows = [ScorerRow(evaluate_scorer(scorer.label, train, test), seconds, curve)]
         for simple in simple_scorers(settings, [settings.scorer]):
             started = time.perf_counter()
-            report = evaluate_scorer(simple.label, *cached_parts(simple, split, cache))
+            report = evaluate_scorer(simple.label, *cached_parts(simple, split, cache, scoring_of))
             rows.append(ScorerRow(report, time.perf_counter() - started))
         rows += map(ScorerRow, evaluate_baselines(train, test, seed=settings.seed))
         console.print(*scorer_tables(rows, _title(settings, test), every), sep="")

@@ -8,9 +8,10 @@ from typing import Any
 from adt_gym import scoring
 from adt_gym.data.sources import Source, SourceSettings, load
 from adt_gym.evaluation.split import Split
+from adt_gym.experiments.shares import Scoring
 from adt_gym.report.progress import bar, console
 from adt_gym.report.source import show
-from adt_gym.scoring.cache import cached_scores
+from adt_gym.scoring.cache import cached_scores, score_here
 from adt_gym.scoring.ensemble import Ensemble
 from adt_gym.scoring.torch_scorer import TorchScorer
 from adt_gym.series import InputError, ScoredSeries, Series
@@ -96,11 +97,11 @@ def fit_and_score(scorer: scoring.Scorer, split: Split) -> Parts:
     return learned, tested
 
 
-def cached_parts(scorer: scoring.Scorer, split: Split, cache: Path) -> Parts:
+def cached_parts(scorer: scoring.Scorer, split: Split, cache: Path, score: Scoring = score_here) -> Parts:
     """Return the scores of both parts, from the cache where they are there."""
     scored, _ = cached_scores(
         cache, scorer, split.for_scorer, [*split.learned, *split.tested],
-        lambda: fit(scorer, split.for_scorer, split.tested),
+        lambda: fit(scorer, split.for_scorer, split.tested), score,
     )  # fmt: skip
     return scored[: len(split.train)], scored[len(split.train) :]
 

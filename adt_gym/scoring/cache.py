@@ -24,6 +24,11 @@ WithPast = tuple[Series, Series | None]
 """A series to score, and its past."""
 
 
+def score_here(scorer: Scorer, series: Sequence[WithPast]) -> list[ScoredSeries]:
+    """Return the scores of series, one after the other."""
+    return [scorer.score(one, past) for one, past in series]
+
+
 def cache_key(scorer: Scorer, normal: Sequence[Series], series: Sequence[WithPast]) -> str:
     """Return the SHA-256 of the data, the scorer's name and settings, this package's version and the scorer's code.
 
@@ -49,6 +54,7 @@ def cached_scores(
     normal: Sequence[Series],
     series: Sequence[WithPast],
     fit: Callable[[], object] | None = None,
+    score: Callable[[Scorer, Sequence[WithPast]], list[ScoredSeries]] = score_here,
 ) -> tuple[list[ScoredSeries], bool]:
     """Return the scores of ``series`` from the folder, or fit the scorer, score them and keep them there.
 
@@ -60,6 +66,7 @@ def cached_scores(
         normal: What it learns from.
         series: What it scores, with the past of each.
         fit: Fits the scorer in another way than ``scorer.fit(normal)``, say under a progress bar.
+        score: Scores in another way than one series after the other, say on many machines.
 
     Returns:
         The scores, and whether they come from the folder.
@@ -76,7 +83,7 @@ def cached_scores(
         scorer.fit(normal)
     else:
         fit()
-    scored = [scorer.score(one, past) for one, past in series]
+    scored = score(scorer, series)
     save_scored(path, [replace(one, meta={**one.meta, KEY: key}) for one in scored])
     return scored, False
 

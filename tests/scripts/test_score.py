@@ -1,8 +1,12 @@
+import os
+import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from inline import in_this_process
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, f1_score
 from typer.testing import CliRunner, Result
@@ -10,11 +14,12 @@ from typer.testing import CliRunner, Result
 import adt_gym
 from adt_gym import Series, scoring
 from adt_gym.data.yahoo_like import yahoo_like
+from adt_gym.experiments.shares import Share, on_ray, score_share
 from adt_gym.scored_files import load_scored
 from adt_gym.scoring import SIMPLE
 from adt_gym.scoring.autoencoder import AutoEncoder
 from adt_gym.scripts.__main__ import app
-from adt_gym.series import ScoredSeries
+from adt_gym.series import InputError, ScoredSeries
 
 PACKAGED = Path(adt_gym.__file__).parent / "data" / "yahoo_like.npz"
 
@@ -204,3 +209,35 @@ def test_bad_input_is_one_line_and_leaves_nothing(here: Path, arguments: tuple[o
     assert line.startswith("Error: ")
     assert message in line
     assert [path.name for path in here.iterdir()] == ["pump.csv"]
+
+
+def test_on_ray_the_same_scores_come_of_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more series than shards, some of which have a past of their own, and from there into the cache."""
+    pytest.importorskip("ray", reason="Ray is not installed")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    words = ("yahoo_like", "--epochs", 1)
+    assert score(*words, "--out", "here.npz", "--cache", "one").exit_code == 0
+    result = score(*words, "--out", "there.npz", "--cache", "other", "--ray", "local", "--shards", 3)
+    assert result.exit_code == 0, result.output + repr(result.exception)
+    assert Path("here.npz").read_bytes() == Path("there.npz").read_bytes()
+    assert "from the cache" in score(*words, "--out", "again.npz", "--cache", "other", "--ray", "nowhere:1").output
+
+
+def test_what_cannot_be_scored_there_is_said_as_here(tmp_path: Path) -> None:
+    series = Series(np.sin(np.arange(60.0)), name="pump")
+    scoring.make("pca", window=10).fit([series]).save(tmp_path / "scorer.npz")
+    short = Share(0, (tmp_path / "scorer.npz").read_bytes(), ((series[:5], None),))
+    for share, says in ((Share(0, b"none", ()), "scorer.npz"), (short, "has 5 points, fewer than one window of 10")):
+        error = score_share(share)
+        assert isinstance(error, InputError)
+        assert says in str(error)
+
+
+def test_what_is_warned_of_there_is_heard_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    series = Series(np.sin(np.arange(60.0)), name="pump")
+    scorer = scoring.make("pca", window=10).fit([series])
+    monkeypatch.setattr(type(scorer), "score", lambda *_: warnings.warn("the members disagree", stacklevel=2))
+    monkeypatch.setattr("adt_gym.experiments.shares.ray_tasks", lambda work, jobs, _: in_this_process(work, jobs))
+    with on_ray("local", 1, 2) as score_there, pytest.warns(UserWarning, match="the members disagree"):
+        assert score_there(scorer, [(series, None)] * 3) == [None] * 3
