@@ -127,6 +127,8 @@ LINES: dict[str, tuple[tuple[str, ...], ...]] = {
     "frontier": (
         ("frontier", "--train", *SERIES, "--delays", "1", "--seeds", "1", "--epochs", "1", "--episodes", "1", "--all"),
     ),
+    "watch": (("watch", "watch.toml"),),
+    "backtest": (("backtest", "watch.toml"), ("report", "runs/backtest")),
     "classify": (("classify", "blobs", "--episodes", "1"),),
     "datasets": (("datasets",),),
     "leaderboard": (("leaderboard", "judge", "static", "--condition", "full-1"),),
@@ -138,13 +140,28 @@ LINES: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
+WATCHED = """
+[service]
+listen = "127.0.0.1:0"
+[source]
+kind = "file"
+path = "points.csv"
+past = "200m"
+[[sinks]]
+kind = "lines"
+"""
+
+
 @pytest.fixture
 def tables(tmp_path: Path) -> Path:
-    """Three tables of a value that is high where the label is 1."""
+    """Three tables of a value that is high where the label is 1, and a config that watches such a one."""
     labels = [int(t % 50 < 4) for t in range(300)]
     for shift, name in enumerate(SERIES):
         rows = [f"{60 * t},{(t * 37 + shift) % 11 + 30 * label},{label}" for t, label in enumerate(labels)]
         (tmp_path / name).write_text("\n".join(["timestamp,value,label", *rows]))
+    points = [f"{1_700_000_000 + 60 * t},{(t * 37) % 11 + 30 * label}" for t, label in enumerate(labels)]
+    (tmp_path / "points.csv").write_text("\n".join(["time,value", *points]))
+    (tmp_path / "watch.toml").write_text(WATCHED)
     return tmp_path
 
 
@@ -169,7 +186,9 @@ MISSING = {
     "sb3": (("classify", "blobs", "--sb3"), {"stable_baselines3"}),
     "ray": (("sweep", "k=2", "--ray"), {"ray"}),
     "parquet": (("score", "a.parquet", "--out", "a.npz"), {"pyarrow"}),
-    "live": (("benchmark", "live"), {"scipy"}),
+    "ray for scores": (("score", "a.csv", "--out", "a.npz", "--ray", "local"), {"ray"}),
+    "monitor": (("benchmark", "monitor"), {"scipy"}),
+    "live": (("benchmark", "live"), {"sklearn"}),
     "learn": (("benchmark", "learn"), {"matplotlib"}),
 }
 """What an option, a source or a command within a command needs beside."""

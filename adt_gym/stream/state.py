@@ -75,6 +75,8 @@ def _bytes(array: NDArray[Any]) -> str:
 
 def _array(dtype: str, shape: list[int], kept: str) -> NDArray[Any]:
     """Return the array that `_bytes` was asked about."""
+    if not isinstance(kept, str):
+        raise InputError("it was written before November 2026, when numbers were kept otherwise; make it anew")
     if np.dtype(dtype).kind not in "biufmMSU":
         raise InputError(f"there is no state of numbers of kind {shown(dtype)}")
     return np.frombuffer(base64.b64decode(kept, validate=True), dtype).reshape(shape).copy()

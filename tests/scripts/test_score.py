@@ -212,11 +212,16 @@ def test_bad_input_is_one_line_and_leaves_nothing(here: Path, arguments: tuple[o
 
 
 def test_on_ray_the_same_scores_come_of_it(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of more series than shards, some of which have a past of their own, and from there into the cache."""
+    """Of more series than shards, each with a past of its own, and from there into the cache."""
     pytest.importorskip("ray", reason="Ray is not installed")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    words = ("yahoo_like", "--epochs", 1)
+    random = np.random.default_rng(0)
+    Path("fleet").mkdir()
+    for name in "abcde":
+        arrays = {"train": random.normal(size=(200, 2)), "test": random.normal(size=(150, 2))}
+        np.savez(f"fleet/{name}.npz", **arrays, test_label=np.arange(150) % 50 < 5)
+    words = ("fleet", "--epochs", 1)
     assert score(*words, "--out", "here.npz", "--cache", "one").exit_code == 0
     result = score(*words, "--out", "there.npz", "--cache", "other", "--ray", "local", "--shards", 3)
     assert result.exit_code == 0, result.output + repr(result.exception)

@@ -128,3 +128,9 @@ def test_a_value_comes_back_of_its_kind_whatever_stands_in_its_place(value: Any)
 
 def test_plain_numbers_are_kept_as_they_are() -> None:
     assert state_of(Inner([1, 2.5])) == {"count": [1, 2.5]}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("before", [{"array": ["<f8", [2], [1.0, 2.5]]}, {"scalar": ["<f4", 0.5]}])
+def test_numbers_as_they_were_kept_before_are_refused_with_what_to_do(before: Any) -> None:
+    with pytest.raises(InputError, match=r"before November 2026.*make it anew"):
+        restore(Inner(0), {"count": before})
