@@ -1,4 +1,5 @@
 import ast
+import json
 import re
 import sys
 import tomllib
@@ -145,7 +146,7 @@ WATCHED = """
 listen = "127.0.0.1:0"
 [source]
 kind = "file"
-path = "points.csv"
+path = "points.ndjson"
 past = "200m"
 [[sinks]]
 kind = "lines"
@@ -159,8 +160,10 @@ def tables(tmp_path: Path) -> Path:
     for shift, name in enumerate(SERIES):
         rows = [f"{60 * t},{(t * 37 + shift) % 11 + 30 * label},{label}" for t, label in enumerate(labels)]
         (tmp_path / name).write_text("\n".join(["timestamp,value,label", *rows]))
-    points = [f"{1_700_000_000 + 60 * t},{(t * 37) % 11 + 30 * label}" for t, label in enumerate(labels)]
-    (tmp_path / "points.csv").write_text("\n".join(["time,value", *points]))
+    points = [
+        {"time": 1_700_000_000 + 60 * t, "series": "a", "value": (t * 37) % 11 + 30 * labels[t]} for t in range(300)
+    ]
+    (tmp_path / "points.ndjson").write_text("\n".join(map(json.dumps, points)))
     (tmp_path / "watch.toml").write_text(WATCHED)
     return tmp_path
 
