@@ -66,8 +66,17 @@ def by_hour(alerts: Sequence[AlertLine]) -> list[int]:
 def _line(
     series: str, severity: str, state: str, started: str, fired: str, ended: str, score: str, threshold: str, why: str
 ) -> AlertLine:
-    times = (_milliseconds(started), *(_milliseconds(time) if time else None for time in (fired, ended)))
-    return AlertLine(series, severity, state, *times, *(float(one or "nan") for one in (score, threshold)), why)
+    return AlertLine(
+        series=series,
+        severity=severity,
+        state=state,
+        started=_milliseconds(started),
+        fired=_milliseconds(fired) if fired else None,
+        ended=_milliseconds(ended) if ended else None,
+        score=float(score or "nan"),
+        threshold=float(threshold or "nan"),
+        metrics=why,
+    )
 
 
 def _milliseconds(time: str) -> int:

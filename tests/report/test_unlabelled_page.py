@@ -174,7 +174,7 @@ def test_alarms_are_listed_with_their_highest_score(page: Any, run: Path) -> Non
     assert page.locator("select option").all_text_contents() == ["a · 1 alarm", f"{HOSTILE} · 2 alarms"]
 
 
-def test_a_click_on_an_alert_shows_it(page: Any) -> None:
+def test_a_click_on_an_alert_shows_it(page: Any, run: Path) -> None:
     page.locator("[data-alert]").first.click()
     page.wait_for_function(
         "document.querySelector('[data-chart=scores]').data.find((t) => t.name === 'score').x.length < 100"
@@ -182,6 +182,10 @@ def test_a_click_on_an_alert_shows_it(page: Any) -> None:
     shown, (start, stop) = traces(page)["score"]["x"], HIGH["a"][0]
     assert shown[0] <= START + start * MINUTE
     assert START + stop * MINUTE <= shown[-1] < START + 100 * MINUTE
+    first = round((shown[0] - START) / MINUTE)
+    scores = read_run(run).test[0].scores[first : first + len(shown)]
+    np.testing.assert_allclose(traces(page)["score"]["y"], scores, atol=1e-5)
+    assert len(traces(page)["alerts"]["x"]) == 3, "one fired, and what did not fire is no bar"
     assert page.locator("select").input_value() == "0"
 
 
