@@ -10,7 +10,6 @@ from machines import TRAIN
 
 from adt_gym import Detection, InputError, ScoredSeries, Series, scoring, thresholds
 from adt_gym.evaluation.compare import compare, measure
-from adt_gym.evaluation.detections import save_detections
 from adt_gym.evaluation.scorers import evaluate_scorer
 from adt_gym.evaluation.split import draw_labelled, eventful_stretch, split_at, split_by_anomalies, split_by_share
 from adt_gym.mdp.mdp import ThresholdingMDP
@@ -45,7 +44,6 @@ REFUSED: dict[str, Callable[[], object]] = {
     "persistence": lambda: thresholds.make("persistence").detect(UNKNOWN),
     "told": lambda: replay(thresholds.make("always"), UNKNOWN, feedback_of("full")),
     "told alerts": lambda: replay(thresholds.make("always"), UNKNOWN, feedback_of("alerts", 3, 0.1)),
-    "file of detections": lambda: save_detections("d.npz", {"never": [DECIDED]}),
 }
 
 
