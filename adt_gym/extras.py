@@ -15,7 +15,7 @@ EXTRAS = {
     "train": _CLI | {"stable_baselines3", "tensorboard", "torch"},
     "score": _CLI | {"matplotlib", "pandas", "prophet", "pyod", "sklearn", "statsmodels", "threadpoolctl", "torch"},
     "eval": _CLI | {"aeon", "libspot", "matplotlib", "pandas", "plotly", "pythresh", "scipy", "sklearn"},
-    "live": _CLI | {"httpx", "plotly", "prometheus_client", "sklearn", "starlette", "uvicorn"},
+    "live": _CLI | {"filelock", "httpx", "plotly", "prometheus_client", "sklearn", "starlette", "uvicorn"},
     "render": {"moviepy", "pygame"},
     "fast": {"numba"},
     "ray": {"ray"},

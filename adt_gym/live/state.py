@@ -9,12 +9,13 @@ A file belongs to one service at a time; others, such as the page, open it to re
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from adt_gym.checks import InputError
 from adt_gym.live.points import Found
@@ -168,29 +169,34 @@ class State:
         self.path = path
         if path is not None and not owner and not path.is_file():
             raise InputError(f"{path} is not there: start adt watch first")
-        self._lock: sqlite3.Connection | None = None
+        self._writing = nullcontext() if path is None else FileLock(f"{path}-write", poll_interval=0.001)
         try:
-            if owner and path is not None:
-                self._lock = _locked(path)
-            self._db = sqlite3.connect(":memory:" if path is None else path, timeout=60, isolation_level=None)
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if (version or tables) and version != VERSION:
-                raise InputError(f"{path} is no state of this version of adt watch; name another file")
-            if not version and not owner:
-                raise InputError(f"{path} is not there: start adt watch first")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            if not version:
-                self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            with ExitStack() as stack:
+                if owner and path is not None:
+                    stack.callback(_owned(path).release)
+                place = ":memory:" if path is None else path
+                self._db = stack.enter_context(closing(sqlite3.connect(place, timeout=60, isolation_level=None)))
+                self._prepare(owner)
+                self._open = stack.pop_all()
         except sqlite3.DatabaseError as error:
             raise InputError(f"{path} cannot be used as the state of adt watch: {error}") from error
 
+    def _prepare(self, owner: bool) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if (version or tables) and version != VERSION:
+            raise InputError(f"{self.path} is no state of this version of adt watch; name another file")
+        if not version and not owner:
+            raise InputError(f"{self.path} is not there: start adt watch first")
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        if not version:
+            with self._writing:
+                self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
-        if self._lock is not None:
-            self._lock.close()
+        self._open.close()
 
     def __enter__(self) -> Self:
         return self
@@ -200,14 +206,19 @@ class State:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit all that the block writes, or nothing."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        """Commit all that the block writes, or nothing.
+
+        Writers wait for each other outside SQLite: before its version 3.51.3, two that commit and check-point at the
+        same moment may damage a file in WAL mode (sqlite.org/wal.html, "The WAL-reset bug").
+        """
+        with self._writing:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
 
     def meta(self, key: str) -> str | None:
         """Return what `set_meta` kept."""
@@ -437,7 +448,8 @@ class State:
     def add_sink(self, name: str) -> None:
         """Keep a sink: what comes from now on is for it."""
         query = "INSERT OR IGNORE INTO sinks SELECT ?, coalesce((SELECT max(id) FROM outbox), 0)"
-        self._db.execute(query, (name,))
+        with self.transaction():
+            self._db.execute(query, (name,))
 
     def unsent(self, sink: str) -> list[Outgoing]:
         """Return what a sink is still to be told, in order."""
@@ -462,17 +474,16 @@ def _alert(row: Sequence[Any]) -> Alert:
     return Alert(id, key, severity, state, started, last, fired, ended, json.loads(why), verdict)
 
 
-def _locked(path: Path) -> sqlite3.Connection:
-    """Return what holds a lock beside the file until it is closed, or the process ends in whatever way.
+def _owned(path: Path) -> FileLock:
+    """Return a lock beside the file that is held until it is released, or the process ends in whatever way.
 
     Raises:
         InputError: If another process holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = sqlite3.connect(path.with_name(f"{path.name}-lock"), timeout=0, isolation_level=None)
+    lock = FileLock(f"{path}-lock")
     try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
+        lock.acquire(timeout=0)
+    except Timeout as error:
         raise InputError(f"{path} belongs to an adt watch that is running; stop it, or name another state") from error
     return lock
