@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, ScoredSeries
-from adt_gym.stream.context import LabelContext, ScoreContext, score_context
-from adt_gym.stream.feedback import Feedback, told_labels
+from adt_gym.stream.context import LabelContext, ScoreContext, label_context, score_context
+from adt_gym.stream.feedback import Feedback, in_at, told_labels
 from adt_gym.stream.replay import begin
 from adt_gym.stream.stream import Scores, Session, ToldMethod
-from adt_gym.thresholds.evidence import logit, require_teachers, told_context
+from adt_gym.thresholds.evidence import logit, require_teachers
 from adt_gym.thresholds.objective import objective
 from adt_gym.thresholds.rows import held_out_folds, snapped, thinned
 from adt_gym.thresholds.trees import Trees
@@ -140,3 +140,15 @@ class Booster(Session):
     def tell(self, t: int, label: bool) -> None:
         """Take in a label."""
         self._labels.tell(t, label)
+
+
+def told_context(labels: NDArray[np.bool_], feedback: Feedback) -> NDArray[np.float32]:
+    """Return shape ``(T, len(LABEL_CONTEXT))``: what is told before each window, under a rule that tells it anyway.
+
+    Args:
+        labels: Shape ``(T,)``: as they are told, if they are.
+        feedback: The rule.
+    """
+    schedule = feedback.schedule(len(labels))
+    told = schedule.told[:, 1] if schedule else [in_at(feedback, t, True)[1] for t in range(len(labels))]
+    return label_context(np.where(told, labels, -1), feedback)

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adt_gym.series import InputError, ScoredSeries, varies
-from adt_gym.stream.context import HISTORY, LABEL_CONTEXT, SCORE_CONTEXT, ScoreContext, label_context
-from adt_gym.stream.feedback import Feedback, in_at, told_labels
+from adt_gym.stream.context import HISTORY, SCORE_CONTEXT, ScoreContext
 from adt_gym.thresholds.rows import held_out_folds, snapped, thinned
 from adt_gym.thresholds.trees import Trees
 
@@ -36,8 +35,6 @@ class Evidence:
     Args:
         seed: Of the trees.
         trees: How many.
-        feedback: A rule that does not depend on decisions: the trees then also see the labels that it tells, and are of
-            use for that rule alone. None for scores alone.
 
     Attributes:
         contexts: For each training series shape ``(T, len(SCORE_CONTEXT))``, see `context_of`.
@@ -46,8 +43,8 @@ class Evidence:
             new machine; see `adt_gym.thresholds.rows.held_out_folds`.
     """
 
-    def __init__(self, seed: int = 0, trees: int = 60, feedback: Feedback | None = None):
-        self.seed, self._number, self._feedback = seed, trees, feedback
+    def __init__(self, seed: int = 0, trees: int = 60):
+        self.seed, self._number = seed, trees
 
     def fit(self, train: Sequence[ScoredSeries]) -> Self:
         """Learn from the true labels of the training series.
@@ -57,7 +54,7 @@ class Evidence:
         """
         require_teachers(train)
         self.train = list(train)
-        self.contexts = [self._context(one) for one in train]
+        self.contexts = [context_of(one) for one in train]
         everything = range(len(train))
         self.trees = self._learn(everything)
         judged: dict[int, Array] = {}
@@ -69,13 +66,7 @@ class Evidence:
 
     def __call__(self, series: ScoredSeries) -> Array:
         """Return shape ``(T,)``: the logit of the chance that each window is anomalous."""
-        return evidence_of(self.trees, self._context(series))
-
-    def _context(self, series: ScoredSeries) -> NDArray[np.float32]:
-        context = context_of(series)
-        if self._feedback is None:
-            return context
-        return np.column_stack((context, told_context(told_labels(series, self._feedback, self.seed), self._feedback)))
+        return evidence_of(self.trees, context_of(series))
 
     def _learn(self, chosen: Sequence[int]) -> Trees:
         from sklearn.ensemble import HistGradientBoostingClassifier
@@ -87,10 +78,9 @@ class Evidence:
             np.where(y, ANOMALOUS / max(y.mean(), 1 / len(y)), (1 - ANOMALOUS) / max((~y).mean(), 1 / len(y)))
             for y in labels
         ]
-        columns = SCORE_CONTEXT if self._feedback is None else (*SCORE_CONTEXT, *LABEL_CONTEXT)
         model = HistGradientBoostingClassifier(
             max_iter=self._number, max_leaf_nodes=8, min_samples_leaf=60, l2_regularization=5.0, early_stopping=False,
-            monotonic_cst=[int(one in RISING) for one in columns], random_state=self.seed,
+            monotonic_cst=[int(one in RISING) for one in SCORE_CONTEXT], random_state=self.seed,
         )  # fmt: skip
         everyone = sum(map(len, labels)) / len(labels)
         fitted = model.fit(
@@ -99,18 +89,6 @@ class Evidence:
             sample_weight=np.concatenate([everyone * w / len(w) for w in weights]),
         )
         return Trees.of_boosting(fitted)
-
-
-def told_context(labels: NDArray[np.bool_], feedback: Feedback) -> NDArray[np.float32]:
-    """Return shape ``(T, len(LABEL_CONTEXT))``: what is told before each window, under a rule that tells it anyway.
-
-    Args:
-        labels: Shape ``(T,)``: as they are told, if they are.
-        feedback: The rule.
-    """
-    schedule = feedback.schedule(len(labels))
-    told = schedule.told[:, 1] if schedule else [in_at(feedback, t, True)[1] for t in range(len(labels))]
-    return label_context(np.where(told, labels, -1), feedback)
 
 
 def context_of(series: ScoredSeries) -> NDArray[np.float32]:

@@ -75,22 +75,6 @@ def best_on(
     return tried[int(values.argmax())]
 
 
-def surely_better(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    """Return whether ``one`` is better than ``other``, series by series, by a paired t test, one-sided, at 10%.
-
-    Few machines teach, and a chance gain does not travel: with three of them the gains must be near each other.
-
-    Args:
-        one, other: Shape ``(n,)``: the objective on each of n series.
-    """
-    from scipy.stats import ttest_rel
-
-    gain = one - other
-    if len(gain) < 2 or np.ptp(gain) == 0:
-        return bool(len(gain) > 1 and gain[0] > 0)
-    return bool(ttest_rel(one, other, alternative="greater").pvalue < 0.1)
-
-
 def require_anomaly(train: Sequence[ScoredSeries], name: str) -> None:
     """Refuse training series that hold nothing to choose settings by.
 

@@ -1,34 +1,30 @@
-"""Our agent: the one that remembers, or step control where the training series say that it is surely better.
+"""Our agent: the one that remembers, or gradient boosting where every label comes and that does better.
 
-Both know how they did on the training series, so the choice is theirs to make.
+Both know how they did on training series that they had not seen, so the choice is theirs to make.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-import numpy as np
-
 from adt_gym.scaling import Scaling
 from adt_gym.series import Detection, ScoredSeries
 from adt_gym.stream.stream import Method, Scores, Session, ToldMethod
+from adt_gym.thresholds.boosting import Boosting
 from adt_gym.thresholds.evidence import Evidence
-from adt_gym.thresholds.objective import objective, surely_better
 from adt_gym.thresholds.remembering import Remembering
-from adt_gym.thresholds.step_control import StepControl
 
 
 class Ours(ToldMethod):
     """The agent as a method.
 
-    Step control has five numbers that are chosen on the series on which it is then judged; the agent that remembers is
-    judged by trees that have not seen them.
+    Under rules that tell some labels only, boosting has learned from labels that it will not get: it is no candidate.
 
     Args:
         feedback, delay, noise, seed: See `adt_gym.stream.stream.ToldMethod`.
 
     Attributes:
         evidence: See `Remembering`.
-        chosen: The one that was better.
+        chosen: The one with the better mean ``held_out``.
     """
 
     name = "ours"
@@ -49,10 +45,11 @@ class Ours(ToldMethod):
         """
         remembering = self._make(Remembering)
         remembering.evidence = self.evidence
-        self.chosen, values = remembering.fit(train), remembering.held_out
-        control = self._make(StepControl).fit(train)
-        if surely_better(np.array([objective(control.detect(one).decisions, one.truth) for one in train]), values):
-            self.chosen = control
+        self.chosen = remembering.fit(train)
+        if self.sees_labels and not self.feedback.partial:
+            boosting = self._make(Boosting).fit(train)
+            if boosting.held_out.mean() > remembering.held_out.mean():
+                self.chosen = boosting
         return self
 
     @property
@@ -75,6 +72,6 @@ class Ours(ToldMethod):
         return {"chosen": self.chosen.name, **self.chosen._fitted()}
 
     def _restore(self, values: Mapping[str, Any]) -> None:
-        kinds = {kind.name: kind for kind in (Remembering, StepControl)}
+        kinds = {kind.name: kind for kind in (Remembering, Boosting)}
         self.chosen = self._make(kinds[values["chosen"]])
         self.chosen._restore({key: value for key, value in values.items() if key != "chosen"})

@@ -76,8 +76,7 @@ class Pretrained(Replayed):
         learned = None
         if past is not None and len(past):
             learned = _to_tail(past, scaling)
-            past = learned(past)
-        return Rememberer(agent.forest, agent.told, agent.spread, agent.chain, agent.rule, self.feedback, past, learned)
+        return Rememberer(agent.forest, agent.spread, agent.chain, agent.rule, self.feedback, past, scaling, learned)
 
     def _restore(self, values: Mapping[str, Any]) -> None:
         if values:

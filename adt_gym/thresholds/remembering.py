@@ -1,12 +1,12 @@
 """An agent for late and partial labels that remembers what it was told: our best.
 
 What an operator can know of window t comes from three sides. The scores become evidence: trees that learned by
-imitation on other machines (`adt_gym.thresholds.evidence`), and the score itself, whose order travels best. The labels
-told become a belief, the filter of a Markov chain of two states (`adt_gym.thresholds.chain`). And alarms that were told
-to be nothing, or true, are remembered by what the scores looked like: a window that looks alike is held for the same. A
-window is flagged where
+imitation on other machines (`adt_gym.thresholds.evidence`), and the surprise of the score on its own series, which
+travels best (`adt_gym.thresholds.surprise`). The labels told become a belief, the filter of a Markov chain of two
+states (`adt_gym.thresholds.chain`). And alarms that were told to be nothing, or true, are remembered by what the scores
+looked like: a window that looks alike is held for the same. A window is flagged where
 
-    mix * trees + (1 - mix) * logit(score) + weight * (logit(belief) - logit(prior)) + gain * alike > cut
+    mix * trees + (1 - mix) * surprise + weight * (logit(belief) - logit(prior)) + gain * alike > cut
 
 While an alarm waits for its label, and the belief is below one half, ``patience`` is added to the cut. The five numbers
 are found by direct policy search on the training series (`adt_gym.thresholds.rule_search`).
@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 from adt_gym.compiling import compiled
 from adt_gym.scaling import Scaling
 from adt_gym.series import InputError, ScoredSeries
-from adt_gym.stream.context import SCORE_CONTEXT, LabelContext
+from adt_gym.stream.context import SCORE_CONTEXT
 from adt_gym.stream.feedback import DueLabels, Feedback
 from adt_gym.stream.stream import Scores
 from adt_gym.thresholds.belief import CORRECTED, LEAST_BELIEF, LEVELS
 from adt_gym.thresholds.chain import Chain
-from adt_gym.thresholds.evidence import Evidence, context_after, evidence_of, told_context
-from adt_gym.thresholds.objective import surely_better
+from adt_gym.thresholds.evidence import Evidence, context_after, evidence_of
 from adt_gym.thresholds.replayed import Compiled, Released, Replayed
+from adt_gym.thresholds.surprise import Surprise
 from adt_gym.thresholds.trees import Trees
 
 LOOKS = tuple(
@@ -51,9 +51,6 @@ HALF_LIFE = 2000
 FAR = 3.0
 """Deviations beyond which nothing looks alike."""
 
-LEAST_SCORE = 1e-6
-"""For its logit a score stays this far from 0 and 1."""
-
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -62,7 +59,7 @@ class Rule(NamedTuple):
     """The five numbers of a policy.
 
     Args:
-        mix: The share of the trees in the evidence, in [0, 1]; the rest is the logit of the score.
+        mix: The share of the trees in the evidence, in [0, 1]; the rest is the surprise.
         weight: Of the belief.
         gain: Of what looks alike and was told.
         patience: What is asked in addition while an alarm waits for its label.
@@ -99,7 +96,7 @@ class Past(NamedTuple):
 def judge_windows(
     first: int,
     forest: Array,
-    scores: Array,
+    surprises: Array,
     rows: Array,
     windows: NDArray[np.int64],
     due: NDArray[np.int64],
@@ -119,7 +116,7 @@ def judge_windows(
     Args:
         first: Where more than one window is judged, 0.
         forest: Shape ``(n,)``: what the trees say, in logits.
-        scores: Shape ``(n,)``: the logits of the scores.
+        surprises: Shape ``(n,)``.
         rows: Shape ``(n, len(LOOKS))``: what the windows look like, in deviations.
         windows, due, told, labels: See `Released`; empty where it is one window, whose session knows what is in.
         rule: Shape ``(5,)``: a `Rule`.
@@ -149,7 +146,7 @@ def judge_windows(
                 waiting -= 1
             taken += 1
         now = min(max(prior + (belief - prior) * carry, LEAST_BELIEF), 1 - LEAST_BELIEF)
-        total = mix * forest[i] + (1 - mix) * scores[i] + weight * (np.log(now / (1 - now)) - usual)
+        total = mix * forest[i] + (1 - mix) * surprises[i] + weight * (np.log(now / (1 - now)) - usual)
         if gain > 0:
             for k in range(KEPT):
                 if verdicts[k] != 0:
@@ -181,21 +178,18 @@ class Seen(NamedTuple):
 
     Args:
         forest: Shape ``(T,)``: what the trees say, in logits.
-        scores: Shape ``(T,)``: the logits of the scores.
+        surprises: Shape ``(T,)``: of the scores.
         rows: Shape ``(T, len(LOOKS))``: what the windows look like, in deviations.
     """
 
     forest: Array
-    scores: Array
+    surprises: Array
     rows: Array
 
     @classmethod
-    def of(
-        cls, forest: Array, scores: NDArray[np.floating[Any]], context: NDArray[np.float32], spread: Array
-    ) -> "Seen":
-        """Return that of windows with such scores and context, whose looks have such a spread."""
-        inside = np.minimum(np.maximum(np.asarray(scores, np.float64), LEAST_SCORE), 1 - LEAST_SCORE)
-        return cls(forest, np.log(inside / (1 - inside)), context[:, LOOKS].astype(np.float64) / spread)
+    def of(cls, forest: Array, surprises: Array, context: NDArray[np.float32], spread: Array) -> "Seen":
+        """Return that of windows with such a context, whose looks have such a spread."""
+        return cls(forest, surprises, context[:, LOOKS].astype(np.float64) / spread)
 
 
 def _judge(
@@ -204,8 +198,8 @@ def _judge(
 ) -> None:  # fmt: skip
     """Call `judge_windows` with what its arguments are kept in."""
     judge_windows(
-        first, seen.forest, seen.scores, seen.rows, told.windows, told.due, told.told, told.labels, rule, chain, belief,
-        waiting, past.looks, past.asked, past.verdicts, flagged,
+        first, *seen, told.windows, told.due, told.told, told.labels, rule, chain, belief, waiting, past.looks,
+        past.asked, past.verdicts, flagged,
     )  # fmt: skip
 
 
@@ -232,12 +226,10 @@ class Remembering(Replayed):
             `fit`; None to fit one.
         held_out: The objective (`adt_gym.thresholds.objective`) of its rule on each training series, by evidence that
             has not seen it.
-        told: Whether the trees see labels too: where what is told does not depend on decisions, and that is surely
-            better on the training series.
     """
 
     name = "remembering"
-    fitted: ClassVar = ("rule", "chain", "spread", "forest", "held_out", "told")
+    fitted: ClassVar = ("rule", "chain", "spread", "forest", "held_out")
     shares_evidence = True
     evidence: Evidence | None = None
 
@@ -257,33 +249,23 @@ class Remembering(Replayed):
         looks = [context[:, LOOKS] for context in evidence.contexts]
         self.spread = np.maximum(np.concatenate(looks).std(axis=0, dtype=np.float64), 1e-6)
         released, chain = [self._released(one) for one in train], numbers_of(self.chain, self.feedback.noise)
-
-        def found(by: Evidence) -> tuple[Rule, Array]:
-            pairs = zip(train, by.held_out, by.contexts, strict=True)
-            seen = [Seen.of(held_out, one.scores, context, self.spread) for one, held_out, context in pairs]
-            return search(seen, released, [one.truth for one in train], chain, self.feedback, self.seed)
-
-        self.rule, self.held_out = found(evidence)
-        self.forest, self.told = evidence.trees, False
-        if self.sees_labels and not self.feedback.partial:
-            telling = Evidence(self.seed, feedback=self.feedback).fit(train)
-            rule, held_out = found(telling)
-            if surely_better(held_out, self.held_out):
-                self.rule, self.held_out, self.forest, self.told = rule, held_out, telling.trees, True
+        surprises = [Surprise(one.past_scores(raw=False), one.scaling).extend(one.scores) for one in train]
+        seen = [Seen.of(*of, self.spread) for of in zip(evidence.held_out, surprises, evidence.contexts, strict=True)]
+        self.rule, self.held_out = search(seen, released, [one.truth for one in train], chain, self.feedback)
+        self.forest = evidence.trees
         return self
 
     def start(self, past: Scores | None = None, times: Any = None, scaling: Scaling | None = None) -> "Rememberer":
         """Begin with the prior, and with what the scores of the past make of the context."""
-        return Rememberer(self.forest, self.told, self.spread, self.chain, self.rule, self.feedback, past)
+        return Rememberer(self.forest, self.spread, self.chain, self.rule, self.feedback, past, scaling)
 
     def _fitted(self) -> dict[str, Any]:
-        kept = {name: getattr(self, name) for name in ("spread", "held_out", "told")}
+        kept = {name: getattr(self, name) for name in ("spread", "held_out")}
         return kept | {"rule": list(self.rule), "chain": astuple(self.chain)} | self.forest.arrays()
 
     def _restore(self, values: Mapping[str, Any]) -> None:
         self.rule, self.chain = Rule(*map(float, values["rule"])), Chain(*map(float, values["chain"]))
-        self.spread, self.held_out, self.told = values["spread"], values["held_out"], bool(values["told"])
-        self.forest = Trees.of_arrays(values)
+        self.spread, self.held_out, self.forest = values["spread"], values["held_out"], Trees.of_arrays(values)
 
 
 class Rememberer(Compiled):
@@ -294,29 +276,31 @@ class Rememberer(Compiled):
 
     Args:
         forest: Gives the evidence.
-        told: Whether it sees labels too.
         spread: Shape ``(len(LOOKS),)``: deviations of the columns by which windows look alike.
         chain: Of the labels.
         rule: The policy.
         feedback: When labels are in.
-        past: The scores before the first window, where there are any, on the scale that the agent has learned on.
-        learned: Takes scores, shape ``(n,)``, to that scale; None where they are on it.
+        past, scaling: See `adt_gym.stream.stream.Method.start`.
+        learned: Takes scores, shape ``(n,)``, to the scale that the agent has learned on; None where they are on it.
     """
 
     state: ClassVar = (
-        "_context", "_labels", "_due", "_t", "_row", "_open", "_belief", "_waiting", "_run", "_kept",
+        "_context", "_surprise", "_due", "_t", "_row", "_open", "_belief", "_waiting", "_run", "_kept",
         "_in", "_looks", "_asked", "_verdicts",
     )  # fmt: skip
 
     def __init__(
-        self, forest: Trees, told: bool, spread: Array, chain: Chain, rule: Rule, feedback: Feedback,
-        past: Scores | None = None, learned: Callable[[Scores], Scores] | None = None,
+        self, forest: Trees, spread: Array, chain: Chain, rule: Rule, feedback: Feedback,
+        past: Scores | None = None, scaling: Scaling | None = None, learned: Callable[[Scores], Scores] | None = None,
     ):  # fmt: skip
-        self._forest, self._told, self._spread, self._rule = forest, told, spread, np.array(rule)
+        self._forest, self._spread, self._rule = forest, spread, np.array(rule)
         self._learned = learned or (lambda scores: scores)
         self._chain, self._gains = numbers_of(chain, feedback.noise), rule.gain > 0
-        self._context, self._due, self._t = context_after(past), DueLabels(feedback), 0
-        self._labels, self._feedback = LabelContext(feedback), feedback
+        self._context, self._surprise = (
+            context_after(None if past is None else self._learned(past)),
+            Surprise(past, scaling),
+        )
+        self._due, self._t = DueLabels(feedback), 0
         self._belief, self._waiting, self._run, self._kept = chain.prior, 0, 0, 0
         self._row = np.zeros(len(LOOKS))
         self._looks, self._asked, self._verdicts = Past.empty()
@@ -327,11 +311,8 @@ class Rememberer(Compiled):
 
     def thresholds(self, scores: NDArray[np.float32], released: Released) -> NDArray[np.float32]:
         """Judge a whole series."""
-        learned = self._learned(scores)
-        context = self._context.extend(learned)
-        if self._told:
-            context = np.column_stack((context, told_context(released.labels, self._feedback)))
-        seen = Seen.of(evidence_of(self._forest, context), learned, context, self._spread)
+        context = self._context.extend(self._learned(scores))
+        seen = Seen.of(evidence_of(self._forest, context), self._surprise.extend(scores), context, self._spread)
         flagged = decisions_of(seen, released, self._chain, self._rule)
         return LEVELS[np.searchsorted(LEVELS, scores) - flagged]
 
@@ -340,11 +321,9 @@ class Rememberer(Compiled):
         for window, label in self._due.come(self._t):
             self._waiting -= self._open.pop(window)
             self._take_in(window, label)
-        learned = self._learned(np.array([score], np.float32))
-        context = self._context.extend(learned)
-        if self._told:
-            context = np.column_stack((context, self._labels.push(self._t)[None]))
-        seen = Seen.of(evidence_of(self._forest, context), learned, context, self._spread)
+        scores = np.array([score], np.float32)
+        context = self._context.extend(self._learned(scores))
+        seen = Seen.of(evidence_of(self._forest, context), self._surprise.extend(scores), context, self._spread)
         self._row, flagged = seen.rows[0], np.zeros(1, np.bool_)
         remembered = Past(self._looks, self._asked, self._verdicts)
         _judge(self._t, seen, _NOTHING, self._rule, self._chain, self._belief, self._waiting, remembered, flagged)
@@ -352,8 +331,6 @@ class Rememberer(Compiled):
 
     def judged(self, score: float, decision: bool) -> None:
         """Wait for the feedback, where it ever comes in, and remember what an alarm looked like."""
-        if self._told:
-            self._labels.judged(self._t, decision)
         if self._due.judged(self._t, decision):
             self._open[self._t] = decision
             self._waiting += decision
@@ -366,8 +343,6 @@ class Rememberer(Compiled):
 
     def tell(self, t: int, label: bool) -> None:
         """Keep the label until its time, or go through all that came in since that once more."""
-        if self._told:
-            self._labels.tell(t, label)
         if not self._due.tell(t, label):
             return
         windows = [window for window, *_ in self._in]

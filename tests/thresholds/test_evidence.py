@@ -1,21 +1,16 @@
 import math
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 from machines import TRAIN, noisy
 from numpy.typing import NDArray
-from own_rules import MondayMornings
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from adt_gym import InputError, ScoredSeries
-from adt_gym.stream.context import LABEL_CONTEXT, SCORE_CONTEXT, score_context
-from adt_gym.stream.feedback import Feedback, feedback_of, told_labels
+from adt_gym.stream.context import SCORE_CONTEXT, score_context
 from adt_gym.thresholds.evidence import RISING, Evidence
 from adt_gym.thresholds.rows import snapped
-
-MONDAYS = MondayMornings(datetime(2024, 1, 3), timedelta(hours=12))
 
 
 @pytest.fixture(scope="module")
@@ -63,21 +58,6 @@ def test_the_context_of_a_series_begins_in_its_past(evidence: Evidence) -> None:
     later = ScoredSeries(whole.scores[200:], whole.labels[200:], past=whole.scores[:200])
     np.testing.assert_array_equal(evidence(later), evidence(whole)[200:])
     assert not np.array_equal(evidence(replace(later, past=np.empty(0))), evidence(later))
-
-
-@pytest.mark.parametrize("rule", [feedback_of("full", 3, 0.1), MONDAYS], ids=str)
-def test_what_is_told_anyway_can_be_seen(rule: Feedback) -> None:
-    train, unseen = [noisy(300, seed=s, lift=0.0) for s in range(3)], noisy(300, seed=7, lift=0.0)
-    evidence = Evidence(5, trees=20, feedback=rule).fit(train)
-    assert [one.shape[1] for one in evidence.contexts] == [len(SCORE_CONTEXT) + len(LABEL_CONTEXT)] * 3
-    told, due = told_labels(unseen, rule, 5), [rule.told_at(t, True) for t in range(300)]
-    for t in (40, 137, 250):  # what is not yet told changes nothing, what is told does
-        known = np.array([at is not None and at <= t for at in due])
-        for of, same in ((~known, True), (known, False)):
-            changed = evidence(replace(unseen, labels=unseen.labels ^ of))
-            assert np.array_equal(changed[: t + 1], evidence(unseen)[: t + 1]) == same
-    newest = np.array([next((told[w] for w in range(t)[::-1] if (due[w] or 999) <= t), False) for t in range(300)])
-    assert evidence(unseen)[newest].mean() > evidence(unseen)[~newest].mean() + 1
 
 
 def test_series_and_their_anomalies_weigh_the_same_however_long_they_are() -> None:

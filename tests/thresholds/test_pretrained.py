@@ -87,10 +87,10 @@ def test_fit_changes_nothing(agents: dict[str, Any]) -> None:
 
 
 def test_it_decides_from_the_first_window_without_past_and_without_labels(agents: dict[str, Any]) -> None:
-    by_score = Rule(mix=0.0, weight=0.0, gain=0.0, patience=0.0, cut=1.0)
+    by_score = Rule(mix=0.0, weight=0.0, gain=0.0, patience=0.0, cut=3.0)
     blind = of({"none": {**agents["none"], "rule": list(by_score)}})
     assert not blind.sees_labels
-    for first, flagged in ((0.74, True), (0.72, False)):  # logits of 1.05 and 0.94
+    for first, flagged in ((0.385, True), (0.383, False)):  # one in 20.4 and in 19.9, and the cut is one in exp(3)
         session = blind.start()
         assert (first > session.threshold(first)) == flagged
         scores = np.append(first, np.full(20, 0.3))

@@ -18,6 +18,7 @@ from adt_gym.thresholds.objective import objective
 from adt_gym.thresholds.persistence import Persistence
 from adt_gym.thresholds.remembering import LOOKS, Remembering, Rule, Seen, decisions_of, numbers_of
 from adt_gym.thresholds.replayed import Released
+from adt_gym.thresholds.surprise import Surprise
 
 CHAIN = Chain(prior=0.15, end=0.1, carry=0.7)
 RULES = [
@@ -41,7 +42,7 @@ def naive(seen: Seen, told: Sequence[bool], chain: Chain, feedback: Feedback, ru
     belief, run = chain.prior, 0
     remembered: list[dict[str, Any]] = []
     decisions: list[bool] = []
-    for t, (forest, score, look) in enumerate(zip(*(one.tolist() for one in seen), strict=True)):
+    for t, (forest, surprise, look) in enumerate(zip(*(one.tolist() for one in seen), strict=True)):
         newest = t - feedback.delay
         if newest >= 0 and feedback.kind != "none":
             belief = belief * (1 - chain.end) + (1 - belief) * onset
@@ -59,7 +60,7 @@ def naive(seen: Seen, told: Sequence[bool], chain: Chain, feedback: Feedback, ru
             apart = math.dist(one["look"], look)
             if apart < 3:
                 alike += one["verdict"] * math.exp(-(apart**2) / 2) * 0.5 ** ((t - one["window"]) / 2000)
-        evidence = rule.mix * forest + (1 - rule.mix) * score
+        evidence = rule.mix * forest + (1 - rule.mix) * surprise
         total = evidence + rule.weight * (logit(now) - logit(chain.prior)) + rule.gain * alike
         waits = feedback.kind != "none" and any(decisions[max(newest + 1, 0) :]) and now < 0.5
         decisions.append(total > rule.cut + (rule.patience if waits else 0))
@@ -190,7 +191,7 @@ def fitted(feedback: Feedback, evidence: Evidence) -> Remembering:
 
 
 @pytest.mark.parametrize("feedback", [feedback_of("none"), feedback_of("alerts", 4, 0.1)], ids=str)
-def test_it_judges_by_its_evidence_the_score_and_the_looks_after_the_past(
+def test_it_judges_by_its_evidence_the_surprise_and_the_looks_after_the_past(
     feedback: Feedback, evidence: Evidence
 ) -> None:
     agent, whole = fitted(feedback, evidence), noisy(400, seed=8)
@@ -201,8 +202,8 @@ def test_it_judges_by_its_evidence_the_score_and_the_looks_after_the_past(
         context = score_context(one.scores).astype(float)
         looks.append(np.stack([context[:, SCORE_CONTEXT.index(name)] for name in columns], axis=1))
     deviations = np.concatenate(looks[:-1]).std(axis=0)
-    scores = np.clip(whole.scores[150:].astype(float), 1e-6, 1 - 1e-6)
-    seen = Seen(evidence(whole)[150:], np.log(scores / (1 - scores)), looks[-1][150:] / deviations)
+    surprises = Surprise(whole.scores[:150]).extend(whole.scores[150:])
+    seen = Seen(evidence(whole)[150:], surprises, looks[-1][150:] / deviations)
     later = ScoredSeries(whole.scores[150:], whole.labels[150:], past=whole.scores[:150])
     expected = naive(seen, told_labels(later, feedback, 2).tolist(), agent.chain, feedback, agent.rule)
     assert agent.detect(later).decisions.tolist() == expected
@@ -230,7 +231,7 @@ def test_its_objective_is_that_of_its_rule_on_evidence_that_has_not_seen_the_ser
     agent = fitted(feedback, evidence)
     for i, one in enumerate(TRAIN):
         held_out = Evidence(trees=10).fit([*TRAIN[:i], *TRAIN[i + 1 :]])(one)
-        seen = Seen.of(held_out, one.scores, score_context(one.scores), agent.spread)
+        seen = Seen.of(held_out, Surprise().extend(one.scores), score_context(one.scores), agent.spread)
         decisions = naive(seen, told_labels(one, feedback, 2).tolist(), agent.chain, feedback, agent.rule)
         assert agent.held_out[i] == pytest.approx(objective(np.array(decisions), one.truth))
 

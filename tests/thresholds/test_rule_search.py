@@ -15,6 +15,7 @@ from adt_gym.thresholds.objective import objective
 from adt_gym.thresholds.remembering import LOOKS, Rule, Seen, decisions_of, numbers_of
 from adt_gym.thresholds.replayed import Released
 from adt_gym.thresholds.rule_search import CUTS, MIXES, _bagged, _stretch, search
+from adt_gym.thresholds.surprise import Surprise
 
 
 def cuts(*numbers: float) -> list[Rule]:
@@ -60,7 +61,9 @@ class Searched:
         seen = []
         for one in train:
             forest = logit(np.clip(one.scores.astype(float), 0.05, 0.95))
-            seen.append(Seen.of(forest, one.scores, score_context(one.scores), np.full(len(LOOKS), 0.2)))
+            seen.append(
+                Seen.of(forest, Surprise().extend(one.scores), score_context(one.scores), np.full(len(LOOKS), 0.2))
+            )
         released: list[Any] = [Released.of(one, feedback, 0) for one in train]
         numbers = numbers_of(Chain.of(train, feedback), 0.0)
         self.rule, self.values = search(seen, released, [one.truth for one in train], numbers, feedback, seed=0)
@@ -83,7 +86,7 @@ class Searched:
 
 @pytest.mark.parametrize(
     ("lift", "kind", "delay", "uses"),
-    [(0.1, "full", 1, True), (0.1, "alerts", 1, True), (0.25, "alerts", 20, False), (0.6, "full", 100, False)],
+    [(0.1, "full", 1, True), (0.1, "alerts", 1, True), (0.3, "alerts", 20, False), (0.35, "full", 100, False)],
 )
 def test_labels_are_used_where_they_surely_gain_only(
     monkeypatch: pytest.MonkeyPatch, lift: float, kind: str, delay: int, uses: bool

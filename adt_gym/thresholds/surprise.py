@@ -1,0 +1,96 @@
+"""How surprising a score is on its own series: evidence that needs no label, and that travels.
+
+As DSPOT has it (Siffer et al., KDD 2017), a score is held against the mean of the last d scores that were not
+surprising, and the differences of the series' own past say how rare such a difference is. Their tail is exponential
+here, fitted once: of n differences, N above their quantile t by beta in the mean, one in x is as high as
+x = n / N * exp((difference - t) / beta). The surprise is the logarithm of x, of which no threshold is made.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from adt_gym.compiling import compiled
+from adt_gym.scaling import Scaling
+from adt_gym.stream.stream import Scores
+
+DEPTH = 10
+"""d: scores whose mean is what is usual."""
+
+LEVEL = 0.9
+"""Where the tail starts: at this quantile of the differences."""
+
+SURPRISING = float(np.log(1000))
+"""A score that is one in a thousand does not count as usual, as by DSPOT's default risk."""
+
+MOST = 15.0
+"""Surprises are cut off there, and at its negative."""
+
+Array = NDArray[np.float64]
+
+
+@compiled
+def _surprises(
+    raw: Array, usual: Array, place: int, start: float, mean_excess: float, at_start: float, found: Array
+) -> int:
+    """Write the surprise of each score, and return the place of the oldest of the usual ones.
+
+    Args:
+        raw: Shape ``(n,)``.
+        usual: Shape ``(DEPTH,)``: the last scores that were not surprising; changed in place.
+        place: That of the oldest of them.
+        start, mean_excess, at_start: Of the tail: t, beta and the surprise at t.
+        found: Shape ``(n,)``: where the surprises go.
+    """
+    for i in range(len(raw)):
+        total = 0.0
+        for j in range(DEPTH):
+            total += usual[j]
+        surprise = at_start + (raw[i] - total / DEPTH - start) / mean_excess
+        found[i] = min(max(surprise, -MOST), MOST)
+        if surprise <= SURPRISING:
+            usual[place] = raw[i]
+            place = (place + 1) % DEPTH
+    return place
+
+
+class Surprise:
+    """The surprises of one series, score by score.
+
+    A series whose past has no tail to fit, or that has none, is taken at its word: its scaled scores for those of
+    `adt_gym.scaling.tail`, which say how rare they are.
+
+    Args:
+        past: Shape ``(p,)``: its scaled scores before the first window, or None.
+        scaling: See `adt_gym.stream.stream.Method.start`.
+
+    Attributes:
+        state: See `adt_gym.stream.state`.
+    """
+
+    state: ClassVar = ("_usual", "_place")
+
+    def __init__(self, past: Scores | None = None, scaling: Scaling | None = None):
+        self._scaling, self._tail = scaling, None
+        self._usual, self._place = np.zeros(DEPTH), 0
+        raw = np.empty(0) if past is None else self._raw(past)
+        if len(raw) > DEPTH:
+            differences = raw[DEPTH:] - sliding_window_view(raw, DEPTH)[:-1].mean(axis=1)
+            start = float(np.quantile(differences, LEVEL))
+            above = differences[differences > start] - start
+            if len(above) and above.mean() > 0:
+                self._usual = raw[-DEPTH:].copy()
+                self._tail = start, float(above.mean()), float(np.log(len(differences) / len(above)))
+
+    def extend(self, scores: NDArray[np.floating[Any]]) -> Array:
+        """Take in the next n scaled scores; return their surprises, shape ``(n,)``."""
+        if self._tail is None:
+            return np.log(10) * (6 * np.asarray(scores, np.float64) - 1)
+        found = np.empty(len(scores))
+        self._place = _surprises(self._raw(scores), self._usual, self._place, *self._tail, found)
+        return found
+
+    def _raw(self, scores: NDArray[np.floating[Any]]) -> Array:
+        return np.asarray(scores, np.float64) if self._scaling is None else self._scaling.inverse(scores)
