@@ -26,8 +26,8 @@ PATIENCE = (0.0, 2.0, 4.0)
 CUTS = tuple(np.linspace(-6.0, 10.0, 33).tolist())
 """The grid, at first without the memory of alarms."""
 
-GAINS, PROMISING = (1.0, 2.5), 3
-"""What so many of the best of the grid, whatever their cut, are then given."""
+GAINS = (1.0, 2.5)
+"""What the best of the grid is then given, at all cuts."""
 
 NEAR = 2
 """Cuts to either side that count as much as a rule's own."""
@@ -65,8 +65,8 @@ def search(
     rules = [Rule(mix, weight, 0.0, patience, 0.0) for mix, weight, patience in grid]
     worth = values(rules)
     if tells:
-        best = np.argsort(-_nearby(worth).max(axis=1), kind="stable")[:PROMISING]
-        more = [rules[i]._replace(gain=gain) for i in best for gain in GAINS]
+        best = rules[int(_nearby(worth).max(axis=1).argmax())]
+        more = [best._replace(gain=gain) for gain in GAINS]
         rules, worth = [*rules, *more], np.concatenate((worth, values(more)), axis=1)
     rule, cut = divmod(int(_nearby(worth).argmax()), len(CUTS))
     chosen = rules[rule]._replace(cut=CUTS[cut])
