@@ -1,7 +1,7 @@
 """How surprising a score is on its own series: evidence that needs no label, and that travels.
 
 As DSPOT has it (Siffer et al., KDD 2017), a score is held against the mean of the last d scores that were not
-surprising, and the differences of the series' own past say how rare such a difference is. Their tail is exponential
+surprising (or had been for a day, which makes anything usual), and the differences of the series' own past say how rare such a difference is. Their tail is exponential
 here, fitted once: of n differences, N above their quantile t by beta in the mean, one in x is as high as
 x = n / N * exp((difference - t) / beta). The surprise is the logarithm of x, of which no threshold is made.
 """
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from adt_gym.compiling import compiled
 from adt_gym.scaling import Scaling
+from adt_gym.stream.context import LONG
 from adt_gym.stream.stream import Scores
 
 DEPTH = 10
@@ -33,14 +34,14 @@ Array = NDArray[np.float64]
 
 @compiled
 def _surprises(
-    raw: Array, usual: Array, place: int, start: float, mean_excess: float, at_start: float, found: Array
-) -> int:
-    """Write the surprise of each score, and return the place of the oldest of the usual ones.
+    raw: Array, usual: Array, counts: NDArray[np.int64], start: float, mean_excess: float, at_start: float, found: Array
+) -> None:
+    """Write the surprise of each score.
 
     Args:
         raw: Shape ``(n,)``.
-        usual: Shape ``(DEPTH,)``: the last scores that were not surprising; changed in place.
-        place: That of the oldest of them.
+        usual: Shape ``(DEPTH,)``: the last scores that were usual; changed in place.
+        counts: Shape ``(2,)``: how many have become usual, and how many were surprising of late; changed in place.
         start, mean_excess, at_start: Of the tail: t, beta and the surprise at t.
         found: Shape ``(n,)``: where the surprises go.
     """
@@ -50,10 +51,10 @@ def _surprises(
             total += usual[j]
         surprise = at_start + (raw[i] - total / DEPTH - start) / mean_excess
         found[i] = min(max(surprise, -MOST), MOST)
-        if surprise <= SURPRISING:
-            usual[place] = raw[i]
-            place = (place + 1) % DEPTH
-    return place
+        counts[1] = counts[1] + 1 if surprise > SURPRISING else 0
+        if counts[1] == 0 or counts[1] > LONG:
+            usual[counts[0] % DEPTH] = raw[i]
+            counts[0] += 1
 
 
 class Surprise:
@@ -70,11 +71,11 @@ class Surprise:
         state: See `adt_gym.stream.state`.
     """
 
-    state: ClassVar = ("_usual", "_place")
+    state: ClassVar = ("_usual", "_counts")
 
     def __init__(self, past: Scores | None = None, scaling: Scaling | None = None):
         self._scaling, self._tail = scaling, None
-        self._usual, self._place = np.zeros(DEPTH), 0
+        self._usual, self._counts = np.zeros(DEPTH), np.zeros(2, np.int64)
         raw = np.empty(0) if past is None else self._raw(past)
         if len(raw) > DEPTH:
             differences = raw[DEPTH:] - sliding_window_view(raw, DEPTH)[:-1].mean(axis=1)
@@ -89,7 +90,7 @@ class Surprise:
         if self._tail is None:
             return np.log(10) * (6 * np.asarray(scores, np.float64) - 1)
         found = np.empty(len(scores))
-        self._place = _surprises(self._raw(scores), self._usual, self._place, *self._tail, found)
+        _surprises(self._raw(scores), self._usual, self._counts, *self._tail, found)
         return found
 
     def _raw(self, scores: NDArray[np.floating[Any]]) -> Array:

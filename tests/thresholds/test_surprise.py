@@ -20,11 +20,12 @@ def naive(past: list[float], scores: list[float]) -> list[float]:
     differences = [one - fmean(past[i : i + 10]) for i, one in enumerate(past[10:])]
     start = float(np.quantile(differences, 0.9))
     excesses = [one - start for one in differences if one > start]
-    usual, found = past[-10:], []
+    usual, found, run = past[-10:], list[float](), 0
     for score in scores:
         rare = len(differences) / len(excesses) * math.exp((score - fmean(usual) - start) / fmean(excesses))
         found.append(max(min(math.log(rare), 15), -15))
-        if rare <= 1000:
+        run = run + 1 if rare > 1000 else 0
+        if run == 0 or run > 288:
             usual = [*usual[1:], score]
     return found
 
@@ -45,11 +46,12 @@ def test_an_exponential_tail_is_as_rare_as_it_says() -> None:
         assert np.mean(found > z) == pytest.approx(math.exp(-z), rel=0.1)
 
 
-def test_what_is_surprising_does_not_become_usual() -> None:
-    scores = np.concatenate([np.full(200, 9.0), [1.0]])
+def test_what_is_surprising_becomes_usual_after_a_day_only() -> None:
+    scores = np.concatenate([np.full(400, 9.0), np.full(288, 1.0), np.full(20, 9.0)])
     found = Surprise(PAST).extend(scores)
-    assert len(set(found[:200].tolist())) == 1
-    assert found[0] > math.log(1000)
+    assert found.tolist() == pytest.approx(naive(PAST.tolist(), scores.tolist()))
+    assert len(set(found[:289].tolist())) == 1
+    assert found[0] > math.log(1000) > found[300]
     risen = Surprise(PAST).extend(np.full(200, 2.5))
     assert risen[-1] < risen[0]
 
