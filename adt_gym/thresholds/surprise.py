@@ -1,9 +1,10 @@
 """How surprising a score is on its own series: evidence that needs no label, and that travels.
 
-As DSPOT has it (Siffer et al., KDD 2017), a score is held against the mean of the last d scores that were not
-surprising (or had been for a day, which makes anything usual), and the differences of the series' own past say how rare such a difference is. Their tail is exponential
-here, fitted once: of n differences, N above their quantile t by beta in the mean, one in x is as high as
-x = n / N * exp((difference - t) / beta). The surprise is the logarithm of x, of which no threshold is made.
+As DSPOT has it (Siffer et al., KDD 2017), a score is held against the mean of the last d scores that were usual, and
+the differences of the series' own past say how rare such a difference is. Their tail is exponential here, fitted once:
+of n differences, N above their quantile t by beta in the mean, one in x is as high as
+x = n / N * exp((difference - t) / beta). The surprise is the logarithm of x, of which no threshold is made. A score is
+usual where it does not surprise, or where all have done so for a day: else a level that stays would alarm for ever.
 """
 
 from typing import Any, ClassVar
