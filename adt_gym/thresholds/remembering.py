@@ -12,7 +12,6 @@ While an alarm waits for its label, and the belief is below one half, ``patience
 are found by direct policy search on the training series (`adt_gym.thresholds.rule_search`).
 """
 
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
@@ -31,7 +30,7 @@ from adt_gym.thresholds.belief import CORRECTED, LEAST_BELIEF, LEVELS
 from adt_gym.thresholds.chain import Chain
 from adt_gym.thresholds.evidence import Evidence, context_after, evidence_of
 from adt_gym.thresholds.replayed import Compiled, Released, Replayed
-from adt_gym.thresholds.surprise import Surprise
+from adt_gym.thresholds.surprise import MOST, Surprise
 from adt_gym.thresholds.trees import Trees
 
 LOOKS = tuple(
@@ -110,6 +109,7 @@ def judge_windows(
     asked: NDArray[np.int64],
     verdicts: NDArray[np.int64],
     flagged: Flags,
+    bars: Array,
 ) -> None:
     """Decide on windows, the first of which is window ``first``, in the order in which they come.
 
@@ -125,6 +125,7 @@ def judge_windows(
         waiting: Alarms that wait for their label then.
         looks, asked, verdicts: A `Past`; changed in place where more than one window is judged.
         flagged: Shape ``(n,)``: where the decisions go.
+        bars: Shape ``(n,)``: where it goes what the share of the surprise must exceed, all else as it is.
     """
     mix, weight, gain, patience, cut = rule[0], rule[1], rule[2], rule[3], rule[4]
     prior, stays, carry, noise = chain[0], chain[1], chain[2], chain[3]
@@ -155,7 +156,8 @@ def judge_windows(
                         apart += (looks[k, j] - rows[i, j]) * (looks[k, j] - rows[i, j])
                     if apart < FAR * FAR:
                         total += gain * verdicts[k] * np.exp(-apart / 2 - (t - asked[k]) * (np.log(2.0) / HALF_LIFE))
-        flagged[i] = total > cut + (patience if waiting > 0 and now < 0.5 else 0.0)
+        limit = cut + (patience if waiting > 0 and now < 0.5 else 0.0)
+        flagged[i], bars[i] = total > limit, limit - (total - (1 - mix) * surprises[i])
         if len(windows) == 0:
             continue
         while coming < len(windows) and windows[coming] < t:
@@ -193,21 +195,20 @@ class Seen(NamedTuple):
 
 
 def _judge(
-    first: int, seen: Seen, told: Released, rule: Array, chain: Array, belief: float, waiting: int, past: Past,
-    flagged: Flags,
-) -> None:  # fmt: skip
-    """Call `judge_windows` with what its arguments are kept in."""
+    first: int, seen: Seen, told: Released, rule: Array, chain: Array, belief: float, waiting: int, past: Past
+) -> tuple[Flags, Array]:  # fmt: skip
+    """Call `judge_windows` with what its arguments are kept in; return decisions and bars."""
+    flagged, bars = np.zeros(len(seen.forest), np.bool_), np.empty(len(seen.forest))
     judge_windows(
         first, *seen, told.windows, told.due, told.told, told.labels, rule, chain, belief, waiting, past.looks,
-        past.asked, past.verdicts, flagged,
+        past.asked, past.verdicts, flagged, bars,
     )  # fmt: skip
+    return flagged, bars
 
 
 def decisions_of(seen: Seen, released: Released, chain: Array, rule: Rule | Array) -> Flags:
     """Return shape ``(T,)``: what a rule decides on a whole series, told what is released; see `judge_windows`."""
-    flagged = np.zeros(len(seen.forest), np.bool_)
-    _judge(0, seen, released, np.array(rule, float), chain, chain[0], 0, Past.empty(), flagged)
-    return flagged
+    return _judge(0, seen, released, np.array(rule, float), chain, chain[0], 0, Past.empty())[0]
 
 
 def numbers_of(chain: Chain, noise: float) -> Array:
@@ -313,21 +314,28 @@ class Rememberer(Compiled):
         """Judge a whole series."""
         context = self._context.extend(self._learned(scores))
         seen = Seen.of(evidence_of(self._forest, context), self._surprise.extend(scores), context, self._spread)
-        flagged = decisions_of(seen, released, self._chain, self._rule)
-        return LEVELS[np.searchsorted(LEVELS, scores) - flagged]
+        return self._levels(scores, *_judge(0, seen, released, self._rule, self._chain, self._belief, 0, Past.empty()))
 
     def threshold(self, score: float) -> float:
-        """Return the highest level that flags the window, or the lowest that does not."""
+        """Return which score would just have been flagged, all else as it is."""
         for window, label in self._due.come(self._t):
             self._waiting -= self._open.pop(window)
             self._take_in(window, label)
         scores = np.array([score], np.float32)
         context = self._context.extend(self._learned(scores))
         seen = Seen.of(evidence_of(self._forest, context), self._surprise.extend(scores), context, self._spread)
-        self._row, flagged = seen.rows[0], np.zeros(1, np.bool_)
-        remembered = Past(self._looks, self._asked, self._verdicts)
-        _judge(self._t, seen, _NOTHING, self._rule, self._chain, self._belief, self._waiting, remembered, flagged)
-        return _LEVELS[bisect_left(_LEVELS, score) - int(flagged[0])]
+        self._row, remembered = seen.rows[0], Past(self._looks, self._asked, self._verdicts)
+        judged = _judge(self._t, seen, _NOTHING, self._rule, self._chain, self._belief, self._waiting, remembered)
+        return float(self._levels(scores, *judged)[0])
+
+    def _levels(self, scores: NDArray[np.float32], flagged: Flags, bars: Array) -> NDArray[np.float32]:
+        """Return shape ``(n,)``: which scores would just have been flagged; one of `LEVELS` where only trees judge."""
+        mix = self._rule[0]
+        if mix == 1:
+            return LEVELS[np.searchsorted(LEVELS, scores) - flagged]
+        levels = self._surprise.inverse(np.clip(bars / (1 - mix), -MOST, MOST)).astype(np.float32)
+        below = np.nextafter(scores, np.float32(0))  # rounding must not turn a decision around
+        return np.where(flagged, np.minimum(levels, below), np.maximum(levels, scores))
 
     def judged(self, score: float, decision: bool) -> None:
         """Wait for the feedback, where it ever comes in, and remember what an alarm looked like."""
@@ -363,6 +371,5 @@ class Rememberer(Compiled):
         self._belief = belief
 
 
-_LEVELS = LEVELS.tolist()
 _NOTHING = Released(np.empty(0, np.int64), np.empty(0, np.int64), np.zeros((0, 2), np.bool_), np.empty(0, np.bool_))
 """What is released to the arithmetic of one window, whose session has taken in all that is."""

@@ -35,8 +35,9 @@ Array = NDArray[np.float64]
 
 @compiled
 def _surprises(
-    raw: Array, usual: Array, counts: NDArray[np.int64], start: float, mean_excess: float, at_start: float, found: Array
-) -> None:
+    raw: Array, usual: Array, counts: NDArray[np.int64], start: float, mean_excess: float, at_start: float,
+    found: Array, zero: Array,
+) -> None:  # fmt: skip
     """Write the surprise of each score.
 
     Args:
@@ -45,12 +46,14 @@ def _surprises(
         counts: Shape ``(2,)``: how many have become usual, and how many were surprising of late; changed in place.
         start, mean_excess, at_start: Of the tail: t, beta and the surprise at t.
         found: Shape ``(n,)``: where the surprises go.
+        zero: Shape ``(n,)``: where the scores go that would have been no surprise.
     """
     for i in range(len(raw)):
         total = 0.0
         for j in range(DEPTH):
             total += usual[j]
         surprise = at_start + (raw[i] - total / DEPTH - start) / mean_excess
+        zero[i] = total / DEPTH + start - at_start * mean_excess
         found[i] = min(max(surprise, -MOST), MOST)
         counts[1] = counts[1] + 1 if surprise > SURPRISING else 0
         if counts[1] == 0 or counts[1] > LONG:
@@ -76,7 +79,7 @@ class Surprise:
 
     def __init__(self, past: Scores | None = None, scaling: Scaling | None = None):
         self._scaling, self._tail = scaling, None
-        self._usual, self._counts = np.zeros(DEPTH), np.zeros(2, np.int64)
+        self._usual, self._counts, self._zero = np.zeros(DEPTH), np.zeros(2, np.int64), np.empty(0)
         raw = np.empty(0) if past is None else self._raw(past)
         if len(raw) > DEPTH:
             differences = raw[DEPTH:] - sliding_window_view(raw, DEPTH)[:-1].mean(axis=1)
@@ -90,9 +93,16 @@ class Surprise:
         """Take in the next n scaled scores; return their surprises, shape ``(n,)``."""
         if self._tail is None:
             return np.log(10) * (6 * np.asarray(scores, np.float64) - 1)
-        found = np.empty(len(scores))
-        _surprises(self._raw(scores), self._usual, self._counts, *self._tail, found)
+        found, self._zero = np.empty(len(scores)), np.empty(len(scores))
+        _surprises(self._raw(scores), self._usual, self._counts, *self._tail, found, self._zero)
         return found
+
+    def inverse(self, surprises: Array) -> Array:
+        """Return which scores would have been so surprising, instead of those that were last taken in, in [0, 1]."""
+        if self._tail is None:
+            return np.clip((surprises / np.log(10) + 1) / 6, 0.0, 1.0)
+        raw = self._zero + surprises * self._tail[1]
+        return np.clip(raw, 0.0, 1.0) if self._scaling is None else self._scaling(raw)
 
     def _raw(self, scores: NDArray[np.floating[Any]]) -> Array:
         return np.asarray(scores, np.float64) if self._scaling is None else self._scaling.inverse(scores)

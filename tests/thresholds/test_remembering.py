@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from adt_gym import InputError, ScoredSeries
 from adt_gym.stream.context import SCORE_CONTEXT, score_context
 from adt_gym.stream.feedback import Feedback, feedback_of, told_labels
-from adt_gym.stream.state import state_of
+from adt_gym.stream.state import restore, state_of
 from adt_gym.thresholds import remembering as module
 from adt_gym.thresholds.chain import Chain
 from adt_gym.thresholds.evidence import Evidence
@@ -241,3 +241,21 @@ def test_evidence_of_other_series_is_refused(evidence: Evidence) -> None:
     agent.evidence = evidence
     with pytest.raises(InputError, match="other series"):
         agent.fit(TRAIN[:2])
+
+
+def test_its_threshold_is_the_score_that_would_just_have_been_flagged(evidence: Evidence) -> None:
+    agent, series = fitted(feedback_of("none"), evidence), noisy(400, seed=8)
+    past, later, within = series.scores[:150], series.scores[150:], 0
+    agent.rule = Rule(0.0, 0.0, 0.0, 0.0, 2.0)
+    session, surprise = agent.start(past), Surprise(past)
+    for score in later.tolist():
+        other = Surprise(past)
+        restore(other, state_of(surprise))
+        threshold = session.threshold(score)
+        session.judged(score, score > threshold)
+        (found,) = surprise.extend(np.array([score], np.float32))
+        assert (score > threshold) == (found > 2.0)
+        if 0 < threshold < 1 and abs(score - threshold) > 1e-6:
+            assert other.extend(np.array([threshold], np.float32)).tolist() == pytest.approx([2.0], abs=1e-3)
+            within += 1
+    assert within > 200
