@@ -12,7 +12,6 @@ While an alarm waits for its label, and the belief is below one half, ``patience
 are found by direct policy search on the training series (`adt_gym.thresholds.rule_search`).
 """
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any, ClassVar, NamedTuple, Self
@@ -287,7 +286,7 @@ class Rememberer(Compiled):
 
     state: ClassVar = (
         "_context", "_surprise", "_due", "_t", "_row", "_open", "_belief", "_waiting", "_run", "_kept",
-        "_in", "_looks", "_asked", "_verdicts",
+        "_windows", "_labels", "_beliefs", "_taken", "_looks", "_asked", "_verdicts",
     )  # fmt: skip
 
     def __init__(
@@ -307,8 +306,9 @@ class Rememberer(Compiled):
         self._looks, self._asked, self._verdicts = Past.empty()
         self._open: dict[int, bool] = {}
         """By window whose feedback is to come, whether it was flagged."""
-        self._in: deque[tuple[int, int, float]] = deque(maxlen=CORRECTED)
-        """Window and label of what came in, and the belief before that."""
+        self._windows, self._labels = np.zeros(CORRECTED, np.int64), np.zeros(CORRECTED, np.int8)
+        self._beliefs, self._taken = np.zeros(CORRECTED), 0
+        """Window and label of what came in, the n-th at n modulo ``CORRECTED``, and the belief before that."""
 
     def thresholds(self, scores: NDArray[np.float32], released: Released) -> NDArray[np.float32]:
         """Judge a whole series."""
@@ -353,16 +353,21 @@ class Rememberer(Compiled):
         """Keep the label until its time, or go through all that came in since that once more."""
         if not self._due.tell(t, label):
             return
-        windows = [window for window, *_ in self._in]
-        if t in windows:
-            again = [self._in.pop() for _ in windows[windows.index(t) :]][::-1]
-            self._belief = again[0][-1]
-            for window, told, _ in again:
-                self._take_in(window, int(label) if window == t else told)
+        newest = self._taken - 1 - np.arange(min(self._taken, CORRECTED))
+        places = newest[self._windows[newest % CORRECTED] == t]
+        if not len(places):  # so long ago that only what the alarm looked like is known
+            self._verdicts[self._asked == t] = 1 if label else -1
+            return
+        again = np.arange(places[0], self._taken) % CORRECTED
+        self._taken, self._belief = int(places[0]), float(self._beliefs[again[0]])
+        for window, told in zip(self._windows[again].tolist(), self._labels[again].tolist(), strict=True):
+            self._take_in(window, int(label) if window == t else told)
 
     def _take_in(self, window: int, label: int) -> None:
         prior, stays, _, noise = self._chain.tolist()
-        self._in.append((window, label, self._belief))
+        place = self._taken % CORRECTED
+        self._windows[place], self._labels[place], self._beliefs[place] = window, label, self._belief
+        self._taken += 1
         belief = prior + (self._belief - prior) * stays
         if label >= 0:
             right = 1 - noise if label else noise

@@ -259,3 +259,18 @@ def test_its_threshold_is_the_score_that_would_just_have_been_flagged(evidence: 
             assert other.extend(np.array([threshold], np.float32)).tolist() == pytest.approx([2.0], abs=1e-3)
             within += 1
     assert within > 200
+
+
+def test_a_verdict_that_comes_after_all_corrections_is_remembered_by_its_looks(evidence: Evidence) -> None:
+    agent, series = fitted(feedback_of("alerts", 3), evidence), noisy(1200, seed=8)
+    agent.rule = Rule(0.5, 1.5, 1.0, 2.0, agent.rule.cut)
+    session = agent.start()
+    for t, score in enumerate(series.scores.tolist()):
+        session.threshold(score)
+        session.judged(score, t in (10, 1100))
+    before = state_of(session)
+    session.tell(10, False)
+    after = state_of(session)
+    assert {name for name in before if before[name] != after[name]} == {"_verdicts"}
+    session.tell(11, False)  # no alarm, and too long ago: nothing to learn of it
+    assert state_of(session) == after
