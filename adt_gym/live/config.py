@@ -194,7 +194,7 @@ class Model(_Checked):
     method: str = "pretrained"
     run: str = ""
     feedback: str = "alerts"
-    label_delay: int = 10
+    label_delay: int = 60
     refit: str = "0s"
     scorer_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     method_options: Mapping[str, Any] = field(default_factory=dict)

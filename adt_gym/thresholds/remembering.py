@@ -271,8 +271,9 @@ class Remembering(Replayed):
 class Rememberer(Compiled):
     """One series, judged by an agent that remembers.
 
-    A label that is told before its time, as the method's own feedback says, waits for it; one that is told late, or
-    again, is taken in as if it had been told in time.
+    A label that is told before its time, as the method's own feedback says, waits for it before it changes the belief;
+    one that is told late, or again, is taken in as if it had been told in time. What an alarm looked like is held for
+    what was said of it from then on.
 
     Args:
         forest: Gives the evidence.
@@ -350,13 +351,13 @@ class Rememberer(Compiled):
         self._t += 1
 
     def tell(self, t: int, label: bool) -> None:
-        """Keep the label until its time, or go through all that came in since that once more."""
+        """Take in the verdict at once; keep the label until its time, or go through what came in since once more."""
+        self._verdicts[self._asked == t] = 1 if label else -1
         if not self._due.tell(t, label):
             return
         newest = self._taken - 1 - np.arange(min(self._taken, CORRECTED))
         places = newest[self._windows[newest % CORRECTED] == t]
         if not len(places):  # so long ago that only what the alarm looked like is known
-            self._verdicts[self._asked == t] = 1 if label else -1
             return
         again = np.arange(places[0], self._taken) % CORRECTED
         self._taken, self._belief = int(places[0]), float(self._beliefs[again[0]])

@@ -274,3 +274,19 @@ def test_a_verdict_that_comes_after_all_corrections_is_remembered_by_its_looks(e
     assert {name for name in before if before[name] != after[name]} == {"_verdicts"}
     session.tell(11, False)  # no alarm, and too long ago: nothing to learn of it
     assert state_of(session) == after
+
+
+def test_a_verdict_that_comes_early_counts_at_once_for_what_looks_alike(evidence: Evidence) -> None:
+    agent = fitted(feedback_of("alerts", 60), evidence)
+    agent.rule = Rule(0.5, 0.0, 2.5, 0.0, agent.rule.cut)
+    scores, told = noisy(60, seed=8).scores.tolist(), []
+    for verdict in (None, False, True):
+        session = agent.start()
+        for t, score in enumerate(scores):
+            session.threshold(score)
+            session.judged(score, t == 50)
+        if verdict is not None:
+            session.tell(50, verdict)
+        told.append(session.threshold(scores[50]))
+    unknown, false, true = told
+    assert true < unknown < false
