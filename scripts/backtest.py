@@ -29,8 +29,13 @@ def backtest(
     labels: Annotated[
         Path | None, typer.Option(help="CSV of series,start,end,verdict: what is known to be true")
     ] = None,
-    feedback: Annotated[Literal["alerts", "full", "none"], typer.Option(help="what is assumed to be told")] = "alerts",
-    label_delay: Annotated[int, typer.Option(min=1, max=10**6, help="windows after which it is")] = 10,
+    feedback: Annotated[
+        Literal["alerts", "full", "none"] | None,
+        typer.Option(help="what is assumed to be told; by default model.feedback"),
+    ] = None,
+    label_delay: Annotated[
+        int | None, typer.Option(min=1, max=10**6, help="windows after which it is; by default model.label_delay")
+    ] = None,
     shards: Annotated[int, typer.Option(min=1, max=1024, help="shares that the series are dealt into")] = 1,
     jobs: Jobs = CORES,
     ray: Annotated[
@@ -59,7 +64,13 @@ def backtest(
     since = None if start is None else moment(start)
     until = None if end is None and since is None else now() if end is None else moment(end)
     data = "".join(digest_of(one) for one in (file, labels) if one is not None and one.is_file())
-    task = Task(rules, Told(labels, feedback, label_delay), since, until, data=data)
+    task = Task(
+        rules,
+        Told(labels, feedback or rules.model.feedback, label_delay or rules.model.label_delay),
+        since,
+        until,
+        data=data,
+    )
     tasks = [replace(task, shard=Shard(number, shards)) for number in range(1, shards + 1)]
     with own_folder(out, "backtest", FILES) as folder:
         outcomes = run_cells(
