@@ -64,6 +64,9 @@ class Loop:
         self._refit, self._keep = round(1000 * seconds(config.model.refit)), round(1000 * seconds(config.service.keep))
         self._tidied = 0
         self._open()
+        self._restored = {*self._series}
+        """Series of a former life that have not come again yet."""
+        self._next = max(self._by_id, default=0) + 1
 
     @property
     def since(self) -> int | None:
@@ -114,9 +117,18 @@ class Loop:
                 step.told += 1
 
     def _find(self, found: Found, writing: "_Writing") -> None:
-        if found.key in self._series or found.key not in self._shard:
+        known = self._series.get(found.key)
+        if known is not None and found.key in self._restored:
+            self._restored.discard(found.key)
+            if known.found.columns != found.columns:
+                log.warning("series %s has other columns than before the restart: it begins anew", found.key)
+                self._drop(known)
+                writing.gone.append(known.id)
+                known = None
+        if known is not None or found.key not in self._shard:
             return
-        id = max(self._by_id, default=0) + 1
+        id = self._next
+        self._next += 1
         self._add(Watched(id, found, self._config, self._models))
         self._waiting[id] = deque(maxlen=self._past)
         writing.found.append((id, found))
@@ -245,6 +257,8 @@ class Loop:
         ]
         self._kept_at |= {id: n - (id % SNAPSHOT if id in writing.models else 0) for id, n, _ in snapshots}
         with self._state.transaction():
+            for id in writing.gone:
+                self._state.remove_series(id)
             for id, found in writing.found:
                 self._state.add_series(id, found)
             self._state.add_points((id, kept) for id, points in writing.points.items() for kept in points)
@@ -267,10 +281,13 @@ class Loop:
         self._tidied = now
         self._state.forget_points(now - self._keep)
         for watched in [one for one in self._series.values() if one.last is not None and one.last < now - self._keep]:
-            del self._series[watched.found.key], self._by_id[watched.id]
-            self._waiting.pop(watched.id, None)
-            self._alerting.discard(watched.id)
+            self._drop(watched)
             self._state.remove_series(watched.id)
+
+    def _drop(self, watched: Watched) -> None:
+        del self._series[watched.found.key], self._by_id[watched.id]
+        self._waiting.pop(watched.id, None)
+        self._alerting.discard(watched.id)
 
     def _open(self) -> None:
         """Go on where the state says."""
@@ -324,6 +341,7 @@ class _Writing:
     """What a step is to write."""
 
     def __init__(self) -> None:
+        self.gone: list[int] = []
         self.found: list[tuple[int, Found]] = []
         self.points: defaultdict[int, list[Kept]] = defaultdict(list)
         self.told: list[tuple[Label, int, list[int]]] = []

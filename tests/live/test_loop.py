@@ -296,6 +296,24 @@ def test_a_config_with_another_model_begins_anew_on_the_points_that_are_kept(tmp
         assert sum(len(step.decisions) for step in steps) > 100
 
 
+def test_a_series_that_has_other_columns_after_a_restart_begins_anew(tmp_path: Path) -> None:
+    path, key = tmp_path / "state.sqlite", Streams(1).found[0].key
+    with State(path) as state:
+        loop = Loop(config(), state)
+        loop.step(Streams(1).past())
+    other = Found("cpu", {"host": "0"}, ("value", "more"))
+    assert other.key == key
+    with State(path) as state:
+        loop = Loop(config(), state)
+        points = [Point(key, START + (PAST + i) * MINUTE, (float(i), 0.0)) for i in range(3)]
+        assert [loop.step(Arrival(one.time, Batch((other,), (one,)))).accepted for one in points] == [1, 1, 1]
+        wrong = Arrival(START + (PAST + 3) * MINUTE, Batch((), (Point(key, START + (PAST + 3) * MINUTE, (1.0,)),)))
+        assert dict(loop.step(wrong).refused) == {"columns": 1}
+        (row,) = state.series()
+        assert row.found.columns == other.columns
+        assert [kept.n for kept in state.points(row.id)] == [0, 1, 2]
+
+
 def test_found_series_of_the_same_labels_in_another_order_are_one() -> None:
     one, other = Found("a", {"x": "1", "y": "2"}, ("v",)), Found("a", {"y": "2", "x": "1"}, ("v",))
     assert one.key == other.key == 'a{x="1",y="2"}'
