@@ -14,7 +14,8 @@ import uvicorn
 from adt_gym.live.config import Config, Service, Source
 from adt_gym.live.own_metrics import Metrics
 from adt_gym.live.points import Found
-from adt_gym.live.state import Alert, Kept, State
+from adt_gym.live.records import Alert, Kept
+from adt_gym.live.state import State
 from adt_gym.live.web import app
 
 BEGIN = 1_760_000_040_000

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adt_gym.live.points import Found
-from adt_gym.live.state import Alert, Kept, State
+from adt_gym.live.records import Alert, Kept
+from adt_gym.live.state import State
 
 START = 1_700_000_000_000
 MEMBERS = [{"scorer": "pca", "seed": seed, "score": 0.9, "threshold": 0.5, "flagged": seed != 1} for seed in range(3)]

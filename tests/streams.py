@@ -7,7 +7,7 @@ import numpy as np
 from adt_gym import Monitor, Series, scoring, thresholds
 from adt_gym.live.config import Config, parse
 from adt_gym.live.points import Arrival, Batch, Found, Point
-from adt_gym.live.state import Kept, Label
+from adt_gym.live.records import Kept, Label
 
 MINUTE = 60_000
 START = 1_700_000_000_000 // MINUTE * MINUTE

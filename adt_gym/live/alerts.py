@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from adt_gym.live.config import Alerts, seconds
-from adt_gym.live.state import Alert
+from adt_gym.live.records import Alert
 
 
 class Change(NamedTuple):

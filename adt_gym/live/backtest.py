@@ -14,8 +14,9 @@ from adt_gym.live.config import Config, seconds
 from adt_gym.live.inbox import Incident, incidents_in
 from adt_gym.live.loop import Loop
 from adt_gym.live.points import Arrival, Batch, Shard
+from adt_gym.live.records import Alert
 from adt_gym.live.sources import open_source
-from adt_gym.live.state import Alert, State
+from adt_gym.live.state import State
 from adt_gym.live.step import Step
 from adt_gym.stream.feedback import Feedback, Waiting, feedback_of
 from adt_gym.stream.state import packed_array, unpacked_array

@@ -17,7 +17,7 @@ from adt_gym.experiments.versions import versions
 from adt_gym.folders import Folder
 from adt_gym.live.backtest import History, Outcome, Task
 from adt_gym.live.moments import written
-from adt_gym.live.state import Alert
+from adt_gym.live.records import Alert
 from adt_gym.report.progress import console
 from adt_gym.report.tables import new_table, table
 from adt_gym.scored_files import save_scored

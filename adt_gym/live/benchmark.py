@@ -18,7 +18,8 @@ from adt_gym.checks import InputError
 from adt_gym.live.config import Config, parse
 from adt_gym.live.loop import Loop
 from adt_gym.live.points import Arrival, Batch, Found, Point
-from adt_gym.live.state import STATES, State
+from adt_gym.live.records import STATES
+from adt_gym.live.state import State
 from adt_gym.report.progress import bar
 from adt_gym.settings import Settings, count
 

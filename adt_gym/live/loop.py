@@ -19,7 +19,8 @@ from adt_gym.live.alerts import Change
 from adt_gym.live.config import Config, seconds
 from adt_gym.live.models import Models, packed, unpacked
 from adt_gym.live.points import Arrival, Found, Point, Shard
-from adt_gym.live.state import Alert, Kept, Label, State
+from adt_gym.live.records import Alert, Kept, Label
+from adt_gym.live.state import State
 from adt_gym.live.step import Decision, Step
 from adt_gym.live.watched import Watched
 from adt_gym.reading import parse_json

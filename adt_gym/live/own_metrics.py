@@ -11,7 +11,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from adt_gym.live.config import Config, seconds
-from adt_gym.live.state import Kept
+from adt_gym.live.records import Kept
 from adt_gym.live.step import REFUSED, Step
 from adt_gym.live.views import SERIES_STATES, alerts_up, overview
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from adt_gym.live.state import Alert
+from adt_gym.live.records import Alert
 from adt_gym.live.views import SERIES_STATES, Overview, Told
 
 HELP = (

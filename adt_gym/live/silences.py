@@ -8,7 +8,7 @@ from typing import Any
 
 from adt_gym.live.moments import moment, now
 from adt_gym.live.peer import Trouble
-from adt_gym.live.state import Alert
+from adt_gym.live.records import Alert
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from adt_gym.live.state import Alert, Kept
+from adt_gym.live.records import Alert, Kept
 
 REFUSED = ("late", "duplicate", "missing", "columns")
 """Why a point is refused: it is older than the newest of its series; as old; a value is missing or not finite; it has

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from adt_gym.live.state import Kept, State
+from adt_gym.live.records import Kept
+from adt_gym.live.state import State
 
 SERIES_STATES = ("firing", "pending", "vanished", "warming up", "judged")
 """Of a series, by what asks for attention first: an alert of it fires; one is pending; it is silent; too few points

@@ -12,7 +12,7 @@ from adt_gym.live.alerts import Change, LifeCycle
 from adt_gym.live.config import Config, seconds
 from adt_gym.live.models import Models, strangest, usual
 from adt_gym.live.points import Found, Point
-from adt_gym.live.state import Kept, Label
+from adt_gym.live.records import Kept, Label
 from adt_gym.scoring.votes import votes_needed
 from adt_gym.series import Series
 from adt_gym.stream.monitor import Judged, Monitor

@@ -21,8 +21,9 @@ from adt_gym.live import page, views
 from adt_gym.live.config import Config, seconds
 from adt_gym.live.own_metrics import Metrics
 from adt_gym.live.posted import NotThereError, leave
+from adt_gym.live.records import STATES
 from adt_gym.live.security import Guard, Keys, refused
-from adt_gym.live.state import STATES, State
+from adt_gym.live.state import State
 from adt_gym.reading import parse_json
 
 MAX_BODY = 64 << 10

@@ -9,7 +9,8 @@ from adt_gym.live.alerts import LifeCycle
 from adt_gym.live.config import Alerts
 from adt_gym.live.loop import Loop
 from adt_gym.live.points import Arrival, Batch, Found, Point
-from adt_gym.live.state import Alert, State
+from adt_gym.live.records import Alert
+from adt_gym.live.state import State
 
 
 def life(windows: str, **rules: str) -> list[tuple[int, str]]:

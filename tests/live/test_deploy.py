@@ -20,7 +20,8 @@ from adt_gym.live.config import Config, load, parse, templates
 from adt_gym.live.loop import Loop
 from adt_gym.live.own_metrics import Metrics
 from adt_gym.live.points import Arrival, Batch, Found, Point
-from adt_gym.live.state import Alert, State
+from adt_gym.live.records import Alert
+from adt_gym.live.state import State
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -20,9 +20,10 @@ from adt_gym.live.config import Config, Labels, Source
 from adt_gym.live.inbox import Inbox, Incident, incidents_in
 from adt_gym.live.moments import now, written
 from adt_gym.live.points import Found
+from adt_gym.live.records import Alert, Kept
 from adt_gym.live.silences import Silence, said
 from adt_gym.live.sinks.alertmanager import labels_of
-from adt_gym.live.state import Alert, Kept, State
+from adt_gym.live.state import State
 
 
 def hosts(run: str) -> list[Found]:

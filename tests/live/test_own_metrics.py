@@ -11,7 +11,7 @@ from served import BEGIN, MINUTE, alert_of, config_of, fill, served
 
 from adt_gym.live.own_metrics import Metrics
 from adt_gym.live.points import Found
-from adt_gym.live.state import Kept
+from adt_gym.live.records import Kept
 from adt_gym.live.step import Decision, Step
 
 HOSTILE = Found("disk", {"path": 'C:\\"temp"\nx'}, ("value",))

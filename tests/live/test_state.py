@@ -5,7 +5,8 @@ import pytest
 
 from adt_gym import InputError
 from adt_gym.live.points import Found, Shard
-from adt_gym.live.state import Alert, Kept, State
+from adt_gym.live.records import Alert, Kept
+from adt_gym.live.state import State
 
 CPU = Found("cpu", {"host": "a"}, ("value",))
 

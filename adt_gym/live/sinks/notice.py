@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from adt_gym.live.moments import written
 from adt_gym.live.points import Found
-from adt_gym.live.state import Alert
+from adt_gym.live.records import Alert
 
 
 class Notice(NamedTuple):

@@ -11,9 +11,10 @@ from adt_gym.checks import InputError
 from adt_gym.live.config import Config
 from adt_gym.live.peer import Backoff, Trouble
 from adt_gym.live.points import Found
+from adt_gym.live.records import Alert
 from adt_gym.live.sinks import Sink, open_sink
 from adt_gym.live.sinks.notice import Notice
-from adt_gym.live.state import Alert, State
+from adt_gym.live.state import State
 
 POLL = 0.25
 """Seconds between two looks into the outbox."""
