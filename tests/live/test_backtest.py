@@ -165,7 +165,7 @@ def test_without_labels_there_is_a_page_and_no_truth(rules: Config, tmp_path: Pa
 def test_on_ray_the_same_files_come_of_it(rules: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-    for out, words in (("here", ["--jobs", "1"]), ("there", ["--ray", "local", "--jobs", "2"])):
+    for out, words in (("here", ["--jobs", "1"]), ("there", ["--ray", "local", "--jobs", "1"])):
         command = ["backtest", str(tmp_path / "watch.toml"), "--labels", str(tmp_path / "labels.csv"), "--shards", "2"]
         result = CliRunner().invoke(app, [*command, *words, "--out", str(tmp_path / out)])
         assert result.exit_code == 0, result.output
