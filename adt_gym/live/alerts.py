@@ -32,10 +32,10 @@ class LifeCycle:
         state: See `adt_gym.stream.state`.
     """
 
-    state: ClassVar = ("_started", "_last", "_fired", "_height", "_why")
+    state: ClassVar = ("severity", "_started", "_last", "_fired", "_height", "_why")
 
     def __init__(self, key: str, severity: str, rules: Alerts):
-        self._key, self._severity = key, severity
+        self._key, self.severity = key, severity
         self._minimum = _milliseconds(rules.minimum_duration)
         self._keep = _milliseconds(rules.keep_firing)
         self._started: int | None = None
@@ -47,6 +47,18 @@ class LifeCycle:
     def up(self) -> bool:
         """Whether an alert is pending or firing."""
         return self._started is not None
+
+    @property
+    def id(self) -> str | None:
+        """Of the alert that is pending or firing; None where none is."""
+        if self._started is None:
+            return None
+        return hashlib.sha256(f"{self._key}\n{self.severity}\n{self._started}".encode()).hexdigest()[:16]
+
+    def forget(self) -> None:
+        """Let no alert be pending or firing; nobody is told."""
+        self._started = self._fired = self._why = None
+        self._last, self._height = 0, 0.0
 
     def judged(
         self, time: int, up: bool, still: bool, height: float, why: Callable[[], Mapping[str, Any]]
@@ -91,17 +103,13 @@ class LifeCycle:
 
     def _over(self, event: str, time: int) -> Change:
         alert = self._alert(event, time)
-        self._end()
+        self.forget()
         return Change(event, alert)
 
     def _alert(self, state: str, ended: int | None = None) -> Alert:
         assert self._started is not None
-        id = hashlib.sha256(f"{self._key}\n{self._severity}\n{self._started}".encode()).hexdigest()[:16]
-        return Alert(id, self._key, self._severity, state, self._started, self._last, self._fired, ended, self._why)
-
-    def _end(self) -> None:
-        self._started = self._fired = self._why = None
-        self._last, self._height = 0, 0.0
+        assert self.id is not None
+        return Alert(self.id, self._key, self.severity, state, self._started, self._last, self._fired, ended, self._why)
 
 
 def _milliseconds(words: str) -> int:

@@ -26,7 +26,7 @@ from adt_gym.live.watched import Watched
 from adt_gym.reading import parse_json
 from adt_gym.series import Series
 from adt_gym.stream.monitor import Monitor
-from adt_gym.stream.state import restore, state_of
+from adt_gym.stream.state import state_of
 
 SNAPSHOT = 120
 """Points of a series between two snapshots, which do not come at once for all series."""
@@ -61,7 +61,10 @@ class Loop:
         self._most = config.alerts.max_per_day
         self._fired = deque(state.fired(self._most), maxlen=max(self._most, 1))
         self._suppressed = {one.id for one in state.alerts(["suppressed"]) if one.ended is None}
-        self._past = max(round(seconds(config.source.past) / seconds(config.source.step)), 1)
+        self._enough = config.source.min_past + self._models.window - 1
+        self._past = max(round(seconds(config.source.past) / seconds(config.source.step)), self._enough)
+        self._anew = False
+        """Whether what judges was forgotten, so that series are judged again as soon as can be."""
         self._refit, self._keep = round(1000 * seconds(config.model.refit)), round(1000 * seconds(config.service.keep))
         self._tidied = 0
         self._open()
@@ -99,7 +102,8 @@ class Loop:
         for point in arrival.batch.points:
             if watched := self._series.get(point.key):
                 self._take(watched, point, arrival.past, step, writing)
-        if arrival.past:
+        if arrival.past or self._anew:
+            self._anew = False
             for id in [*self._waiting]:
                 self._begin(self._by_id[id], writing)
         for id in [*self._alerting]:
@@ -149,7 +153,7 @@ class Loop:
         writing.points[watched.id].append(kept)
         if watched.id in self._waiting:
             self._waiting[watched.id].append(kept)
-            enough = self._config.source.min_past + self._models.window - 1
+            enough = self._enough
             if not past and watched.n >= enough and (watched.n - enough) % max(enough // 10, 1) == 0:
                 self._begin(watched, writing)
         elif kept.t is not None:
@@ -274,11 +278,16 @@ class Loop:
             for alert, event in writing.outgoing:
                 self._state.add_outgoing(alert, event)
             self._state.set_meta("stepped", str(step.now))
-            if step.now - self._tidied >= HOUR:
-                self._tidy(step.now)
+            self._tidy(step.now)
 
     def _tidy(self, now: int) -> None:
-        """Forget what is older than is kept, and series that were silent for as long."""
+        """Every hour, forget what is older than is kept, and series that were silent for as long.
+
+        Both are told by the newest point of all: a source that was down, or a clock that is ahead, makes nothing old.
+        """
+        now = min(now, self.since or 0)
+        if now - self._tidied < HOUR:
+            return
         self._tidied = now
         self._state.forget_points(now - self._keep)
         for watched in [one for one in self._series.values() if one.last is not None and one.last < now - self._keep]:
@@ -300,6 +309,7 @@ class Loop:
             )
         if (self._state.meta("model") or model) != model:
             log.warning("the config has another model or step than the state: every series begins anew")
+            self._anew = True
             with self._state.transaction():
                 self._state.forget_models()
         with self._state.transaction():
@@ -315,6 +325,25 @@ class Loop:
                     watched.n, watched.last = points[-1].n + 1, points[-1].time
             else:
                 self._restore(watched)
+        self._agree()
+
+    def _agree(self) -> None:
+        """End the alerts that nothing holds up any more: the config has another model, other tiers or other rules."""
+        under_way = [one for one in self._state.alerts(("pending", "firing", "suppressed")) if one.ended is None]
+        ids = {one.id for one in under_way}
+        held = set[str]().union(*(watched.agree(ids) for watched in self._by_id.values()))
+        self._alerting = {watched.id for watched in self._by_id.values() if watched.alerting}
+        numbers = {watched.found.key: watched.id for watched in self._by_id.values()}
+        with self._state.transaction():
+            for alert in under_way:
+                if alert.id in held:
+                    continue
+                state = {"pending": "dropped", "firing": "resolved"}.get(alert.state, alert.state)
+                ended = replace(alert, state=state, ended=alert.last)
+                self._state.set_alert(numbers[alert.key], ended)
+                self._suppressed.discard(alert.id)
+                if state == "resolved":
+                    self._state.add_outgoing(ended, "resolved")
 
     def _restore(self, watched: Watched) -> None:
         """Bring a series to where it was: its last snapshot, then what came since."""
@@ -323,19 +352,16 @@ class Loop:
         if snapshot is None or len(models) != len(self._models.members):
             raise InputError(f"{self._state.path}: series {watched.found.key} is damaged; restore the file's back-up")
         watched.monitors = [Monitor(scorer, self._models.method, past, history=0) for scorer, past in models]
-        watched.know(models[0][1])
-        restore(watched, parse_json(zlib.decompress(snapshot[1]), "its state", nan=True))
+        watched.restore(models[0][1], parse_json(zlib.decompress(snapshot[1]), "its state", nan=True))
         labels = deque(self._state.labels(watched.id, watched.told))
         for kept in self._state.points(watched.id, since=watched.n):
-            while labels and labels[0].after == kept.n:
+            while labels and (labels[0].after or 0) <= kept.n:
                 watched.tell(labels[0], labels.popleft().windows)
             again, _ = watched.take(Point(watched.found.key, kept.time, kept.point))
             if again != kept:
                 log.error("series %s: point %d was judged otherwise before the restart", watched.found.key, kept.n)
         for label in labels:
             watched.tell(label, label.windows)
-        if watched.alerting:
-            self._alerting.add(watched.id)
 
 
 class _Writing:

@@ -158,6 +158,7 @@ class State:
         self._db.execute("DELETE FROM snapshots")
         self._db.execute("UPDATE series SET watched = NULL")
         self._db.execute("UPDATE points SET t = NULL WHERE t IS NOT NULL")
+        self._db.execute("UPDATE labels SET windows = '[]' WHERE after IS NOT NULL")  # they are counted anew
 
     def set_watched(self, series: int, points: int | None) -> None:
         """Keep that a series is judged from now on, after so many points."""

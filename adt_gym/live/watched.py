@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from adt_gym.live.records import Kept, Label
 from adt_gym.scoring.votes import votes_needed
 from adt_gym.series import Series
 from adt_gym.stream.monitor import Judged, Monitor
+from adt_gym.stream.state import restore, state_of
 
 
 class Watched:
@@ -65,9 +66,11 @@ class Watched:
             self._prime(monitor, past)
         self._usual, self.fitted = usual(past), self.last or 0
 
-    def know(self, past: Series) -> None:
-        """Learn what is usual, where the rest comes from a state that was kept."""
+    def restore(self, past: Series, kept: dict[str, Any]) -> None:
+        """Go on with a past and a state that were kept; a tier that is new has no alerts under way."""
         self._usual = usual(past)
+        cycles = {one["severity"]: one for one in kept["_cycles"]}
+        restore(self, {**kept, "_cycles": [cycles.get(one.severity) or state_of(one) for one in self._cycles]})
 
     def _prime(self, monitor: Monitor, past: Series) -> None:
         """Show the newest points of the past, so that the next one ends a window; none from before a gap."""
@@ -154,6 +157,13 @@ class Watched:
             for monitor in self.monitors:
                 monitor.tell(t, bool(label.verdict))
         self.told = label.id
+
+    def agree(self, under_way: Collection[str]) -> set[str]:
+        """Forget alerts that are none of those under way, such as those of a tier that is new; return the others."""
+        for cycle in self._cycles:
+            if cycle.id not in under_way:
+                cycle.forget()
+        return {cycle.id for cycle in self._cycles if cycle.id is not None}
 
     @property
     def alerting(self) -> bool:
