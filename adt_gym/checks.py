@@ -104,6 +104,15 @@ def made_of(kind: type[T], given: Mapping[str, Any], what: str) -> T:
     return kind(**given)
 
 
+def is_text(*words: str) -> bool:
+    """Return whether words can be written as UTF-8: JSON's escapes may name half of a character."""
+    try:
+        "".join(words).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def shown(value: Any) -> str:
     """Return a value as a message shows it: on one line, and cut where it is long."""
     try:

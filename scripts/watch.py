@@ -29,8 +29,12 @@ def watch(
         known = templates()
         if template not in known:
             raise InputError(f"there is no template {template!r}; there are {', '.join(known)}")
-        with config.open("x", encoding="utf-8") as file:  # what is there is never replaced
-            file.write(known[template].read_text(encoding="utf-8"))
+        config.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with config.open("x", encoding="utf-8") as file:
+                file.write(known[template].read_text(encoding="utf-8"))
+        except FileExistsError as error:
+            raise InputError(f"{config} is there, and is never replaced: name another file") from error
         stderr.print(f"{config} is written: say there what is watched, then adt watch {config}", markup=False)
         return
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")

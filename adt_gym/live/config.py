@@ -140,8 +140,8 @@ class Source(_Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not seconds(self.step):
-            raise InputError("step must be longer than 0s")
+        if seconds(self.step) < UNITS["ms"]:
+            raise InputError(f"step must be 1ms or longer, got {shown(self.step)}")
         whole("min_past", self.min_past, 2)
         number("speed", self.speed, 0.0)
         if self.kind == "file" and not self.path:

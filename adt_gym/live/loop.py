@@ -98,10 +98,15 @@ class Loop:
         self._tell(step, writing)
         for found in arrival.batch.found:
             self._find(found, writing)
+        known = {one.key: one.columns for one in arrival.batch.found}  # of several with one key, the last one's
         step.resets = arrival.batch.resets
         for point in arrival.batch.points:
-            if watched := self._series.get(point.key):
-                self._take(watched, point, arrival.past, step, writing)
+            if (watched := self._series.get(point.key)) is None:
+                continue
+            if known.get(point.key, watched.found.columns) != watched.found.columns:
+                step.refused["columns"] += 1
+                continue
+            self._take(watched, point, arrival.past, step, writing)
         if arrival.past or self._anew:
             self._anew = False
             for id in [*self._waiting]:
@@ -199,7 +204,7 @@ class Loop:
             return
         try:
             monitors = self._models.fit(known)
-        except InputError as error:
+        except ValueError as error:  # of libraries, too: one series' numbers end no service
             log.warning("series %s is not judged yet: %s", watched.found.key, error)
             return
         watched.begin(monitors, known)
@@ -217,7 +222,7 @@ class Loop:
             return
         try:
             scorers = self._models.scorers(known)
-        except InputError as error:
+        except ValueError as error:
             log.warning("series %s keeps its scorers: %s", watched.found.key, error)
             return
         watched.refit(scorers, known)

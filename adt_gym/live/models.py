@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adt_gym import scoring, thresholds
-from adt_gym.checks import InputError
+from adt_gym.checks import InputError, shown
 from adt_gym.live.config import Config
 from adt_gym.reading import open_npz
 from adt_gym.registry import load
@@ -58,6 +58,9 @@ class Models:
                 self.members = [Member(self._shared.name, self._shared.settings.seed)]
         self.window = given.window if self._shared is None else self._shared.settings.window
         self.method  # noqa: B018  what cannot be is said at once
+        if self._shared is None:
+            for member in self.members:
+                self._scorer(member)
 
     @cached_property
     def method(self) -> Method:
@@ -68,6 +71,9 @@ class Models:
                 raise InputError('model.method "policy" needs model.run: a folder that adt run or adt train wrote')
             return _policy(self._run)
         known = {"feedback": given.feedback, "delay": given.label_delay, "seed": given.seeds[0]}
+        for name in given.method_options:
+            if not thresholds.registry.takes(given.method, name):
+                raise InputError(f"model.method_options: {given.method} has no option {shown(name)}")
         method: Method = thresholds.registry.make_for(given.method, **{**known, **given.method_options})
         if thresholds.NEEDS not in thresholds.registry[given.method].tags:
             return method

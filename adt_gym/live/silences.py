@@ -39,7 +39,10 @@ class Silence:
 def _matches(matcher: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """Return whether labels match as Alertmanager has it: a missing one is empty, a pattern is about all of it."""
     value, wanted = labels.get(matcher["name"], ""), matcher["value"]
-    equal = bool(re.fullmatch(wanted, value)) if matcher["isRegex"] else value == wanted
+    try:
+        equal = bool(re.fullmatch(wanted, value)) if matcher["isRegex"] else value == wanted
+    except re.error:  # Go's expressions know more than Python's
+        return False
     return equal == matcher.get("isEqual", True)
 
 

@@ -203,6 +203,7 @@ class State:
             (before,),
         )
         self._db.execute("DELETE FROM alerts WHERE ended < ?", (before,))
+        self._db.execute(_FORGET_SENT)
 
     # Models and snapshots
 
@@ -354,6 +355,14 @@ class State:
         with self.transaction():
             self._db.execute(query, (name,))
 
+    def keep_sinks(self, names: Sequence[str]) -> None:
+        """Forget other sinks, and what was kept for them."""
+        with self.transaction():
+            self._db.execute(
+                "DELETE FROM sinks WHERE name NOT IN (SELECT value FROM json_each(?))", (json.dumps(names),)
+            )
+            self._db.execute(_FORGET_SENT)
+
     def unsent(self, sink: str) -> list[Outgoing]:
         """Return what a sink is still to be told, in order."""
         query = "SELECT id, event, body FROM outbox WHERE id > (SELECT sent FROM sinks WHERE name = ?) ORDER BY id"
@@ -363,8 +372,10 @@ class State:
         """Keep that a sink was told all up to that one."""
         with self.transaction():
             self._db.execute("UPDATE sinks SET sent = ? WHERE name = ?", (last, sink))
-            self._db.execute("DELETE FROM outbox WHERE id <= (SELECT min(sent) FROM sinks)")
+            self._db.execute(_FORGET_SENT)
 
+
+_FORGET_SENT = "DELETE FROM outbox WHERE id <= (SELECT coalesce(min(sent), 1 << 62) FROM sinks)"
 
 _ALERT = (
     "alerts.id, series.key, alerts.severity, alerts.state, alerts.started, alerts.last, alerts.fired, alerts.ended, "

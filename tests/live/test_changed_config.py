@@ -21,6 +21,7 @@ def lived(path: Path, rules: Config, start: int, stop: int, label: int | None = 
     streams = Streams(1, PAST + 60)
     with State(path) as state:
         loop = Loop(rules, state)
+        state.add_sink("test")
         if start == PAST:
             loop.step(streams.past())
         for arrival in streams.arrivals(start, stop):
@@ -34,7 +35,6 @@ def lived(path: Path, rules: Config, start: int, stop: int, label: int | None = 
 
 def told(path: Path) -> list[tuple[str, str]]:
     with State(path) as state:
-        state._db.execute("INSERT INTO sinks VALUES ('test', 0)")
         return [(one.event, one.body["severity"]) for one in state.unsent("test")]
 
 

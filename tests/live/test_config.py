@@ -20,6 +20,7 @@ STDIN = '[source]\nkind = "stdin"\n'
         (STDIN + "[model]\nwindow = 10\nscorers = ['pcb']\n", 5, "model.scorers: unknown scorer 'pcb'"),
         (STDIN + "\n[model]\nmethod = 'pretraind'\n", 5, "model.method: unknown method 'pretraind'"),
         (STDIN + "step = '1 minute'\n", 3, "source.step: a duration is one such as 30s"),
+        (STDIN + "step = '0.1ms'\n", 3, "source.step must be 1ms or longer"),
         (STDIN + "step = 60\n", 3, "source.step must be a word"),
         (STDIN + "# step = '1m'\nspeed = 'fast'\n", 4, "source.speed must be a finite number"),
         ("[source]\nkind = 'file'\n", 1, "source.path is missing"),

@@ -147,6 +147,11 @@ def test_a_silence_that_is_over_is_not_about_what_came_later() -> None:
     assert not over.is_about(alert(A, first=11, last=12), {})
 
 
+def test_an_expression_that_python_does_not_know_matches_nothing() -> None:
+    known = {"name": "run", "value": r"\pL+", "isRegex": True}
+    assert not Silence("1", 0, START, START + 10_000, (known,)).is_about(alert(A), {"run": "a"})
+
+
 def test_silences_become_labels_once(url: str, tmp_path: Path) -> None:
     with begun(tmp_path / "state", [A, B]) as state:
         happened(state, "firing", alert(A))
@@ -176,9 +181,9 @@ def test_trouble_ends_no_thread(tmp_path: Path) -> None:
     while_up = {"startsAt": "2023-01-01T00:00:00Z", "endsAt": "2090-01-01T00:00:00Z"}
     matcher = {"name": "host", "value": "(", "isRegex": True, "isEqual": True}
     pattern = json.dumps([{"id": "1", "comment": "false alarm", "matchers": [matcher], **while_up}]).encode()
-    right = pattern.replace(b'"("', b'"a"')
+    right = pattern[:-1] + b"," + pattern[1:].replace(b'"("', b'"a"')  # beside one that holds up no other
     with (
-        server(lambda request: request.answer(next(answers, pattern if len(reports) < 8 else right))) as url,
+        server(lambda request: request.answer(next(answers, right))) as url,
         begun(tmp_path / "state", [A]) as state,
     ):
         happened(state, "firing", alert(A))
@@ -187,7 +192,7 @@ def test_trouble_ends_no_thread(tmp_path: Path) -> None:
         assert eventually(lambda: left(state)) == [(1, 2, 4, True, 0)]
         stop.set()
         looking.join()
-    assert reports[:8] == [("silences", "failed")] * 8
+    assert reports[:4] == [("silences", "failed")] * 4
 
 
 def write(path: Path, *rows: str, header: str = "series,start,end,verdict") -> None:

@@ -2,12 +2,16 @@ import io
 import json
 import logging
 import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adt_gym.checks import InputError
+from adt_gym.live import moments
 from adt_gym.live.config import Config, Source
 from adt_gym.live.points import Arrival, Point, Shard
 from adt_gym.live.sources.lines import LONGEST, Lines, parse
@@ -41,6 +45,8 @@ def test_times(given: Any, time: int) -> None:
         (line(series=""), "series must be a name"), (line(series=3), "series must be a name"),
         (line(labels=[]), "labels must be words"), (line(labels={"a": 1}), "labels must be words"),
         (line(value="1"), "is no number"), (line(value=True), "is no number"), (line(value=[1]), "is no number"),
+        (line(series="\ud800"), "is no text"), (line(labels={"a": "\udfff"}), "is no text"),
+        (json.dumps({"series": "a", "time": 1, "values": {"\ud800": 1}}).encode(), "is no text"),
         (line(time=None), "is no time"), (line(time="2023-11-14T23:13:20"), "with a zone"),
         (line(time=True), "no time"),
         (line(time=1700000000000), "write seconds"), (line(time=-1), "is no time"), (line(time="noon"), "is no time"),
@@ -101,3 +107,26 @@ def test_it_stops_while_nothing_comes() -> None:
 def test_no_back_test() -> None:
     with pytest.raises(InputError, match="cannot be back-tested; save it to a file"):
         Lines(Config(source=Source(kind="stdin")), Shard(), io.BytesIO()).between(0, 1)
+
+
+def test_a_point_from_the_future_is_not_the_clock() -> None:
+    before = moments.now()
+    (found,) = arrivals(line(time="2099-01-01T00:00:00Z"))
+    assert before <= found.now <= moments.now()
+    assert found.batch.points[0].time > found.now
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_the_command_ends_though_nothing_comes(tmp_path: Path, closed: bool) -> None:
+    (tmp_path / "watch.toml").write_text('[service]\nlisten = "127.0.0.1:0"\n[source]\nkind = "stdin"\n')
+    command = [sys.executable, "-P", "-m", "adt_gym.scripts", "watch", "watch.toml"]
+    shell = ["sh", "-c", 'exec "$@" <&-', "sh", *command] if closed else command
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(shell, cwd=tmp_path, **pipes) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        if not closed:
+            process.terminate()
+        said += process.stderr.read()
+        assert process.wait(60) == (2 if closed else 0), said
+    assert ("standard input is closed" if closed else "stopped") in said

@@ -52,6 +52,24 @@ def test_its_decisions_are_those_of_a_monitor() -> None:
     assert any(kept.votes for kept in judged(state, streams.found[0].key))
 
 
+def test_points_of_other_columns_are_refused() -> None:
+    loop = Loop(config(), State(None))
+    for i, columns in enumerate([("a", "b"), ("b", "c"), ("a", "b", "c"), ("a", "b")]):
+        found = Found("node", {}, columns)
+        point = Point(found.key, START + i * MINUTE, tuple(map(float, range(len(columns)))))
+        step = loop.step(Arrival(point.time, Batch((found,), (point,))))
+        assert (step.accepted, step.refused["columns"]) == ((1, 0) if i in (0, 3) else (0, 1))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_numbers_that_no_scorer_can_learn_from_end_no_service() -> None:
+    loop, wild = Loop(config(), State(None)), Found("wild", {}, ("value",))
+    for i in range(60):
+        value = 1.7e308 * (-1) ** i
+        loop.step(Arrival(START + i * MINUTE, Batch((wild,), (Point(wild.key, START + i * MINUTE, (value,)),))))
+    assert loop.warming == 1
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     cuts=st.lists(st.integers(PAST, PAST + 120), max_size=4), told=st.lists(st.integers(PAST, PAST + 120), max_size=4)

@@ -73,3 +73,15 @@ def test_what_stands_out_the_most_comes_first() -> None:
     assert [one["value"] for one in found] == [4.0, 12.5, 5.0]
     moved = strangest([[1.0, 12.0, 5.1], [1.0, 12.0, 5.0]], ("a", "b", "c"), *usual(known))[0]
     assert (moved["name"], moved["distance"]) == ("c", None)  # it never moved: infinitely strange
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("scorer_options = {pca = {windw = 3}}", "pca: unknown setting 'windw'"),
+        ("method_options = {dealy = 3}", "pretrained has no option 'dealy'"),
+    ],
+)
+def test_an_option_that_is_none_is_an_error_at_once(text: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        Models(config(text=CONFIG.replace("[model]", f"[model]\n{text}")))

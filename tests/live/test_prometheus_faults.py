@@ -138,6 +138,14 @@ def test_backfill_has_an_end() -> None:
     assert found[-1] > NOON + 100 * SECOND
 
 
+def test_a_clock_that_was_ahead_is_not_waited_for() -> None:
+    clock = Clock(NOON + 365 * 86_400 * SECOND)
+    arrivals = mocked(clock, right).arrivals(None, clock)
+    next(arrivals)
+    clock.now = NOON
+    assert times([next(arrivals), next(arrivals)]) == [NOON, NOON + SECOND]
+
+
 def test_what_is_not_finite_is_handed_on() -> None:
     clock = Clock(NOON)
     words = {NOON // SECOND: "NaN", NOON // SECOND - 1: "+Inf", NOON // SECOND - 2: "-Inf"}

@@ -237,6 +237,21 @@ def test_lines() -> None:
     assert stream.getvalue().endswith("}\n")
 
 
+def test_nothing_is_kept_for_a_sink_that_is_gone(tmp_path: Path) -> None:
+    gone, kept = Sink("webhook", url="http://127.0.0.1:1"), Sink("lines")
+    with begun(tmp_path / "state", [CPU]) as state:
+        with sending(tmp_path / "state", gone, kept):
+            happened(state, "firing", alert(CPU))
+        assert state.unsent(name_of(gone))
+        with sending(tmp_path / "state", kept):
+            assert state._db.execute("SELECT name FROM sinks").fetchall() == [(kept.kind,)]
+            assert not state._db.execute("SELECT id FROM outbox").fetchall()
+        with sending(tmp_path / "state"):
+            happened(state, "firing", alert(CPU, first=5))
+            state.forget_points(0)
+            assert not state._db.execute("SELECT id FROM outbox").fetchall()
+
+
 def test_two_sinks_that_are_the_same(tmp_path: Path) -> None:
     begun(tmp_path / "state", [CPU]).close()
     sinks = (Sink("webhook", url="http://it"), Sink("webhook", url="http://it"))

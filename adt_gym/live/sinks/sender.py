@@ -116,4 +116,6 @@ def senders(config: Config, path: Path, stop: threading.Event, report: Callable[
     opened = [open_sink(config, one) for one in config.sinks]
     if len({one.name for one in opened}) != len(opened):
         raise InputError("sinks: two of them are the same; leave one out")
+    with State(path, owner=False) as state:
+        state.keep_sinks([one.name for one in opened])
     return [Sender(config, one, path, stop, report) for one in opened]

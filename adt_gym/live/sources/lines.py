@@ -8,15 +8,14 @@ import json
 import logging
 import math
 import queue
-import sys
 import threading
 from collections.abc import Iterator
 from typing import IO, Any
 
-from adt_gym.checks import InputError, shown
+from adt_gym.checks import InputError, is_text, shown
 from adt_gym.live.config import Config
 from adt_gym.live.counters import Rates
-from adt_gym.live.moments import moment
+from adt_gym.live.moments import moment, now
 from adt_gym.live.points import Arrival, Batch, Found, Point, Shard
 
 LONGEST = 1 << 20
@@ -56,6 +55,8 @@ def parse(line: bytes) -> Line:
     if not isinstance(values, dict) or not values:
         raise InputError(f"values must be numbers by their names, got {shown(values)}")
     found = Found(name, labels, tuple(sorted(values)))
+    if not is_text(found.key, *found.columns):
+        raise InputError(f"{shown(found.key)} is no text: half of a character is missing")
     return found, Point(found.key, moment(given.get("time")), tuple(_number(values[one]) for one in found.columns))
 
 
@@ -103,13 +104,13 @@ class Lines:
 
     def __init__(self, config: Config, shard: Shard, stream: IO[bytes] | None = None):
         self._counters, self._shard = config.source.counters, shard
-        self._stream = sys.stdin.buffer if stream is None else stream
+        self._stream = _stdin() if stream is None else stream
 
     def arrivals(self, since: int | None, stop: threading.Event) -> Iterator[Arrival]:
         """See `adt_gym.live.sources.Source`."""
         lines: queue.Queue[Line | type[StopIteration] | None] = queue.Queue(WAITING)
         threading.Thread(target=self._read, args=(lines, stop), daemon=True, name="stdin").start()
-        rates, now = Rates(self._counters), since or 0
+        rates, clock = Rates(self._counters), since or 0
         waiting: list[Line] = []
         while True:
             if waiting and (lines.empty() or len(waiting) >= MOST):
@@ -122,9 +123,9 @@ class Lines:
                 yield self._arrival(waiting, rates)
                 waiting = []
             if line is None:
-                yield Arrival(now, error="body")
+                yield Arrival(clock, error="body")
                 continue
-            now = line[1].time
+            clock = _clock(line[1])
             waiting.append(line)
         if waiting:
             yield self._arrival(waiting, rates)
@@ -141,7 +142,7 @@ class Lines:
         mine = [(found, point) for found, point in lines if point.key in self._shard]
         found = {one.key: one for one, _ in mine}
         batch = Batch(tuple(found.values()), tuple(point for _, point in mine))
-        return Arrival(lines[0][1].time, rates(batch))
+        return Arrival(_clock(lines[0][1]), rates(batch))
 
     def _read(self, lines: queue.Queue[Any], stop: threading.Event) -> None:
         try:
@@ -152,6 +153,23 @@ class Lines:
         except (OSError, ValueError) as error:  # ValueError: the stream was closed
             log.warning("standard input ended: %s", error)
         _put(lines, StopIteration, stop)
+
+
+def _clock(point: Point) -> int:
+    """Return the time that a point says it is: one from the future lets no other series vanish."""
+    return min(point.time, now())
+
+
+def _stdin() -> IO[bytes]:
+    """Return standard input by a door of its own: the interpreter could not end while a thread waits at its own one.
+
+    Raises:
+        InputError: If it is closed.
+    """
+    try:
+        return open(0, "rb", closefd=False)
+    except OSError as error:
+        raise InputError("standard input is closed: pipe points into it, one line each") from error
 
 
 def _put(lines: queue.Queue[Any], line: Any, stop: threading.Event) -> None:

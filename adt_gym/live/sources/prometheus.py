@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from adt_gym.checks import InputError, shown
+from adt_gym.checks import InputError, is_text, shown
 from adt_gym.live import moments
 from adt_gym.live.config import Config, Query, seconds
 from adt_gym.live.counters import Rates, unknown
@@ -66,8 +66,8 @@ class Prometheus:
             newest = self._floor(self.clock() - self._offset)
             if asked is None:
                 start = newest - self._floor(self._past)
-            elif asked < newest:
-                start = max(asked + self._step, newest - self._floor(self._backfill))
+            elif asked < newest or asked - newest > self._backfill:  # the clock was set back
+                start = max(min(asked + self._step, newest), newest - self._floor(self._backfill))
             else:
                 until = asked + self._step + self._offset - self.clock()
                 stop.wait(min(max(until, 1), self._step) / 1000)
@@ -215,6 +215,8 @@ def _series(body: bytes, promql: str) -> list[Any]:
             if "values" not in one and "histograms" in one:
                 raise Trouble("body", f"{shown(promql)} answers native histograms: take histogram_quantile of them")
             metric = {str(name): str(value) for name, value in one["metric"].items()}
+            if not is_text(*metric, *metric.values()):
+                raise ValueError
             values = [(round(time * 1000), float(value)) for time, value in one["values"]]
             series.append({"metric": metric, "values": values})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
