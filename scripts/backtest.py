@@ -63,6 +63,8 @@ def backtest(
         require("adt backtest --labels", "aeon", "scipy")
     since = None if start is None else moment(start)
     until = None if end is None and since is None else now() if end is None else moment(end)
+    if since is not None and until is not None and until <= since:
+        raise InputError("--end must come after --start")
     data = "".join(digest_of(one) for one in (file, labels) if one is not None and one.is_file())
     task = Task(
         rules,

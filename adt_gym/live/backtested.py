@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from rich.table import Table
 
@@ -82,7 +83,14 @@ def publish(task: Task, outcome: Outcome, folder: Folder) -> None:
 def _settings(task: Task) -> dict[str, Any]:
     settings = asdict(task.config)
     del settings["sinks"]  # nothing was sent, and the address of a webhook may be a secret
+    for part, name in (("source", "url"), ("labels", "alertmanager")):  # so may names and paths in others
+        settings[part][name] = _host(settings[part][name])
     return {**settings, "told": task.told._asdict(), "start": task.start, "end": task.end}
+
+
+def _host(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if url else ""
 
 
 def _say(outcome: Outcome, fired: Sequence[Alert]) -> None:
@@ -99,6 +107,10 @@ def _say(outcome: Outcome, fired: Sequence[Alert]) -> None:
         + "".join(f", {count:,} refused as {reason}" for reason, count in outcome.refused.items())
         + f"; {outcome.told:,} labels told",
     ]
+    if not outcome.accepted:
+        lines.append("no point is there: look at the source, --start and --end")
+    if outcome.gaps > outcome.accepted:
+        lines.append("more points are missing than came: is source.step the time between two of them?")
     if outcome.warming:
         lines.append(f"{outcome.warming:,} series have too few points to be judged (source.min_past)")
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

@@ -43,7 +43,8 @@ def new_table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str 
         title, caption: Above and below it; they are wrapped.
     """
     cells = [[" ".join(name.split()), *numbers] for name, *numbers in rows]
-    widths = [max(map(cell_len, chain(*map(str.splitlines, column)))) for column in zip(columns, *cells, strict=True)]
+    whole = zip(columns, *cells, strict=True)
+    widths = [max(map(cell_len, chain(*map(str.splitlines, column))), default=0) for column in whole]
     room = max(min(WIDTH, console.width) - 2 - sum(widths[1:]) - len(widths[1:]), SHORTEST)
     above, below = (Text(words) if words else None for words in (title, caption))
     table = Table(title=above, caption=below, box=box.SIMPLE_HEAD, pad_edge=False, padding=0)

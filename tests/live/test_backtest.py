@@ -195,3 +195,29 @@ def test_what_cannot_be_back_tested_is_said(rules: Config, tmp_path: Path) -> No
         assert result.exit_code != 0
         assert says in (result.output + str(result.exception))
     assert not (tmp_path / "out").exists()
+
+
+def test_where_nothing_is_judged_or_fires_it_says_so(rules: Config, tmp_path: Path) -> None:
+    def said(*words: str) -> str:
+        command = ["backtest", str(tmp_path / "watch.toml"), "--out", str(tmp_path / "out"), *words]
+        found = CliRunner().invoke(app, command)
+        assert found.exit_code == 0, found.output
+        return " ".join(found.output.split())
+
+    assert "no point is there" in said("--start", "2030-01-01T00:00:00Z", "--end", "2030-01-02T00:00:00Z")
+    (tmp_path / "watch.toml").write_text(CONFIG.replace("[source]", '[source]\nstep = "20s"'))
+    assert "is source.step the time between two of them?" in said()
+    (tmp_path / "watch.toml").write_text(CONFIG.replace("[model]", '[model]\nmethod = "never"'))
+    assert "would have fired 0 alerts" in said()
+
+
+def test_no_secret_of_the_config_is_in_the_results(rules: Config, tmp_path: Path) -> None:
+    more = '[[sinks]]\nkind = "webhook"\nurl = "https://hooks/hunter2"\n'
+    more += '[labels]\nalertmanager = "http://me:hunter2@alerts:9093/hunter2"\n'
+    source = '[source]\nurl = "http://me:hunter2@metrics:9090/?token=hunter2"'
+    (tmp_path / "watch.toml").write_text(CONFIG.replace("[source]", source) + more)
+    found = CliRunner().invoke(app, ["backtest", str(tmp_path / "watch.toml"), "--out", str(tmp_path / "out")])
+    assert found.exit_code == 0, found.output
+    files = [one for one in (tmp_path / "out").rglob("*") if one.is_file()]
+    assert not [one.name for one in files if b"hunter2" in one.read_bytes()]
+    assert "http://metrics:9090" in (tmp_path / "out" / "config.json").read_text()
