@@ -176,7 +176,7 @@ def strangest(
     strange: it stands first, with a distance of None.
     """
     points = np.asarray(window, np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         far = np.nan_to_num(np.abs(points - median) / spread, nan=0.0, posinf=np.inf)
     at = far.argmax(axis=0)
     far = far.max(axis=0)

@@ -44,7 +44,8 @@ class PrincipalComponents(DetectorScorer):
     def _fit_rows(self, rows: Rows) -> None:
         from sklearn.decomposition import PCA
 
-        found = PCA(n_components=self.settings.variance, svd_solver="full").fit(rows)
+        with np.errstate(invalid="ignore"):  # shares of no variance, where a metric never moved
+            found = PCA(n_components=self.settings.variance, svd_solver="full").fit(rows)
         self._mean, self._axes = found.mean_.astype(np.float64), found.components_.astype(np.float64)
 
     def _judge(self, rows: Rows) -> Floats:

@@ -85,3 +85,9 @@ def test_what_stands_out_the_most_comes_first() -> None:
 def test_an_option_that_is_none_is_an_error_at_once(text: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         Models(config(text=CONFIG.replace("[model]", f"[model]\n{text}")))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_series_that_never_moved_is_learned_from_in_silence() -> None:
+    times = np.array([START + i * MINUTE for i in range(PAST)], "M8[ms]")
+    assert Models(config()).fit(Series(np.ones((PAST, 1)), index=times))

@@ -295,3 +295,23 @@ def test_a_real_server_that_fails_in_turn() -> None:
     found = times(seen)
     assert found == list(range(found[0], seen[-1].now + 1, SECOND))
     assert len(found) > 6 + 3
+
+
+def test_a_query_that_finds_nothing_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    labels = {"a": {"host": "1"}, "b": {"job": "2"}}
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        (query,) = parse_qs(request.content.decode())["query"]
+        result = [{"metric": labels[query], "values": [[NOON / 1000, "1"]]}] if query in labels else []
+        answer = {"status": "success", "data": {"resultType": "matrix", "result": result}}
+        return httpx.Response(200, content=json.dumps(answer))
+
+    queries = (Query("typo", "c"), Query("apart", columns={"a": "a", "b": "b"}))
+    config, clock = Config(source=Source(step="1s", past="10s"), series=queries), Clock(NOON)
+    source = Prometheus(config, Shard(), Peer("http://prometheus", 5.0, transport=httpx.MockTransport(respond)))
+    source.clock = clock
+    list(islice(source.arrivals(None, clock), 3))
+    assert [one.getMessage().partition(" yet")[0] for one in caplog.records] == [
+        "series typo: the query of typo is answered with no series",
+        "series apart: the columns have no labels in common",
+    ]

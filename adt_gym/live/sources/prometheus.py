@@ -153,11 +153,13 @@ class _Columns:
         query: The config's.
         shard: The series that are handed on.
         whole: Series of which every column was seen: from then on, one that is missing is NaN.
+        said: What was warned of.
     """
 
     query: Query
     shard: Shard
     whole: set[str] = field(default_factory=set)
+    said: set[str] = field(default_factory=set)
 
     @property
     def promql(self) -> Mapping[str, str]:
@@ -192,7 +194,18 @@ class _Columns:
                     rows.setdefault(time, [math.nan] * len(names))[j] = value
         self.whole |= {key for key, columns in seen.items() if len(columns) == len(names)}
         whole = [one for key, one in series.items() if key in self.whole]
+        for name in names:
+            if not answers[name]:
+                self._say(f"query of {name} is answered with no series yet")
+        if seen and not self.whole:
+            self._say("columns have no labels in common yet: name with by= those by which they belong together")
         return whole, [Point(one.key, time, tuple(row)) for one in whole for time, row in values[one.key].items()]
+
+    def _say(self, what: str) -> None:
+        """Say once what a slip in the config may be the reason of."""
+        if what not in self.said:
+            self.said.add(what)
+            log.warning("series %s: the %s", self.query.name, what)
 
     def _found(self, metric: Mapping[str, str], names: tuple[str, ...]) -> Found:
         kept = self.query.by or metric
