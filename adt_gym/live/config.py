@@ -243,7 +243,7 @@ class Alerts(_Checked):
         recovery: In (0, 1]: a firing alert stays up while the score is above this share of the threshold.
         keep_firing: An alert ends once nothing was up for so long.
         max_per_day: Alerts that may fire within a day, of all series together; 0 for no limit.
-        stale: A series that is silent for so long has vanished, and its alerts end.
+        stale: A series that is silent for so long, and two steps at least, has vanished, and its alerts end.
         tiers: From the least severe on.
     """
 
@@ -331,6 +331,11 @@ class Config:
             raise InputError("series: their names must differ")
         for one in self.alerts.tiers:
             _at("alerts.tiers", votes_needed, one.votes, self.model.members)
+
+    @property
+    def stale(self) -> float:
+        """The seconds after which a series has vanished."""
+        return max(seconds(self.alerts.stale), 2 * seconds(self.source.step))
 
     def path(self, name: str) -> Path:
         """Return a path of the config."""

@@ -111,7 +111,7 @@ class Loop:
             self._anew = False
             for id in [*self._waiting]:
                 self._begin(self._by_id[id], writing)
-        for id in [*self._alerting]:
+        for id in [*self._alerting] if arrival.error is None else ():  # nobody knows of a source that is down
             self._changed(self._by_id[id], self._by_id[id].vanished(arrival.now), step, writing)
         self._write(step, writing)
         return step

@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from adt_gym.live.config import Config, seconds
+from adt_gym.live.config import Config
 from adt_gym.live.records import Kept
 from adt_gym.live.step import REFUSED, Step
 from adt_gym.live.views import SERIES_STATES, alerts_up, overview
@@ -53,7 +53,7 @@ class Metrics:
             self._refused.labels(reason)
         for kind in ERRORS:
             self._errors.labels(kind)
-        stale = 1000 * seconds(config.alerts.stale)
+        stale = 1000 * config.stale
         self._newest = _Newest(stale)
         own.register(self._newest)
         if path is not None:

@@ -42,7 +42,7 @@ class Watched:
     def __init__(self, id: int, found: Found, config: Config, models: Models):
         self.id, self.found, self._models = id, found, models
         self._step = round(1000 * seconds(config.source.step))
-        self._stale = round(1000 * seconds(config.alerts.stale))
+        self._stale = round(1000 * config.stale)
         self._recovery = config.alerts.recovery
         self._needed = [votes_needed(one.votes, config.model.members) for one in config.alerts.tiers]
         self._cycles = [LifeCycle(found.key, one.severity, config.alerts) for one in config.alerts.tiers]

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from adt_gym.checks import InputError, one_of
 from adt_gym.live import page, views
-from adt_gym.live.config import Config, seconds
+from adt_gym.live.config import Config
 from adt_gym.live.own_metrics import Metrics
 from adt_gym.live.posted import NotThereError, leave
 from adt_gym.live.records import STATES
@@ -83,7 +83,7 @@ class _Pages:
 
     def __init__(self, config: Config, path: Path, metrics: Metrics, keys: Keys):
         self._path, self._metrics, self._keys = path, metrics, keys
-        self._stale = 1000 * seconds(config.alerts.stale)
+        self._stale = 1000 * config.stale
         self._members = config.model.members
         self._secure = urlsplit(config.service.address).scheme == "https"
 

@@ -95,3 +95,25 @@ def test_a_clock_that_is_ahead_forgets_nothing() -> None:
     later = START + 30 * 86_400_000
     loop.step(Arrival(later, Batch((new,), (Point(new.key, later, (0.0,)),))))
     assert [row.found.key for row in state.series()] == ["new"]
+
+
+def test_no_alert_ends_because_the_source_is_down() -> None:
+    streams = Streams(1, PAST + 60)
+    loop = Loop(config(), State(None))
+    loop.step(streams.past())
+    for arrival in streams.arrivals(PAST, JUMP):
+        loop.step(arrival)
+    hour = arrival.now + 60 * MINUTE
+    assert not loop.step(Arrival(hour, error="connection")).events
+    assert [event for event, _ in loop.step(Arrival(hour)).events] == ["resolved"]
+
+
+def test_a_step_that_is_longer_than_stale_makes_no_alert_of_every_window() -> None:
+    text = CONFIG.replace("[source]", '[source]\nstep = "1h"').replace('"150m"', '"150h"')
+    streams = Streams(1, PAST + 60)
+    loop = Loop(config(text=text), State(None))
+    for i in range(JUMP):
+        step = loop.step(Arrival(START + 60 * i * MINUTE, Batch.of(streams.found, [
+            one._replace(time=START + 60 * i * MINUTE) for one in streams.at(i)])))  # fmt: skip
+        if i > PAST + 20:
+            assert not step.events

@@ -44,6 +44,7 @@ def test_times(given: Any, time: int) -> None:
         (line(more=1), "'more' is unknown"), (line(values={"a": 1}), "either value or values"),
         (line(series=""), "series must be a name"), (line(series=3), "series must be a name"),
         (line(labels=[]), "labels must be words"), (line(labels={"a": 1}), "labels must be words"),
+        (line(labels={"": "a"}), "labels must be words"),
         (line(value="1"), "is no number"), (line(value=True), "is no number"), (line(value=[1]), "is no number"),
         (line(series="\ud800"), "is no text"), (line(labels={"a": "\udfff"}), "is no text"),
         (json.dumps({"series": "a", "time": 1, "values": {"\ud800": 1}}).encode(), "is no text"),

@@ -49,7 +49,7 @@ def parse(line: bytes) -> Line:
     name, labels = given.get("series"), given.get("labels", {})
     if not isinstance(name, str) or not name.strip():
         raise InputError(f"series must be a name, got {shown(name)}")
-    if not isinstance(labels, dict) or not all(isinstance(one, str) for one in labels.values()):
+    if not isinstance(labels, dict) or not all(name and isinstance(one, str) for name, one in labels.items()):
         raise InputError(f"labels must be words by their names, got {shown(labels)}")
     values = given.get("values", {name: given.get("value")})
     if not isinstance(values, dict) or not values:
