@@ -18,6 +18,7 @@ from adt_gym.checks import InputError
 from adt_gym.live.alerts import Change
 from adt_gym.live.config import Config, seconds
 from adt_gym.live.models import Models, packed, unpacked
+from adt_gym.live.moments import LATEST
 from adt_gym.live.points import Arrival, Found, Point, Shard
 from adt_gym.live.records import Alert, Kept, Label
 from adt_gym.live.state import State
@@ -132,6 +133,8 @@ class Loop:
             self._restored.discard(found.key)
             if known.found.columns != found.columns:
                 log.warning("series %s has other columns than before the restart: it begins anew", found.key)
+                ended = [self._within_budget(*change) for change in known.vanished(LATEST)]
+                writing.outgoing += [(alert, event) for event, alert in ended if event == "resolved"]
                 self._drop(known)
                 writing.gone.append(known.id)
                 known = None

@@ -117,3 +117,13 @@ def test_a_step_that_is_longer_than_stale_makes_no_alert_of_every_window() -> No
             one._replace(time=START + 60 * i * MINUTE) for one in streams.at(i)])))  # fmt: skip
         if i > PAST + 20:
             assert not step.events
+
+
+def test_a_series_that_begins_anew_with_other_columns_leaves_no_sink_with_what_fires(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    assert lived(path, config(), PAST, JUMP) == [("warning", "firing")]
+    (old,) = Streams(1).found
+    found = Found(old.name, old.labels, ("value", "more"))
+    with State(path) as state:
+        Loop(config(), state).step(Arrival(START + JUMP * MINUTE, Batch((found,))))
+    assert told(path) == [("firing", "warning"), ("resolved", "warning")]
