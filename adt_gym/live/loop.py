@@ -293,8 +293,7 @@ class Loop:
 
         Both are told by the newest point of all: a source that was down, or a clock that is ahead, makes nothing old.
         """
-        now = min(now, self.since or 0)
-        if now - self._tidied < HOUR:
+        if now - self._tidied < HOUR or (now := min(now, self.since or 0)) - self._tidied < HOUR:
             return
         self._tidied = now
         self._state.forget_points(now - self._keep)
