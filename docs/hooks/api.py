@@ -21,6 +21,9 @@ def rooms() -> dict[str, list[str]]:
     for room in sorted(path.parent for path in PACKAGE.glob("*/__init__.py")):
         name = f"adt_gym.{room.name}"
         found[name] = [name, *(f"{name}.{path.stem}" for path in modules(room))]
+        for inner in sorted(path.parent for path in room.glob("*/__init__.py")):
+            below = f"{name}.{inner.name}"
+            found[name] += [below, *(f"{below}.{path.stem}" for path in modules(inner))]
     return found
 
 
