@@ -95,7 +95,7 @@ def test_with_one_extra_a_command_is_there_or_says_what_else_it_needs(
     load = "from adt_gym.scripts.commands import load\nfor name in sys.argv[1:]: load(name)"
     done = bare.run(load, *there, modules=modules, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert (extra in ("data", "train", "score", "eval", "jax", "cli")) == ("datasets" in there)
+    assert (extra in ("data", "train", "score", "eval", "jax", "live", "cli")) == ("datasets" in there)
 
 
 SERIES = [f"{name}.csv" for name in "abc"]

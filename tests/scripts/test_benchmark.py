@@ -50,7 +50,7 @@ def figures(out: Path, name: str) -> dict[str, Any]:
             "reference, planned",
             ["reference, stepped", "SB3 DQN"],
         ),
-        (["live", "--windows", 40, "--episodes", 2], "static", ["belief", "planned DQN"]),
+        (["monitor", "--windows", 40, "--episodes", 2], "static", ["belief", "planned DQN"]),
         (["infer", "--windows", 300, "--slow-windows", 40, "--episodes", 2], "ours", ["SB3's predict in a loop"]),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
@@ -69,7 +69,7 @@ def test_speeds_are_compared_in_table_and_json(
         expected = {"median": np.median(by_round), "low": min(by_round), "high": max(by_round)}
         assert comparison["ratios"][other] == pytest.approx(expected)
     slowest = comparison.get("p99 of a push, us", {})
-    assert list(slowest) == ([ours, *others] if arguments[0] == "live" else [])
+    assert list(slowest) == ([ours, *others] if arguments[0] == "monitor" else [])
     assert all(short(value) in printed for value in slowest.values())
     assert all(text in printed for text in (ours, *others, known["unit"], known["machine"]["processor"]))
 
@@ -140,9 +140,18 @@ def test_the_papers_protocol_is_timed_for_both_holds(tmp_path: Path) -> None:
     assert list(figures(tmp_path, "paper")["seconds"]) == ["1", "10"]
 
 
+def test_the_live_service_loses_nothing_by_kill_9(tmp_path: Path) -> None:
+    words = ["live", "--series", 3, "--steps", 2, "--few", 2, "--points", 100, "--further", 10, "--kills", 2]
+    printed = adt_benchmark(*words, "--out", tmp_path)
+    measured = json.loads((tmp_path / "live.json").read_text())
+    assert (measured["kills"], measured["differences"], len(measured["steps"])) == (2, 0, 2)
+    assert measured["p50"] <= measured["p99"]
+    assert "kill -9, labels left meanwhile" in printed
+
+
 def test_without_a_subcommand_the_quick_ones_run(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
-    for name in ("step", "vector", "context", "train", "learn", "infer", "live", "paper", "jax"):
+    for name in ("step", "vector", "context", "train", "learn", "infer", "monitor", "live", "paper", "jax"):
         monkeypatch.setattr(commands, name, lambda name=name: called.append(name))
     adt_benchmark()
     assert called == ["step", "vector", "train", "infer"]
