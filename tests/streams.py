@@ -1,13 +1,16 @@
 """Series of points for the tests of the live service, and what a plain Monitor makes of them."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from adt_gym import Monitor, Series, scoring, thresholds
+from adt_gym.live import loop as loop_module
 from adt_gym.live.config import Config, parse
 from adt_gym.live.points import Arrival, Batch, Found, Point
 from adt_gym.live.records import Kept, Label
+from adt_gym.live.state import State
 
 MINUTE = 60_000
 START = 1_700_000_000_000 // MINUTE * MINUTE
@@ -92,3 +95,17 @@ def judged_plainly(rules: Config, given: np.ndarray, labels: Sequence[Label] = (
         time = START + i * MINUTE
         kept.append(Kept(i, time, 0, tuple(given[i].tolist()), one.t, one.score, one.threshold, int(one.decision)))
     return kept
+
+
+def watch_all(path: Path, points: int, ready: Path) -> None:
+    """Watch to the end, in a process that may be killed; say when it begins."""
+    loop_module.SNAPSHOT = 7
+    streams = Streams(4, points)
+    with State(path) as state:
+        loop = loop_module.Loop(config(), state)
+        if loop.since is None:
+            loop.step(streams.past())
+        assert loop.since is not None
+        ready.touch()
+        for arrival in streams.arrivals((loop.since - START) // MINUTE + 1):
+            loop.step(arrival)

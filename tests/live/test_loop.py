@@ -1,5 +1,4 @@
-import os
-import signal
+import multiprocessing
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from streams import CONFIG, MINUTE, PAST, START, Streams, config, judged_plainly
+from streams import CONFIG, MINUTE, PAST, START, Streams, config, judged_plainly, watch_all
 
 from adt_gym import InputError, thresholds
 from adt_gym.live import loop as module
@@ -124,35 +123,27 @@ def test_whatever_judges_goes_on_after_a_restart_as_one_that_never_stopped(model
     assert [len(one) for one in decided[0]] == [30, 30]
 
 
-def work(path: Path, streams: Streams) -> None:
-    """Watch to the end, as the child of a process that may kill it."""
-    with State(path) as state:
-        loop = Loop(config(), state)
-        start = PAST if loop.since is None else (loop.since - START) // MINUTE + 1
-        if loop.since is None:
-            loop.step(streams.past())
-        run(loop, streams, max(start, PAST))
-
-
 def test_killed_at_any_moment_nothing_is_lost_and_nothing_comes_twice(tmp_path: Path) -> None:
-    streams, path, random = Streams(4, PAST + 400), tmp_path / "state.sqlite", np.random.default_rng(0)
-    left = kills = ended = 0
-    while not ended:
-        child = os.fork()
-        if not child:
-            work(path, streams)
-            os._exit(0)
-        deadline = time.monotonic() + random.uniform(0.05, 0.3)
-        while not ended and (time.monotonic() < deadline or kills == 50):
-            ended, status = os.waitpid(child, os.WNOHANG)
+    points, path, ready = PAST + 400, tmp_path / "state.sqlite", tmp_path / "ready"
+    streams, random, left, kills = Streams(4, points), np.random.default_rng(0), 0, 0
+    children = multiprocessing.get_context("forkserver")  # of a process without threads
+    while True:
+        child = children.Process(target=watch_all, args=(path, points, ready))
+        child.start()
+        while child.is_alive() and not ready.exists():
+            time.sleep(0.01)
+        ready.unlink(missing_ok=True)
+        deadline = time.monotonic() + random.uniform(0, 0.15)
+        while child.is_alive() and (time.monotonic() < deadline or kills == 10):
             left += left < 100 and leave_one(path, left)
             time.sleep(0.01)
-        if not ended:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            kills += 1
-    assert status == 0
-    assert kills >= 5
+        if not child.is_alive():
+            break
+        child.kill()
+        child.join()
+        kills += 1
+    assert child.exitcode == 0
+    assert kills >= 3
     with State(path) as state:
         Loop(config(), state).step(Arrival(START + streams.points * MINUTE))
         labels = [state.labels(row.id) for row in state.series()]
