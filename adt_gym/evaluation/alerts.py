@@ -1,10 +1,11 @@
 """The file of the alerts that a back-test comes to."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from adt_gym.checks import InputError
 from adt_gym.spreadsheet import read_csv
@@ -57,7 +58,15 @@ def read_alerts(folder: str | Path) -> list[AlertLine] | None:
         raise InputError(f"{path} does not hold the alerts of a back-test: {error}") from error
 
 
-def by_hour(alerts: Sequence[AlertLine]) -> list[int]:
+class Fired(Protocol):
+    """What may have fired."""
+
+    @property
+    def fired(self) -> int | None:
+        """When it did, in milliseconds since 1970."""
+
+
+def by_hour(alerts: Iterable[Fired]) -> list[int]:
     """Return how many fired in each hour of the day, in UTC."""
     counts = Counter(datetime.fromtimestamp(one.fired / 1000, UTC).hour for one in alerts if one.fired is not None)
     return [counts[hour] for hour in range(24)]

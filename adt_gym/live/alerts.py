@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
-from adt_gym.live.config import Alerts, seconds
+from adt_gym.live.config import Alerts, milliseconds
 from adt_gym.live.records import Alert
 
 
@@ -36,8 +36,8 @@ class LifeCycle:
 
     def __init__(self, key: str, severity: str, rules: Alerts):
         self._key, self.severity = key, severity
-        self._minimum = _milliseconds(rules.minimum_duration)
-        self._keep = _milliseconds(rules.keep_firing)
+        self._minimum = milliseconds(rules.minimum_duration)
+        self._keep = milliseconds(rules.keep_firing)
         self._started: int | None = None
         self._last, self._height = 0, 0.0
         self._fired: int | None = None
@@ -110,7 +110,3 @@ class LifeCycle:
         assert self._started is not None
         assert self.id is not None
         return Alert(self.id, self._key, self.severity, state, self._started, self._last, self._fired, ended, self._why)
-
-
-def _milliseconds(words: str) -> int:
-    return round(1000 * seconds(words))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from adt_gym.live.config import Config, seconds
+from adt_gym.live.config import Config, milliseconds
 from adt_gym.live.inbox import Incident, incidents_in
 from adt_gym.live.loop import Loop
 from adt_gym.live.points import Arrival, Batch, Shard
@@ -112,7 +112,7 @@ def backtest(task: Task) -> Outcome:
     with State(None) as state:
         loop, total = Loop(config, state, task.shard), Step(0)
         if told.labels is not None:
-            truth = _Truth(incidents_in(told.labels), loop.window, round(1000 * seconds(task.config.source.step)))
+            truth = _Truth(incidents_in(told.labels), loop.window, milliseconds(task.config.source.step))
         teller = _Teller(state, truth, rule) if truth and rule.tells else None
         for arrival in _arrivals(task):
             if teller:
@@ -145,7 +145,7 @@ def _arrivals(task: Task) -> Iterator[Arrival]:
             yield arrival
         return
     assert task.end is not None
-    before = list(source.between(task.start - round(1000 * seconds(task.config.source.past)), task.start))
+    before = list(source.between(task.start - milliseconds(task.config.source.past), task.start))
     found = {one.key: one for batch in before for one in batch.found}
     past = Batch.of(found.values(), (point for batch in before for point in batch.points))
     yield Arrival(task.start, past, past=True)
@@ -170,7 +170,7 @@ class _Truth:
         """Return shape ``(T,)``: whether the windows of a series that end at these times are anomalous."""
         anomalous = np.zeros(len(ends), np.bool_)
         for one in self._spans:
-            if one.series in ("", "*", key):
+            if one.of_all or one.series == key:
                 points = ends[:, None] - self._ago
                 anomalous |= ((points >= one.start) & (points <= one.end)).any(axis=1)
         return anomalous

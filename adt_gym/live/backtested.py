@@ -4,14 +4,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from rich.table import Table
 
 from adt_gym import thresholds
-from adt_gym.evaluation.alerts import ALERTS, COLUMNS
+from adt_gym.evaluation.alerts import ALERTS, COLUMNS, by_hour
 from adt_gym.evaluation.compare import Row, evaluate, measure, write_table
 from adt_gym.evaluation.detections import save_detections
 from adt_gym.experiments.versions import versions
@@ -55,15 +54,15 @@ def publish(task: Task, outcome: Outcome, folder: Folder) -> None:
     fired = [one for one in outcome.alerts if one.fired is not None]
     with folder.writing(ALERTS) as temporary:
         write_csv(temporary, COLUMNS, (_alert_row(one) for one in outcome.alerts if one.state != "dropped"))
-    by_series, by_hour = list(_by_series(outcome, fired)), list(_by_hour(fired))
+    by_series, hours = list(_by_series(outcome, fired)), list(enumerate(by_hour(fired)))
     with folder.writing("series.csv") as temporary:
         write_csv(temporary, _SERIES, by_series)
     with folder.writing("hours.csv") as temporary:
-        write_csv(temporary, _HOUR, by_hour)
+        write_csv(temporary, _HOUR, hours)
     _say(outcome, fired)
     shown = sorted(by_series, key=lambda row: -row[3])[:SHOWN]
     console.print(new_table(_SERIES, [[*map(str, row)] for row in shown], f"Alerts by series, the first {len(shown)}"))
-    console.print(_hours(by_hour))
+    console.print(_hours(hours))
     with folder.writing("config.json") as temporary:
         config = {"settings": _settings(task), **versions()}
         temporary.write_text(json.dumps(config, indent=2, default=str) + "\n")
@@ -146,15 +145,9 @@ def _by_series(outcome: Outcome, fired: Sequence[Alert]) -> Iterator[list[Any]]:
         yield [one.key, len(one.times), int((one.votes > 0).sum()), alerts, round(alerts / days, 3)]
 
 
-def _by_hour(fired: Sequence[Alert]) -> Iterator[list[int]]:
-    counts = Counter(datetime.fromtimestamp((one.fired or 0) / 1000, UTC).hour for one in fired)
-    for hour in range(24):
-        yield [hour, counts[hour]]
-
-
-def _hours(by_hour: Sequence[Sequence[int]]) -> Table:
-    most = max(count for _, count in by_hour) or 1
-    rows = [[f"{hour:02d}", str(count), "#" * round(30 * count / most)] for hour, count in by_hour]
+def _hours(hours: Sequence[tuple[int, int]]) -> Table:
+    most = max(count for _, count in hours) or 1
+    rows = [[f"{hour:02d}", str(count), "#" * round(30 * count / most)] for hour, count in hours]
     return new_table(("hour", "alerts", ""), rows, "Alerts by hour of the day, in UTC")
 
 

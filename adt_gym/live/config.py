@@ -31,6 +31,11 @@ def seconds(words: str) -> float:
     return float(found[1]) * UNITS[found[2]]
 
 
+def milliseconds(words: str) -> int:
+    """Return the milliseconds of a duration; see `seconds`."""
+    return round(1000 * seconds(words))
+
+
 def _at(name: str, check: Any, *values: Any) -> None:
     """Call a check whose error does not know the name of what it is about."""
     try:
@@ -333,13 +338,17 @@ class Config:
             _at("alerts.tiers", votes_needed, one.votes, self.model.members)
 
     @property
-    def stale(self) -> float:
-        """The seconds after which a series has vanished."""
-        return max(seconds(self.alerts.stale), 2 * seconds(self.source.step))
+    def stale(self) -> int:
+        """The milliseconds after which a series has vanished."""
+        return max(milliseconds(self.alerts.stale), 2 * milliseconds(self.source.step))
 
     def path(self, name: str) -> Path:
         """Return a path of the config."""
         return self.folder / Path(name).expanduser()
+
+    def path_if_named(self, name: str) -> Path | None:
+        """Return a path of the config; None for ""."""
+        return self.path(name) if name else None
 
 
 def templates() -> dict[str, Path]:

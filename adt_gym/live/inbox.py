@@ -97,7 +97,7 @@ class Inbox(threading.Thread):
         done, keys = self._incidents.done, {row.found.key: row.id for row in state.series()}
         newest: dict[str, int] = {}
         for row in self._incidents.rows:
-            for key in keys if row.series in ("", "*") else {row.series} & keys.keys():
+            for key in keys if row.of_all else {row.series} & keys.keys():
                 origin = f"incident:{row.digest}:{key}"
                 if origin in done:
                     continue
@@ -132,6 +132,11 @@ class Incident:
     start: int
     end: int
     verdict: int
+
+    @property
+    def of_all(self) -> bool:
+        """Whether it is about every series."""
+        return self.series in ("", "*")
 
     @property
     def digest(self) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from adt_gym.checks import InputError
 from adt_gym.live.alerts import Change
-from adt_gym.live.config import Config, seconds
+from adt_gym.live.config import Config, milliseconds, seconds
 from adt_gym.live.models import Models, packed, unpacked
 from adt_gym.live.moments import LATEST
 from adt_gym.live.points import Arrival, Found, Point, Shard
@@ -66,7 +66,7 @@ class Loop:
         self._past = max(round(seconds(config.source.past) / seconds(config.source.step)), self._enough)
         self._anew = False
         """Whether what judges was forgotten, so that series are judged again as soon as can be."""
-        self._refit, self._keep = round(1000 * seconds(config.model.refit)), round(1000 * seconds(config.service.keep))
+        self._refit, self._keep = milliseconds(config.model.refit), milliseconds(config.service.keep)
         self._tidied = 0
         self._open()
         self._restored = {*self._series}

@@ -12,7 +12,7 @@ import numpy as np
 from adt_gym import scoring, thresholds
 from adt_gym.checks import InputError, shown
 from adt_gym.live.config import Config
-from adt_gym.reading import open_npz
+from adt_gym.reading import open_npz, read_json
 from adt_gym.registry import load
 from adt_gym.scored_files import load_scored
 from adt_gym.scoring.base import normal_windows
@@ -44,7 +44,7 @@ class Models:
 
     def __init__(self, config: Config):
         self._model = config.model
-        self._run = config.path(config.model.run) if config.model.run else None
+        self._run = config.path_if_named(config.model.run)
         given = self._model
         self.members = [Member(name, seed) for name in given.scorers for seed in given.seeds]
         self._shared: Any = None
@@ -150,7 +150,6 @@ def _policy(run: Path) -> Method:
     from adt_gym.agents.reference_dqn import ReferenceDQN
     from adt_gym.experiments.evaluate import load as load_trained
     from adt_gym.experiments.train import read_settings
-    from adt_gym.reading import read_json
 
     if (run / "scorer.npz").is_file():
         kept = read_json(run / "config.json", "the config.json of a run")["settings"]

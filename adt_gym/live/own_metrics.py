@@ -53,7 +53,7 @@ class Metrics:
             self._refused.labels(reason)
         for kind in ERRORS:
             self._errors.labels(kind)
-        stale = 1000 * config.stale
+        stale = config.stale
         self._newest = _Newest(stale)
         own.register(self._newest)
         if path is not None:
@@ -93,16 +93,14 @@ class _Newest(Collector):
     """Score, threshold and decision of the newest window of every series that is not silent."""
 
     def __init__(self, stale: float):
-        self._stale, self._lock = stale, Lock()
+        self._stale, self._lock, self._now = stale, Lock(), 0
         self._kept: dict[str, Kept] = {}
 
     def update(self, step: Step) -> None:
         """Take in what was decided."""
         with self._lock:
             self._kept.update(step.decisions)
-            silent = [key for key, kept in self._kept.items() if kept.time < step.now - self._stale]
-            for key in silent:
-                del self._kept[key]
+            self._now = step.now
 
     def describe(self) -> list[Metric]:
         """Return the names, so that registering collects nothing."""
@@ -114,7 +112,8 @@ class _Newest(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
-        with self._lock:
+        with self._lock:  # the silent ones are left out here: a step may be of one point among ten thousand series
+            self._kept = {key: one for key, one in self._kept.items() if one.time >= self._now - self._stale}
             kept = list(self._kept.items())
         score, threshold, decision = families = self.describe()
         for key, one in kept:

@@ -303,10 +303,6 @@ class State:
         values = (after, json.dumps(list(windows)), label)
         self._db.execute("UPDATE labels SET after = ?, windows = ? WHERE id = ?", values)
 
-    def labels_told(self) -> int:
-        """Return how many labels were told."""
-        return int(self._db.execute("SELECT count(*) FROM labels WHERE after IS NOT NULL").fetchone()[0])
-
     # Alerts
 
     def set_alert(self, series: int, alert: Alert) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from adt_gym.checks import InputError
 from adt_gym.live.alerts import Change, LifeCycle
-from adt_gym.live.config import Config, seconds
+from adt_gym.live.config import Config, milliseconds
 from adt_gym.live.models import Models, strangest, usual
 from adt_gym.live.points import Found, Point
 from adt_gym.live.records import Kept, Label
@@ -41,8 +41,8 @@ class Watched:
 
     def __init__(self, id: int, found: Found, config: Config, models: Models):
         self.id, self.found, self._models = id, found, models
-        self._step = round(1000 * seconds(config.source.step))
-        self._stale = round(1000 * config.stale)
+        self._step = milliseconds(config.source.step)
+        self._stale = config.stale
         self._recovery = config.alerts.recovery
         self._needed = [votes_needed(one.votes, config.model.members) for one in config.alerts.tiers]
         self._cycles = [LifeCycle(found.key, one.severity, config.alerts) for one in config.alerts.tiers]

@@ -1,6 +1,5 @@
 """Page, labels and metrics over HTTP."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from adt_gym.checks import InputError, one_of
 from adt_gym.live import page, views
 from adt_gym.live.config import Config
+from adt_gym.live.moments import now
 from adt_gym.live.own_metrics import Metrics
 from adt_gym.live.posted import NotThereError, leave
 from adt_gym.live.records import STATES
@@ -83,7 +83,7 @@ class _Pages:
 
     def __init__(self, config: Config, path: Path, metrics: Metrics, keys: Keys):
         self._path, self._metrics, self._keys = path, metrics, keys
-        self._stale = 1000 * config.stale
+        self._stale = config.stale
         self._members = config.model.members
         self._secure = urlsplit(config.service.address).scheme == "https"
 
@@ -141,7 +141,7 @@ class _Pages:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise HTTPException(415, "a label is JSON: send Content-Type: application/json")
         given = parse_json(await _body(request), "the label is no JSON")
-        new = await run_in_threadpool(leave, self._path, given, time.time_ns() // 1_000_000)
+        new = await run_in_threadpool(leave, self._path, given, now())
         return JSONResponse({"label": "new" if new else "known"}, 202)
 
     async def login(self, request: Request) -> Response:

@@ -51,8 +51,8 @@ def open_sink(config: Config, sink: Described) -> Sink:
     peer = Peer(
         sink.url,
         seconds(sink.timeout),
-        bearer_token_file=config.path(sink.bearer_token_file) if sink.bearer_token_file else None,
-        ca_file=config.path(sink.ca_file) if sink.ca_file else None,
+        bearer_token_file=config.path_if_named(sink.bearer_token_file),
+        ca_file=config.path_if_named(sink.ca_file),
     )
     if sink.kind == "alertmanager":
         from adt_gym.live.sinks.alertmanager import Alertmanager

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from adt_gym import extras
 from adt_gym.checks import InputError
-from adt_gym.live.config import Config, seconds
+from adt_gym.live.config import Config, milliseconds
 from adt_gym.live.counters import Rates, unknown
 from adt_gym.live.points import Arrival, Batch, Found, Point, Shard
 from adt_gym.live.sources.lines import numbered
@@ -67,7 +67,7 @@ class Replay:
         columns = {one.found.name: one.found.columns for one in series}
         if wrong := unknown(source.counters, columns):
             raise InputError(f"source.counters: {wrong[0]} is no column of {path}")
-        self._speed, self._past, self._counters = source.speed, round(1000 * seconds(source.past)), source.counters
+        self._speed, self._past, self._counters = source.speed, milliseconds(source.past), source.counters
         self._series = [one for one in series if one.found.key in shard]
         owner = np.repeat(np.arange(len(self._series)), [len(one.times) for one in self._series])
         rows = np.concatenate([np.empty(0, np.intp), *(np.arange(len(one.times)) for one in self._series)])

@@ -14,7 +14,7 @@ from typing import Any
 
 from adt_gym.checks import InputError, is_text, shown
 from adt_gym.live import moments
-from adt_gym.live.config import Config, Query, seconds
+from adt_gym.live.config import Config, Query, milliseconds, seconds
 from adt_gym.live.counters import Rates, unknown
 from adt_gym.live.peer import Backoff, Peer, Trouble
 from adt_gym.live.points import Arrival, Batch, Found, Point, Shard
@@ -45,14 +45,14 @@ class Prometheus:
         self._peer = peer or Peer(
             source.url,
             seconds(source.timeout),
-            bearer_token_file=config.path(source.bearer_token_file) if source.bearer_token_file else None,
+            bearer_token_file=config.path_if_named(source.bearer_token_file),
             username=source.username,
-            password_file=config.path(source.password_file) if source.password_file else None,
-            ca_file=config.path(source.ca_file) if source.ca_file else None,
+            password_file=config.path_if_named(source.password_file),
+            ca_file=config.path_if_named(source.ca_file),
         )
         self._queries = [_Columns(one, shard) for one in config.series]
         self._step, self._past, self._offset, self._backfill = (
-            round(1000 * seconds(one)) for one in (source.step, source.past, source.offset, source.backfill)
+            milliseconds(one) for one in (source.step, source.past, source.offset, source.backfill)
         )
         if wrong := unknown(source.counters, {one.query.name: tuple(one.promql) for one in self._queries}):
             raise InputError(f"source.counters: {wrong[0]} is no column of any series")
