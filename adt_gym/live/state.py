@@ -20,7 +20,8 @@ from adt_gym.checks import InputError
 from adt_gym.live.points import Found
 from adt_gym.live.records import STATES, Alert, Kept, Label, Outgoing, SeriesRow
 
-VERSION = 1
+APPLICATION, VERSION = int.from_bytes(b"ADTw", "big"), 1
+"""By what SQLite knows that a file is ours, and of which format."""
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -71,30 +72,42 @@ class State:
         self.path = path
         if path is not None and not owner and not path.is_file():
             raise InputError(f"{path} is not there: start adt watch first")
-        self._writing = nullcontext() if path is None else FileLock(f"{path}-write", poll_interval=0.001)
+        self._writing = nullcontext() if path is None else _lock(path, "write")
+        owned = nullcontext() if path is None or not owner else _owned(_lock(path, "lock"), path)
         try:
             with ExitStack() as stack:
-                if owner and path is not None:
-                    stack.callback(_owned(path).release)
                 place = ":memory:" if path is None else path
                 self._db = stack.enter_context(closing(sqlite3.connect(place, timeout=60, isolation_level=None)))
-                self._prepare(owner)
+                new = self._is_new()
+                if new and not owner:
+                    raise InputError(f"{path} is not there: start adt watch first")
+                stack.enter_context(owned)
+                self._prepare(new)
                 self._open = stack.pop_all()
         except sqlite3.DatabaseError as error:
             raise InputError(f"{path} cannot be used as the state of adt watch: {error}") from error
 
-    def _prepare(self, owner: bool) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+    def _is_new(self) -> bool:
+        """Return whether nothing is in the file yet.
+
+        Raises:
+            InputError: If what is in it is not ours.
+        """
+        marks = [self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
         tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if (version or tables) and version != VERSION:
+        if (tables or any(marks)) and marks != [APPLICATION, VERSION]:
             raise InputError(f"{self.path} is no state of this version of adt watch; name another file")
-        if not version and not owner:
-            raise InputError(f"{self.path} is not there: start adt watch first")
+        return not tables
+
+    def _prepare(self, new: bool) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
-        if not version:
+        if new:
             with self._writing:
-                self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+                self._db.executescript(
+                    f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id = {APPLICATION}; "
+                    f"PRAGMA user_version = {VERSION}; COMMIT;"
+                )
 
     def close(self) -> None:
         """Close the file."""
@@ -384,16 +397,31 @@ def _alert(row: Sequence[Any]) -> Alert:
     return Alert(id, key, severity, state, started, last, fired, ended, json.loads(why), verdict)
 
 
-def _owned(path: Path) -> FileLock:
-    """Return a lock beside the file that is held until it is released, or the process ends in whatever way.
+@contextmanager
+def _owned(lock: FileLock, path: Path) -> Iterator[None]:
+    """Hold a lock until the block ends, or the process in whatever way.
 
     Raises:
         InputError: If another process holds it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(f"{path}-lock")
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise InputError(f"{path} belongs to an adt watch that is running; stop it, or name another state") from error
-    return lock
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _lock(path: Path, name: str) -> FileLock:
+    """Return a lock beside the file: an empty file, as ours are.
+
+    Raises:
+        InputError: If something else lies there, which a lock would empty.
+    """
+    place = path.with_name(f"{path.name}-{name}")
+    if place.exists() and (not place.is_file() or place.stat().st_size):
+        raise InputError(f"{place} is not ours, and a lock is needed there; move it, or name another state")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(place, poll_interval=0.001)

@@ -35,6 +35,21 @@ def test_what_is_no_state_of_ours_is_refused_and_left_as_it_is(tmp_path: Path) -
         db.execute("CREATE TABLE mine (a)")
     with pytest.raises(InputError, match="no state of this version"):
         State(other)
+    with sqlite3.connect(other) as db:
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    before = other.read_bytes()
+    with pytest.raises(InputError, match="no state of this version"):
+        State(other)
+    assert other.read_bytes() == before
+    assert {one.name for one in tmp_path.iterdir()} == {"mine.sqlite", "other.sqlite"}
+    for name in ("lock", "write"):
+        (tmp_path / f"new.sqlite-{name}").write_text("a list of locks")
+        with pytest.raises(InputError, match=rf"new.sqlite-{name} is not ours"):
+            State(tmp_path / "new.sqlite")
+        assert (tmp_path / f"new.sqlite-{name}").read_text() == "a list of locks"
+        (tmp_path / f"new.sqlite-{name}").unlink()
+        assert not (tmp_path / "new.sqlite").exists()
     with pytest.raises(InputError, match="start adt watch first"):
         State(tmp_path / "none.sqlite", owner=False)
     assert not (tmp_path / "none.sqlite").exists()
