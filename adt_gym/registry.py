@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
@@ -164,6 +165,22 @@ def load(kind: str, path: str | Path) -> Any:
     with open_npz(path, f"a {kind} that save() wrote", sealed=True) as arrays:
         where = str(parse_json(str(arrays["header"]), "its header", nan=True)["class"])
     return import_module(ROOMS[kind]).registry.find(where).load(path)
+
+
+def as_bytes(thing: Any) -> bytes:
+    """Return what the ``save`` of a registered thing writes, to be kept in another file or to travel."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "thing.npz")
+        thing.save(path)
+        return path.read_bytes()
+
+
+def from_bytes(kind: str, content: bytes) -> Any:
+    """Return what `as_bytes` took; see `load`."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, f"{kind}.npz")
+        path.write_bytes(content)
+        return load(kind, path)
 
 
 def _types(factory: Any) -> dict[str, Any]:

@@ -5,11 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from adt_gym.experiments.workers import Workers, finish, ray_tasks
-from adt_gym.registry import load
+from adt_gym.registry import as_bytes, from_bytes
 from adt_gym.report.progress import bar
 from adt_gym.scoring import Scorer
 from adt_gym.scoring.cache import WithPast
@@ -56,10 +54,7 @@ def on_ray(address: str, jobs: int, shares: int) -> Iterator[Scoring]:
 
 
 def _scored(workers: Workers, scorer: Scorer, series: Sequence[WithPast], shares: int) -> list[ScoredSeries]:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "scorer.npz"
-        scorer.save(path)
-        saved = path.read_bytes()
+    saved = as_bytes(scorer)
     tasks = [Share(i, saved, tuple(series[i::shares])) for i in range(shares)]
     found: dict[int, list[ScoredSeries]] = {}
     with bar("shares scored", shares) as advance:
@@ -78,10 +73,8 @@ def _scored(workers: Workers, scorer: Scorer, series: Sequence[WithPast], shares
 def score_share(share: Share) -> tuple[list[ScoredSeries], list[str]] | Exception:
     """Return the scores of a share and what was warned of, or the error: it would come again, so it is not retried."""
     try:
-        with TemporaryDirectory() as folder, warnings.catch_warnings(record=True) as said:
-            path = Path(folder) / "scorer.npz"
-            path.write_bytes(share.scorer)
-            scorer = load("scorer", path)
+        with warnings.catch_warnings(record=True) as said:
+            scorer = from_bytes("scorer", share.scorer)
             return [scorer.score(*one) for one in share.series], [str(one.message) for one in said]
     except Exception as error:
         return error

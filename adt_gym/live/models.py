@@ -13,7 +13,7 @@ from adt_gym import scoring, thresholds
 from adt_gym.checks import InputError, shown
 from adt_gym.live.config import Config
 from adt_gym.reading import open_npz, read_json
-from adt_gym.registry import load
+from adt_gym.registry import as_bytes, from_bytes
 from adt_gym.scored_files import load_scored
 from adt_gym.scoring.base import normal_windows
 from adt_gym.series import Series
@@ -119,13 +119,10 @@ class Models:
 
 def packed(scorer: Any, past: Series) -> tuple[bytes, bytes]:
     """Return a scorer and a past as bytes, without pickle."""
-    with TemporaryDirectory() as folder:
-        scorer.save(Path(folder, "scorer.npz"))
-        scorer_bytes = Path(folder, "scorer.npz").read_bytes()
     file = io.BytesIO()
     arrays = {name: getattr(past, name) for name in ("values", "index", "breaks")}
     np.savez_compressed(file, allow_pickle=False, columns=np.array(past.columns), name=np.array(past.name), **arrays)
-    return scorer_bytes, file.getvalue()
+    return as_bytes(scorer), file.getvalue()
 
 
 def unpacked(scorer: bytes, past: bytes) -> tuple[Any, Series]:
@@ -135,14 +132,13 @@ def unpacked(scorer: bytes, past: bytes) -> tuple[Any, Series]:
         InputError: If it is damaged.
     """
     with TemporaryDirectory() as folder:
-        Path(folder, "scorer.npz").write_bytes(scorer)
         Path(folder, "past.npz").write_bytes(past)
         with open_npz(Path(folder, "past.npz"), "the past of a series") as arrays:
             series = Series(
                 arrays["values"], None, str(arrays["name"]), arrays["index"], tuple(arrays["columns"].tolist()),
                 arrays["breaks"],
             )  # fmt: skip
-        return load("scorer", Path(folder, "scorer.npz")), series
+    return from_bytes("scorer", scorer), series
 
 
 def _policy(run: Path) -> Method:

@@ -5,7 +5,6 @@ import math
 from datetime import datetime
 from numbers import Real
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from adt_gym.checks import InputError, number, shown, whole
 from adt_gym.files import require_npz, write_npz
 from adt_gym.reading import open_npz, parse_json
-from adt_gym.registry import load
+from adt_gym.registry import as_bytes, from_bytes
 from adt_gym.series import MIN_SCORE, NO_PAST, ScoredSeries, Series
 from adt_gym.stream.state import restore, state_of
 from adt_gym.stream.stream import Method
@@ -247,10 +246,7 @@ class Monitor:
         elif past is not None:
             arrays["past"] = np.asarray(past)
         parts = {"method": self._method} | ({} if self._scorer is None else {"scorer": self._scorer})
-        with TemporaryDirectory() as folder:
-            for name, part in parts.items():
-                part.save(Path(folder, f"{name}.npz"))
-                arrays[name] = np.frombuffer(Path(folder, f"{name}.npz").read_bytes(), np.uint8)
+        arrays |= {name: np.frombuffer(as_bytes(part), np.uint8) for name, part in parts.items()}
         write_npz(path, sealed=True, state=np.array(json.dumps(state_of(self))), **arrays)
 
     @classmethod
@@ -263,10 +259,8 @@ class Monitor:
         """
         with open_npz(path, "a monitor that save() wrote", sealed=True) as arrays:
             parts: dict[str, Any] = {"scorer": None}
-            with TemporaryDirectory() as folder:
-                for name in {"method", "scorer"} & set(arrays):
-                    Path(folder, f"{name}.npz").write_bytes(arrays[name].tobytes())
-                    parts[name] = load(name, Path(folder, f"{name}.npz"))
+            for name in {"method", "scorer"} & set(arrays):
+                parts[name] = from_bytes(name, arrays[name].tobytes())
             past: Any = arrays.get("past")
             if "past_values" in arrays:
                 given: dict[str, Any] = {name: arrays[f"past_{name}"] for name in _ARRAYS if f"past_{name}" in arrays}
