@@ -33,3 +33,11 @@ def chromium(profile: Path) -> Iterator[Any]:
         )
         yield browser
         browser.close()
+
+
+def overheard(page: Any, problems: list[str], requests: list[str]) -> Any:
+    """Return a page that notes what goes wrong on it, and every address that it asks for something."""
+    page.on("console", lambda message: problems.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    return page

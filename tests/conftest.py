@@ -1,7 +1,9 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
+from chromium import chromium
 from numpy.typing import NDArray
 
 from adt_gym import ScoredSeries
@@ -23,6 +25,13 @@ def make_series() -> Callable[..., ScoredSeries]:
 @pytest.fixture
 def several(make_series: Callable[..., ScoredSeries]) -> list[ScoredSeries]:
     return [make_series(windows, seed) for seed, windows in enumerate((23, 17, 40))]
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A real browser."""
+    with chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 import nbformat
 import pytest
-from chromium import chromium
+from chromium import chromium, overheard
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
@@ -112,10 +112,7 @@ class Reader:
 
     def __init__(self, context: Any, site: Path) -> None:
         self.site, self.problems, self.requests = site, list[str](), list[str]()
-        self.page = context.new_page()
-        self.page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page = overheard(context.new_page(), self.problems, self.requests)
 
     def open(self, page: str) -> Any:
         self.page.goto((self.site / page).as_uri())

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from chromium import chromium
+from chromium import overheard
 from served import BEGIN, MINUTE, config_of, fill, running, served, told, until
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
@@ -30,22 +30,13 @@ class Browser:
     def __init__(self, context: Any, base: str) -> None:
         self.context, self.base = context, base
         self.problems: list[str] = []
-        self.hosts: set[str] = set()
+        self.requests: list[str] = []
 
     def open(self, path: str) -> Any:
-        page = self.context.new_page()
-        page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+        page = overheard(self.context.new_page(), self.problems, self.requests)
         page.goto(self.base + path)
         page.wait_for_selector("html[data-ready]")
         return page
-
-
-@pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with chromium(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -63,7 +54,7 @@ def browser(context: Any, state: Path) -> Iterator[Browser]:
         for page in context.pages[1:]:
             page.close()
     assert opened.problems == []
-    assert opened.hosts - {""} == {urlsplit(base).netloc}  # "" is of data:
+    assert {urlsplit(one).netloc for one in opened.requests} - {""} == {urlsplit(base).netloc}  # "" is of data:
 
 
 def traces(page: Any) -> dict[str, dict[str, Any]]:

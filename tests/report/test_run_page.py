@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import chromium
+from chromium import overheard
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
@@ -257,19 +257,10 @@ class Browser:
         """Write a report, open it and return the page once its charts are drawn."""
         path = self.folder / f"report-{len(self.context.pages)}.html"
         write_report(path, runs)
-        page = self.context.new_page()
-        page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("request", lambda request: self.requests.append(request.url))
+        page = overheard(self.context.new_page(), self.problems, self.requests)
         page.goto(path.as_uri())
         page.wait_for_selector("html[data-drawn]")
         return page
-
-
-@pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with chromium(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @pytest.fixture

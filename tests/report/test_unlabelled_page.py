@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import chromium
+from chromium import overheard
 
 from adt_gym import Detection, ScoredSeries
 from adt_gym.evaluation.alerts import ALERTS, COLUMNS, by_hour, read_alerts
@@ -125,19 +125,12 @@ def test_where_some_labels_are_known_the_others_are_none(run: Path, tmp_path: Pa
 # In a browser
 
 
-@pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with chromium(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
-
-
 @pytest.fixture
 def page(context: Any, run: Path, tmp_path: Path) -> Iterator[Any]:
     """The page, once it is drawn; nothing may go wrong on it."""
     write_report(tmp_path / "report.html", [run])
-    opened, problems = context.new_page(), list[str]()
-    opened.on("console", lambda message: problems.append(f"{message.type}: {message.text}"))
-    opened.on("pageerror", lambda error: problems.append(str(error)))
+    problems = list[str]()
+    opened = overheard(context.new_page(), problems, [])
     opened.goto((tmp_path / "report.html").as_uri())
     opened.wait_for_selector("html[data-drawn]")
     yield opened
