@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import overheard
+from chromium import overheard, until
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
@@ -283,7 +283,7 @@ def traces(page: Any, chart: str = "scores") -> dict[str, dict[str, Any]]:
 def wait_for_points(page: Any, condition: str) -> None:
     """Wait until ``condition`` holds of n, the number of scores that are drawn."""
     count = "document.querySelector('[data-chart=scores]').data.find((t) => t.name === 'score').x.length"
-    page.wait_for_function(f"() => {{ const n = {count}; return {condition}; }}")
+    until(page, f"() => {{ const n = {count}; return {condition}; }}")
 
 
 def test_scores_thresholds_and_labels_are_drawn(browser: Browser, run: Path) -> None:
@@ -302,10 +302,10 @@ def test_a_method_is_toggled(browser: Browser, run: Path) -> None:
     page = browser.open(run)
     before = set(traces(page))
     page.get_by_text("always", exact=True).and_(page.locator(".methods span")).click()
-    page.wait_for_function("!document.querySelector('[data-chart=delays]').data.some((t) => t.name === 'always')")
+    until(page, "!document.querySelector('[data-chart=delays]').data.some((t) => t.name === 'always')")
     assert before - set(traces(page)) == {"always", "flagged by always"}
     page.get_by_text("always", exact=True).and_(page.locator(".methods span")).click()
-    page.wait_for_function("document.querySelector('[data-chart=delays]').data.some((t) => t.name === 'always')")
+    until(page, "document.querySelector('[data-chart=delays]').data.some((t) => t.name === 'always')")
     assert set(traces(page)) == before
 
 
@@ -395,4 +395,4 @@ def test_dark_is_dark(browser: Browser, run: Path) -> None:
     background = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
     assert min(page.evaluate(background)) > 200
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"Math.max(...{background}) < 60")
+    until(page, f"Math.max(...{background}) < 60")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import overheard
+from chromium import overheard, until
 
 from adt_gym import Detection, ScoredSeries
 from adt_gym.evaluation.alerts import ALERTS, COLUMNS, by_hour, read_alerts
@@ -169,8 +169,9 @@ def test_alarms_are_listed_with_their_highest_score(page: Any, run: Path) -> Non
 
 def test_a_click_on_an_alert_shows_it(page: Any, run: Path) -> None:
     page.locator("[data-alert]").first.click()
-    page.wait_for_function(
-        "document.querySelector('[data-chart=scores]').data.find((t) => t.name === 'score').x.length < 100"
+    until(
+        page,
+        "document.querySelector('[data-chart=scores]').data.find((t) => t.name === 'score').x.length < 100",
     )
     shown, (start, stop) = traces(page)["score"]["x"], HIGH["a"][0]
     assert shown[0] <= START + start * MINUTE
