@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -47,10 +48,11 @@ def watch(config: Config, shard: Shard, say: Callable[[str], object], stop: Even
     with ExitStack() as stack:
         state = stack.enter_context(State(path))
         listening = stack.enter_context(_listening(config))
+        config = _at(config, listening.getsockname()[1])
         stack.callback(stop.set)
         stack.enter_context(_signals(stop))
         stack.enter_context(_page(config, path, metrics, listening))
-        say(config.service.link or f"http://{_shown(listening)}")
+        say(config.service.address)
         loop = Loop(config, state, shard)
         for sender in senders(config, path, stop, metrics.sink):
             stack.enter_context(_running(sender))
@@ -89,9 +91,10 @@ def _listening(config: Config) -> Iterator[socket.socket]:
         yield listening
 
 
-def _shown(listening: socket.socket) -> str:
-    host, port, *_ = listening.getsockname()
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def _at(config: Config, port: int) -> Config:
+    """Return the config with the port that the system chose, where it says 0."""
+    host, _, _ = config.service.listen.rpartition(":")
+    return replace(config, service=replace(config.service, listen=f"{host}:{port}"))
 
 
 @contextmanager

@@ -2,6 +2,7 @@ import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -103,6 +104,21 @@ def test_it_stops_while_nothing_comes() -> None:
         stop.set()
         assert next(found, None) is None
         pipe.close()  # the thread that reads ends, too
+
+
+def test_a_link_has_the_port_that_the_system_chose(tmp_path: Path) -> None:
+    """A sink's link is where the page is, on a port that nobody could know before."""
+    lines = b"".join(line(time=t, value=1e4 if t >= 280 else t % 7) for t in range(300))
+    (tmp_path / "watch.toml").write_text(
+        '[service]\nlisten = "127.0.0.1:0"\n[source]\nkind = "stdin"\nstep = "1s"\npast = "2m"\n'
+        '[[sinks]]\nkind = "lines"\n'
+    )
+    command = [sys.executable, "-P", "-m", "adt_gym.scripts", "watch", "watch.toml"]
+    done = subprocess.run(command, cwd=tmp_path, input=lines, capture_output=True, timeout=120, check=True)
+    (page,) = re.findall(rb"the page is at (\S+)", done.stderr)
+    links = {json.loads(one)["link"].rpartition("/alerts/")[0] for one in done.stdout.splitlines()}
+    assert links == {page.decode()}
+    assert not page.endswith(b":0")
 
 
 def test_no_back_test() -> None:
