@@ -1,7 +1,6 @@
 """A real browser for what people look at in one: Debian's chromium, driven by playwright."""
 
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,14 +41,3 @@ def overheard(page: Any, problems: list[str], requests: list[str]) -> Any:
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("request", lambda request: requests.append(request.url))
     return page
-
-
-def until(page: Any, condition: str, seconds: float = 30.0) -> None:
-    """Wait until ``condition`` holds on the page, asked again and again from outside.
-
-    Playwright's wait_for_function asks from inside the page, where the page's own policy forbids to evaluate a text.
-    """
-    end = time.monotonic() + seconds
-    while not page.evaluate(condition):
-        assert time.monotonic() < end, f"still not so after {seconds:g} seconds: {condition}"
-        page.wait_for_timeout(50)

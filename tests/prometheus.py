@@ -4,15 +4,12 @@ import os
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-DEADLINE = 30.0
+from waiting import eventually
 
 
 def program(*names: str) -> str:
@@ -22,15 +19,6 @@ def program(*names: str) -> str:
         if os.environ.get("CI"):
             pytest.fail(f"no {names[0]} on this machine")
         pytest.skip(f"no {names[0]} on this machine: apt-get install prometheus prometheus-alertmanager")
-    return found
-
-
-def eventually(check: Callable[[], Any], deadline: float = DEADLINE) -> Any:
-    """Return what a check returns, once that is true."""
-    until = time.monotonic() + deadline
-    while not (found := check()):
-        assert time.monotonic() < until, f"not within {deadline:g} s"
-        time.sleep(0.02)
     return found
 
 

@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 import pytest
 from chromium import chromium
-from prometheus import eventually, program
+from prometheus import program
+from waiting import eventually
 
 CLUSTERS = ("blue", "green")
 EXAMPLES = Path(__file__).parents[2] / "examples" / "live"

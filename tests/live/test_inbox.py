@@ -11,9 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus import alertmanager, eventually
+from prometheus import alertmanager
 from scripted import server
 from states import START, alert, begun, happened
+from waiting import eventually
 
 from adt_gym.checks import InputError
 from adt_gym.live.config import Config, Labels, Source

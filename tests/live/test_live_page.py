@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from chromium import overheard
-from served import BEGIN, MINUTE, config_of, fill, running, served, told, until
+from served import BEGIN, MINUTE, config_of, fill, running, served, told
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
+from waiting import eventually
 
 from adt_gym.live.points import Found
 from adt_gym.live.state import State
@@ -118,7 +119,7 @@ def test_the_keyboard_is_enough(browser: Browser, state: Path) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.dataset.verdict") == "true"
     page.keyboard.press("Enter")
-    until(lambda: len(told(state)) == 2)
+    eventually(lambda: len(told(state)) == 2)
     assert told(state)[1] == (HOST, *SPANS[1], 1)
 
 
@@ -165,7 +166,7 @@ def test_it_fits_a_phone_and_the_night(browser: Browser) -> None:
         page = browser.open(path)
         assert min(page.evaluate(background)) > 200
         page.emulate_media(color_scheme="dark")
-        until(lambda: max(page.evaluate(background)) < 60)  # noqa: B023
+        eventually(lambda: max(page.evaluate(background)) < 60)  # noqa: B023
         page.set_viewport_size({"width": 375, "height": 800})
         page.reload()
         page.wait_for_selector("html[data-ready]")
@@ -188,7 +189,7 @@ def test_a_page_of_another_port_leaves_nothing(context: Any, state: Path) -> Non
         with running(Starlette(routes=[Route("/", lambda _: HTMLResponse(html))])) as theirs:
             page = context.new_page()
             page.goto(str(theirs.base_url))
-            until(page.title)
+            eventually(page.title)
             assert page.title() == "0,0,0,not read"
             page.evaluate("document.forms[0].submit()")
             page.wait_for_url("**/labels")

@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus import eventually, prometheus
+from prometheus import prometheus
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
+from waiting import eventually
 
 from adt_gym.checks import InputError
 from adt_gym.live.config import Config, Query, Source

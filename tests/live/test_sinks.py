@@ -11,9 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus import alertmanager, eventually, free_port
+from prometheus import alertmanager, free_port
 from scripted import Handler, server
 from states import START, alert, begun, happened
+from waiting import eventually
 
 from adt_gym.checks import InputError
 from adt_gym.live.config import Config, Service, Sink, Source

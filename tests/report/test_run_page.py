@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import overheard, until
+from chromium import overheard
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
+from waiting import eventually
 
 from adt_gym import Detection, ScoredSeries
 from adt_gym.evaluation.compare import compare, write_table
@@ -283,7 +284,7 @@ def traces(page: Any, chart: str = "scores") -> dict[str, dict[str, Any]]:
 def wait_for_points(page: Any, condition: str) -> None:
     """Wait until ``condition`` holds of n, the number of scores that are drawn."""
     count = "document.querySelector('[data-chart=scores]').data.find((t) => t.name === 'score').x.length"
-    until(page, f"() => {{ const n = {count}; return {condition}; }}")
+    eventually(lambda: page.evaluate(f"() => {{ const n = {count}; return {condition}; }}"))
 
 
 def test_scores_thresholds_and_labels_are_drawn(browser: Browser, run: Path) -> None:
@@ -301,11 +302,12 @@ def test_scores_thresholds_and_labels_are_drawn(browser: Browser, run: Path) -> 
 def test_a_method_is_toggled(browser: Browser, run: Path) -> None:
     page = browser.open(run)
     before = set(traces(page))
+    drawn = "document.querySelector('[data-chart=delays]').data.some((t) => t.name === 'always')"
     page.get_by_text("always", exact=True).and_(page.locator(".methods span")).click()
-    until(page, "!document.querySelector('[data-chart=delays]').data.some((t) => t.name === 'always')")
+    eventually(lambda: not page.evaluate(drawn))
     assert before - set(traces(page)) == {"always", "flagged by always"}
     page.get_by_text("always", exact=True).and_(page.locator(".methods span")).click()
-    until(page, "document.querySelector('[data-chart=delays]').data.some((t) => t.name === 'always')")
+    eventually(lambda: page.evaluate(drawn))
     assert set(traces(page)) == before
 
 
@@ -395,4 +397,4 @@ def test_dark_is_dark(browser: Browser, run: Path) -> None:
     background = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"
     assert min(page.evaluate(background)) > 200
     page.emulate_media(color_scheme="dark")
-    until(page, f"Math.max(...{background}) < 60")
+    eventually(lambda: page.evaluate(f"Math.max(...{background}) < 60"))

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from chromium import overheard, until
+from chromium import overheard
+from waiting import eventually
 
 from adt_gym import Detection, ScoredSeries
 from adt_gym.evaluation.alerts import ALERTS, COLUMNS, by_hour, read_alerts
@@ -169,10 +170,8 @@ def test_alarms_are_listed_with_their_highest_score(page: Any, run: Path) -> Non
 
 def test_a_click_on_an_alert_shows_it(page: Any, run: Path) -> None:
     page.locator("[data-alert]").first.click()
-    until(
-        page,
-        "document.querySelector('[data-chart=scores]').data.find((t) => t.name === 'score').x.length < 100",
-    )
+    near = "document.querySelector('[data-chart=scores]').data.find((t) => t.name === 'score').x.length < 100"
+    eventually(lambda: page.evaluate(near))
     shown, (start, stop) = traces(page)["score"]["x"], HIGH["a"][0]
     assert shown[0] <= START + start * MINUTE
     assert START + stop * MINUTE <= shown[-1] < START + 100 * MINUTE
