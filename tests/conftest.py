@@ -1,3 +1,4 @@
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,6 +8,9 @@ from chromium import chromium
 from numpy.typing import NDArray
 
 from adt_gym import ScoredSeries
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell does that to what it starts in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # or no process that a test starts could be interrupted
 
 
 @pytest.fixture(scope="session")

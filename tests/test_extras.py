@@ -105,7 +105,6 @@ LINES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("report", "run"),
         ("figures", "--run", "run", "--out", "pictures"),
     ),
-    "score": (("score", "a.csv", "--epochs", "1", "--out", "a.npz"),),
     "compare-scorers": (("compare-scorers", "a.csv", "--scorer", "isolation"),),
     "train, evaluate": (
         ("train", "--series", "yahoo_like_2", "--episodes", "1", "--out", "train"),
@@ -115,12 +114,9 @@ LINES: dict[str, tuple[tuple[str, ...], ...]] = {
         (*("train", "--agent", "sb3-ppo", "--series", "yahoo_like_2"), *("--episodes", "2", "--num-envs", "2")),
         ("evaluate", "runs/train-sb3-ppo", "--series", "yahoo_like_2"),
     ),
-    "generalist": (
+    "score, generalist, pretrain": (
         *(("score", f"{name}.csv", "--epochs", "1", "--out", f"families/tables/{name}.npz") for name in "ab"),
         ("generalist", "families", "--steps", "4096"),
-    ),
-    "pretrain": (
-        *(("score", f"{name}.csv", "--epochs", "1", "--out", f"families/tables/{name}.npz") for name in "ab"),
         ("pretrain", "families"),
     ),
     "reproduce": (("reproduce", "table3", "--seeds", "1", "--episodes", "1", "--jobs", "1", "--all"),),
@@ -156,12 +152,12 @@ kind = "lines"
 @pytest.fixture
 def tables(tmp_path: Path) -> Path:
     """Three tables of a value that is high where the label is 1, and a config that watches such a one."""
-    labels = [int(t % 50 < 4) for t in range(300)]
+    label = [int(t % 50 < 4) for t in range(300)]
     for shift, name in enumerate(SERIES):
-        rows = [f"{60 * t},{(t * 37 + shift) % 11 + 30 * label},{label}" for t, label in enumerate(labels)]
+        rows = [f"{60 * t},{(t * 37 + shift) % 11 + 30 * label[t]},{label[t]}" for t in range(150)]
         (tmp_path / name).write_text("\n".join(["timestamp,value,label", *rows]))
     points = [
-        {"time": 1_700_000_000 + 60 * t, "series": "a", "value": (t * 37) % 11 + 30 * labels[t]} for t in range(300)
+        {"time": 1_700_000_000 + 60 * t, "series": "a", "value": (t * 37) % 11 + 30 * label[t]} for t in range(300)
     ]
     (tmp_path / "points.ndjson").write_text("\n".join(map(json.dumps, points)))
     (tmp_path / "watch.toml").write_text(WATCHED)
