@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ANOMALY, SCORE, THRESHOLD, FLAG = "#f4c7c3", "#3b6ea5", "#d1495b", "#1a1a1a"
+DASHES, MARKERS = ("-", "--", ":"), "os^Dv"
+"""Of the lines of many methods, no two of fifteen alike: some of so many colours are too near each other."""
+
 MAX_WINDOWS = 1500
 """A panel shows at most this many windows: more cannot be told apart."""
 
@@ -67,9 +70,10 @@ def _curves(path: str | Path, panels: "Mapping[str, pd.DataFrame]", x: str, y: s
         all_axes = np.atleast_1d(figure.subplots(1, len(panels), sharey=True))
         for axes, (title, values) in zip(all_axes, panels.items(), strict=True):
             for i, (method, line) in enumerate(values.iterrows()):
-                emphasis = {"color": "black", "linewidth": 4, "zorder": 1}
-                style = emphasis if method == OURS else {"color": colour(i)}
-                axes.plot([str(one) for one in values], line, marker="o", markersize=4, label=method, **style)
+                emphasis = {"color": "black", "linewidth": 4, "zorder": 1, "marker": "o"}
+                dash, marker = DASHES[i // len(MARKERS) % len(DASHES)], MARKERS[i % len(MARKERS)]
+                style = emphasis if method == OURS else {"color": colour(i), "linestyle": dash, "marker": marker}
+                axes.plot([str(one) for one in values], line, markersize=4, label=method, **style)
             axes.set_title(title, fontsize=10)
             axes.set_xlabel(x)
             axes.set_ylim(0, 1)

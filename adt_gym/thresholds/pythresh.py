@@ -84,7 +84,8 @@ class PyThresh(Calibrated):
             try:
                 fitted = self._class()().fit(scores)
             except Exception as error:  # thirty methods, and each fails in its own way on scores that do not suit it
-                raise InputError(f"{self.name} fails on {len(scores)} past scores: {error!r}") from error
+                why = f"{type(error).__name__}: {error}".splitlines()[0]
+                raise InputError(f"{self.name} fails on {len(scores)} past scores: {why}") from error
         if fitted.thresh_ is None:
             threshold = np.max(scores[np.asarray(fitted.labels_) == 0], initial=low)
         else:  # PyThresh scales the scores to [0, 1] and flags those that reach the threshold

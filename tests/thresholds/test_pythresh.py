@@ -77,6 +77,19 @@ def test_a_method_that_fails_says_so_in_one_error() -> None:
         PyThresh("COMB").fit([two]).detect(two)
 
 
+def test_of_an_error_of_many_lines_the_first_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fails:
+        def fit(self, scores: object) -> None:
+            raise ValueError("no variance\nsee the manual:\n  https://example.org")
+
+    monkeypatch.setattr(PyThresh, "_class", lambda self: Fails)
+    series = ScoredSeries([0.1, 0.2, 0.3], [0, 0, 0])
+    with pytest.raises(InputError) as error:
+        PyThresh("IQR").fit([series]).detect(series)
+    assert str(error.value).splitlines()[0].endswith("pythresh:IQR fails on 3 past scores: ValueError: no variance")
+    assert len(str(error.value).splitlines()) == 1
+
+
 def test_without_pythresh_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adt_gym.extras.find_spec", lambda name: None)
     with pytest.raises(InputError, match="pythresh, which is not installed: pip install"):
