@@ -120,3 +120,10 @@ def test_a_frontier_has_a_panel_per_feedback_and_a_line_per_method(tmp_path: Pat
 def test_a_frontier_under_one_feedback_has_one_panel(tmp_path: Path, drawn: list[Figure]) -> None:
     frontier_curves(tmp_path / "frontier.png", {"none": pd.DataFrame([[0.4]], ["ours"], ["never"])})
     assert len(drawn[0].axes) == 1
+
+
+def test_lines_of_fifteen_methods_are_told_apart_without_their_colours(tmp_path: Path, drawn: list[Figure]) -> None:
+    table = pd.DataFrame(np.eye(15), [f"method {i}" for i in range(15)], [str(d) for d in range(15)])
+    frontier_curves(tmp_path / "frontier.png", {"feedback full": table})
+    looks = {(line.get_linestyle(), line.get_marker()) for line in drawn[0].axes[0].lines}
+    assert len(looks) == 15
