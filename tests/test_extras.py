@@ -122,7 +122,10 @@ LINES: dict[str, tuple[tuple[str, ...], ...]] = {
     "reproduce": (("reproduce", "table3", "--seeds", "1", "--episodes", "1", "--jobs", "1", "--all"),),
     "sweep": (("sweep", "k=2,3", "alpha=0.9,0.5", "episodes=1", "--jobs", "1"),),
     "frontier": (
-        ("frontier", "--train", *SERIES, "--delays", "1", "--seeds", "1", "--epochs", "1", "--episodes", "1", "--all"),
+        (
+            *("frontier", "--train", "a.csv", "b.csv", "--test", "c.csv", "--delays", "1", "--seeds", "1"),
+            *("--epochs", "1", "--episodes", "1", "--all"),
+        ),
     ),
     "watch": (("watch", "watch.toml"),),
     "backtest": (("backtest", "watch.toml"), ("report", "runs/backtest")),
