@@ -15,17 +15,22 @@ from numpy.typing import NDArray
 
 from adt_gym.scaling import Scaling, tail
 from adt_gym.series import ScoredSeries
+from adt_gym.stream.context import ScoreContext
 from adt_gym.stream.feedback import Feedback, feedback_of
 from adt_gym.stream.stream import Scores
 from adt_gym.thresholds.chain import usual_delay
-from adt_gym.thresholds.evidence import Evidence
+from adt_gym.thresholds.evidence import Evidence, evidence_of
 from adt_gym.thresholds.remembering import Rememberer, Remembering
 from adt_gym.thresholds.replayed import Replayed
+from adt_gym.thresholds.surprise import Surprise
 
 SHIPPED = Path(__file__).with_suffix(".npz")
 
 DELAYS = (1, 10, 60, 300)
 """Windows until a label is told, of the agents: the nearest one judges, by the logarithm."""
+
+QUIET = 0.05
+"""A series of which more of the past would be flagged is noisier than those that the agent has learned on."""
 
 FEW = 400
 """Windows within which the usual delay of a rule of one's own is looked for."""
@@ -68,15 +73,21 @@ class Pretrained(Replayed):
         """Begin as the agent for the feedback that is nearest.
 
         A past is of use, and not needed: by it the scores, however they are scaled, are brought to the scale that the
-        agent has learned on, the scaling "tail" on the series' own past.
+        agent has learned on, the scaling "tail" on the series' own past, and the cut is set so high that at most
+        ``QUIET`` of its windows would be flagged by what scores say. Where every label comes, labels see to that.
         """
         agents = vars(self).get("agents") or _shipped()
         agent = Remembering(self.feedback, seed=self.seed)
         agent._restore(agents[_name(self.feedback)])
-        learned = None
+        learned, rule = None, agent.rule
         if past is not None and len(past):
             learned = _to_tail(past, scaling)
-        return Rememberer(agent.forest, agent.spread, agent.chain, agent.rule, self.feedback, past, scaling, learned)
+            if self.feedback.partial or not self.feedback.tells:
+                context = ScoreContext().extend(np.clip(learned(past), 0.0, 1.0))
+                surprises = Surprise(past, scaling).extend(past)
+                said = rule.mix * evidence_of(agent.forest, context) + (1 - rule.mix) * surprises
+                rule = rule._replace(cut=max(rule.cut, float(np.quantile(said, 1 - QUIET))))
+        return Rememberer(agent.forest, agent.spread, agent.chain, rule, self.feedback, past, scaling, learned)
 
     def _restore(self, values: Mapping[str, Any]) -> None:
         if values:

@@ -14,7 +14,7 @@ from adt_gym.stream.feedback import Feedback, feedback_of
 from adt_gym.thresholds import load, make
 from adt_gym.thresholds import pretrained as module
 from adt_gym.thresholds.evidence import Evidence
-from adt_gym.thresholds.pretrained import DELAYS, SHIPPED, Pretrained, _name
+from adt_gym.thresholds.pretrained import DELAYS, QUIET, SHIPPED, Pretrained, _name
 from adt_gym.thresholds.remembering import Remembering, Rule
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +95,20 @@ def test_it_decides_from_the_first_window_without_past_and_without_labels(agents
         assert (first > session.threshold(first)) == flagged
         scores = np.append(first, np.full(20, 0.3))
         assert blind.detect(ScoredSeries(scores, None)).decisions.tolist() == [flagged] + [False] * 20
+
+
+def test_of_its_own_past_one_window_in_twenty_is_flagged_unless_every_label_comes(agents: dict[str, Any]) -> None:
+    by_surprise = {"rule": list(Rule(mix=0.0, weight=0.0, gain=0.0, patience=0.0, cut=0.5))}
+    past = np.random.default_rng(0).random(1000)
+    again = ScoredSeries(past, np.zeros(1000, bool), past=past)
+    flagged = {}
+    for name in ("none", "alerts-1", "full-1"):
+        method = of({name: {**agents[name], **by_surprise}}, name.partition("-")[0])
+        flagged[name] = method.detect(again).decisions.mean()
+    assert flagged["none"] == flagged["alerts-1"] == pytest.approx(QUIET, abs=0.001)
+    assert flagged["full-1"] > 2 * QUIET
+    quiet = of({"none": {**agents["none"], "rule": [0.0, 0.0, 0.0, 0.0, 9.0]}})
+    assert quiet.detect(again).decisions.mean() == 0  # a cut that is high enough stays
 
 
 def test_a_file_holds_all_agents(agents: dict[str, Any], tmp_path: Path) -> None:
