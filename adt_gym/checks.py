@@ -122,6 +122,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def first_line(error: BaseException) -> str:
+    """Return the type of another library's error, and the first line of what it says."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
 def _real(value: Any) -> Any:
     """Return a real number as Python's: NumPy's would be compared in their own precision; None for what is none."""
     given = value.item() if isinstance(value, np.generic) else value

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adt_gym.checks import MOST, InputError, flag, number, one_of, share, shown, whole
+from adt_gym.checks import MOST, InputError, first_line, flag, number, one_of, share, shown, whole
 
 NOT_WHOLE = (2.0, True, np.True_, "2", None, math.nan, math.inf, [2], np.array([2]), np.array(2), 2j, Fraction(2), b"2")
 NOT_NUMBERS = (True, np.False_, "0.5", None, math.nan, math.inf, -math.inf, [0.5], np.float32("nan"), 0.5j, 10**400)
@@ -72,3 +72,16 @@ def test_words_are_one_of_those_known(value: Any) -> None:
 def test_a_value_is_shown_on_one_short_line(value: Any) -> None:
     assert "\n" not in shown(value)
     assert len(shown(value)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("no variance\nsee the manual"), "ValueError: no variance"),
+        (KeyError("a"), "KeyError: 'a'"),
+        (RuntimeError(), "RuntimeError: "),
+    ],
+    ids=repr,
+)
+def test_of_an_error_of_another_library_its_type_and_first_line_are_told(error: Exception, line: str) -> None:
+    assert first_line(error) == line

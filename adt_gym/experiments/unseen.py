@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from adt_gym import thresholds
+from adt_gym.checks import first_line
 from adt_gym.evaluation.compare import measure as measured
 from adt_gym.evaluation.frontier import COLUMNS, LEARNED, MEASURES, OWN, FrontierRow, delay_of
 from adt_gym.evaluation.told import told_measures
@@ -174,4 +175,4 @@ def _place(cell: Cell, one: ScoredSeries) -> dict[str, Any]:
 
 
 def _words(error: Exception) -> str:
-    return str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, InputError) else first_line(error)

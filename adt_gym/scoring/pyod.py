@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from adt_gym.checks import first_line
 from adt_gym.extras import require
 from adt_gym.scoring.base import ScorerSettings
 from adt_gym.scoring.detector import DetectorScorer, DetectorSettings
@@ -95,7 +96,7 @@ class PyOD(DetectorScorer):
             alone = np.concatenate([self._judge(row[None]) for row in some])
             steady = bool((np.abs(self._judge(some) - alone) <= 1e-6 * (np.abs(alone) + np.ptp(alone))).all())
         except Exception as error:  # fifty detectors, and each fails in its own way on rows that do not suit it
-            raise InputError(f"{self.label} fails on {len(rows)} training windows: {error!r}") from error
+            raise InputError(f"{self.label} fails on {len(rows)} training windows: {first_line(error)}") from error
         if not steady:
             raise InputError(
                 f"{self.label} scores a window by those that are scored with it, later ones too; take another detector"

@@ -82,10 +82,8 @@ class Pretrained(Replayed):
         learned, rule = None, agent.rule
         if past is not None and len(past):
             learned = _to_tail(past, scaling)
-            if self.feedback.partial or not self.feedback.tells:
-                context = ScoreContext().extend(np.clip(learned(past), 0.0, 1.0))
-                surprises = Surprise(past, scaling).extend(past)
-                said = rule.mix * evidence_of(agent.forest, context) + (1 - rule.mix) * surprises
+            if not self.feedback.tells or self.feedback.partial:
+                said = _said(agent, learned(past), Surprise(past, scaling).extend(past))
                 rule = rule._replace(cut=max(rule.cut, float(np.quantile(said, 1 - QUIET))))
         return Rememberer(agent.forest, agent.spread, agent.chain, rule, self.feedback, past, scaling, learned)
 
@@ -102,6 +100,13 @@ def _to_tail(past: Scores, scaling: Scaling | None) -> Callable[[Scores], Scores
 
     own = tail(raw(past))
     return lambda scores: own(raw(scores)).astype(np.float32)
+
+
+def _said(agent: Remembering, scores: Scores, surprises: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return shape ``(n,)``: what is said of windows by their scores, as the agent takes them, and their surprises."""
+    trees = evidence_of(agent.forest, ScoreContext().extend(np.clip(scores, 0.0, 1.0)))
+    said: NDArray[np.float64] = agent.rule.mix * trees + (1 - agent.rule.mix) * surprises
+    return said
 
 
 def _name(feedback: Feedback) -> str:

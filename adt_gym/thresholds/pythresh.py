@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from adt_gym.checks import first_line
 from adt_gym.extras import require
 from adt_gym.scaling import Scaling
 from adt_gym.series import InputError, ScoredSeries
@@ -84,8 +85,7 @@ class PyThresh(Calibrated):
             try:
                 fitted = self._class()().fit(scores)
             except Exception as error:  # thirty methods, and each fails in its own way on scores that do not suit it
-                why = f"{type(error).__name__}: {error}".splitlines()[0]
-                raise InputError(f"{self.name} fails on {len(scores)} past scores: {why}") from error
+                raise InputError(f"{self.name} fails on {len(scores)} past scores: {first_line(error)}") from error
         if fitted.thresh_ is None:
             threshold = np.max(scores[np.asarray(fitted.labels_) == 0], initial=low)
         else:  # PyThresh scales the scores to [0, 1] and flags those that reach the threshold

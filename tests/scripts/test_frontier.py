@@ -258,7 +258,7 @@ class Faulty(Half):
     name = "faulty"
 
     def fit(self, train: Sequence[ScoredSeries]) -> "Faulty":
-        raise ValueError("a defect")
+        raise ValueError("a defect\nand its history")
 
 
 @pytest.fixture
